@@ -1,0 +1,215 @@
+/**
+ * What the runtime needs of the world, and what the world may ask of the runtime. Adapters (lungs, storage, http,
+ * observe) implement or use these and know nothing of one another; compose.ts makes them meet.
+ */
+import type { Beacon, Precondition, WriteEntry, WriteOutcome } from './protocol/border.ts';
+import type { DatedEvent, LinkState, LungName, SyncMode } from './protocol/events.ts';
+import type { Digest, NodeId } from './protocol/ids.ts';
+
+/** A way to reach the other members: a transport with its exchange discipline. Deals in bytes, never in records. */
+export interface Lung {
+  readonly name: LungName;
+  /** Resolves when the lung works, throws a named error with a `code` when it cannot. */
+  start(sink: LungSink): Promise<void>;
+  /** Ends every socket, timer and pending exchange. Idempotent; safe before `start` ended. */
+  stop(): Promise<void>;
+  /** Never throws and never blocks: failures come back through the sink. */
+  perform(effect: LungEffect): void;
+  /** Lets the lung know another place where a member may be: a multiaddr for p2p, a base URL for http. */
+  addAddress(address: string): void;
+}
+
+export type LungSink = (event: LungEvent) => void;
+
+/** Bounded everywhere: no message above `MESSAGE_BYTES_MAX` is sent, and a larger one that arrives ends its stream. */
+export const MESSAGE_BYTES_MAX = 1_048_576;
+
+export type LungEffect =
+  | { readonly type: 'publish'; readonly bytes: Uint8Array }
+  | { readonly type: 'beat'; readonly peer: NodeId; readonly beacon: Beacon }
+  | { readonly type: 'poll'; readonly peer: NodeId; readonly root: Digest; readonly waitMs: number }
+  | {
+      readonly type: 'ask';
+      readonly peer: NodeId;
+      readonly exchange: number;
+      readonly bytes: Uint8Array;
+      readonly timeoutMs: number;
+    }
+  | { readonly type: 'reset'; readonly peer: NodeId };
+
+export type LungEvent =
+  /** an authenticated way to this member is there (p2p: connected and subscribed to the topic; http: a signed answer) */
+  | { readonly type: 'link'; readonly peer: NodeId; readonly state: 'up'; readonly address: string }
+  /** the last such way is gone for certain (closed, reset, aborted), not merely silent */
+  | { readonly type: 'link'; readonly peer: NodeId; readonly state: 'down'; readonly reason: string }
+  /** something of this member arrived: evidence */
+  | {
+      readonly type: 'heard';
+      readonly peer: NodeId;
+      readonly rttMs: number | null;
+      readonly beacon: Beacon | null;
+    }
+  /** a poll of this member failed */
+  | { readonly type: 'silent'; readonly peer: NodeId; readonly reason: string }
+  | { readonly type: 'gossip'; readonly peer: NodeId; readonly bytes: Uint8Array }
+  /** a member asks; `answer` takes the reply once, null refuses */
+  | {
+      readonly type: 'asked';
+      readonly peer: NodeId;
+      readonly bytes: Uint8Array;
+      readonly answer: (bytes: Uint8Array | null) => void;
+    }
+  | {
+      readonly type: 'answered';
+      readonly peer: NodeId;
+      readonly exchange: number;
+      readonly bytes: Uint8Array;
+      readonly rttMs: number;
+    }
+  | { readonly type: 'unanswered'; readonly peer: NodeId; readonly exchange: number; readonly reason: string }
+  /** somebody without the cluster's key, or with a broken message, was turned away */
+  | {
+      readonly type: 'refused';
+      readonly peer: NodeId | null;
+      readonly what: 'message' | 'peer';
+      readonly reason: string;
+    };
+
+/** What one commit changes, all or nothing. Slots are numbers chosen by the core, never reused within a process. */
+export interface StoreBatch {
+  readonly put: readonly { readonly slot: number; readonly bytes: Uint8Array }[];
+  readonly remove: readonly number[];
+  readonly meta: StoreMeta;
+}
+
+export interface StoreMeta {
+  /** last sequence number this node used for its own records */
+  readonly sequence: number;
+  /** greatest hybrid logical clock stamp seen */
+  readonly wallMs: number;
+  readonly counter: number;
+}
+
+export interface Storage {
+  /** Every record kept, in slot order, once at start. Throws StorageCorruptError naming the slot where bytes are not what was written. */
+  load(): {
+    readonly meta: StoreMeta | null;
+    readonly records: Iterable<{ readonly slot: number; readonly bytes: Uint8Array }>;
+  };
+  /** Resolves when the batch is durable: survives SIGKILL and power loss. Batches become durable in call order; concurrent calls share a flush. */
+  commit(batch: StoreBatch): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Clock {
+  /** ms since the epoch; may jump */
+  wallMs(): number;
+  /** ms since some start; never goes back */
+  monotonicMs(): number;
+  /** @returns a function that cancels */
+  after(ms: number, run: () => void): () => void;
+}
+
+export interface Logger {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+}
+/** `tag` is printed as `[TAG]` in front of the message: STARTUP, LATTICE_P2P, P2P_HEARTBEAT, HTTP_SYNC, RECONCILIATION */
+export type LogFields = { readonly tag?: string } & Readonly<Record<string, unknown>>;
+
+/** Ed25519 key of this node, kept in the state directory. */
+export interface Identity {
+  readonly id: NodeId;
+  /** 32 bytes */
+  readonly publicKey: Uint8Array;
+  /** 32 bytes; never logged */
+  readonly seed: Uint8Array;
+  /** 64 bytes over the given bytes */
+  sign(bytes: Uint8Array): Uint8Array;
+}
+
+export interface LinkStatus {
+  readonly state: LinkState;
+  readonly lastHeardMs: number | null;
+  readonly rttMs: number | null;
+}
+
+export interface PeerStatus {
+  readonly peerId: NodeId;
+  readonly url: string | null;
+  readonly p2p: LinkStatus;
+  readonly http: LinkStatus;
+  readonly root: Digest | null;
+}
+
+export interface NodeStatus {
+  readonly name: string;
+  readonly peerId: NodeId;
+  readonly p2p: {
+    readonly enabled: boolean;
+    readonly started: boolean;
+    readonly error: string | null;
+    readonly topic: string;
+    readonly listenMultiaddrs: readonly string[];
+    readonly bootstrapPeers: readonly string[];
+  };
+  readonly httpUrls: readonly string[];
+  readonly mode: SyncMode;
+  readonly forcedMode: 'P2P' | 'HTTP' | null;
+  /** ms since the epoch */
+  readonly modeSince: number;
+  readonly lastSwitch: {
+    readonly from: SyncMode;
+    readonly to: SyncMode;
+    readonly reason: string;
+    readonly at: number;
+  } | null;
+  readonly root: Digest;
+  /** keys that have a value */
+  readonly size: number;
+  readonly peers: readonly PeerStatus[];
+}
+
+export interface ReadEntry {
+  readonly key: string;
+  /** JSON text */
+  readonly value: string;
+  readonly version: string;
+  readonly author: NodeId;
+  /** ms since the epoch, from the record's stamp */
+  readonly timestamp: number;
+  /** concurrent records that lost; value null is a concurrent delete */
+  readonly siblings: readonly {
+    readonly value: string | null;
+    readonly version: string;
+    readonly author: NodeId;
+    readonly timestamp: number;
+  }[];
+}
+
+/** What the HTTP API asks of the node. Reads wait for a flush under way, so nothing is shown that a crash could take back. */
+export interface LatticeApi {
+  /** Resolves after the records are durable here. Rejects with StorageFailedError or NodeStoppingError. */
+  write(entries: readonly WriteEntry[], precondition: Precondition | null): Promise<WriteOutcome>;
+  read(key: string): Promise<ReadEntry | null>;
+  state(): Promise<{ readonly root: Digest; readonly size: number }>;
+  /** As `state`, but waits up to `waitMs` while the root is still `root`. */
+  stateUnlike(
+    root: string,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly root: Digest; readonly size: number }>;
+  /** Live entries in key order (UTF-8 bytes), after `cursor` (a key) when given. */
+  entries(
+    cursor: string | null,
+    limit: number,
+  ): Promise<{ readonly entries: readonly ReadEntry[]; readonly next: string | null }>;
+  status(): NodeStatus;
+  force(mode: 'P2P' | 'HTTP' | null): void;
+  /** reasons why the node is not ready; empty when it is */
+  notReady(): readonly string[];
+  subscribe(listener: (event: DatedEvent) => void): () => void;
+  sign(bytes: Uint8Array): Uint8Array;
+}

@@ -1,0 +1,120 @@
+/**
+ * The whole border of the pure core: what goes in (`Input`) and what comes out (`Effect`).
+ *
+ * The caller's duties, in order, for the effects of each step: make every `persist` durable, then perform the rest in
+ * the order given. Records in an input must have been verified (the brand says so); the core checks everything else.
+ */
+import type { Cause, LatticeEvent, LungName } from './events.ts';
+import type { Digest, NodeId } from './ids.ts';
+import type { SignedRecord, VerifiedRecord } from './state/record.ts';
+import type { Precondition, StoredRecord, WriteEntry } from './state/write.ts';
+import type { SyncReply, SyncRequest } from './sync/messages.ts';
+
+/** What a node says of itself with every heartbeat and in every poll. */
+export interface Beacon {
+  readonly root: Digest;
+  /** live records, tombstones and siblings included */
+  readonly records: number;
+}
+
+export type WriteOutcome =
+  | {
+      readonly ok: true;
+      readonly written: readonly {
+        readonly key: string;
+        readonly version: string;
+        readonly created: boolean;
+      }[];
+      readonly root: Digest;
+    }
+  | { readonly ok: false; readonly reason: 'precondition'; readonly version: string | null }
+  | { readonly ok: false; readonly reason: 'not-found' }
+  /** the entries make no legal record: a limit, a lone surrogate, too many authors of one key */
+  | { readonly ok: false; readonly reason: 'invalid'; readonly detail: string };
+
+/** Which timer: one alarm per name; setting it again replaces it. */
+export type TimerName = 'tick' | 'beat' | 'gossip' | `poll:${string}`;
+
+export type Input =
+  | { readonly type: 'start' }
+  | { readonly type: 'timer'; readonly timer: TimerName }
+  | { readonly type: 'lung'; readonly lung: LungName; readonly state: 'up' | 'down'; readonly reason: string }
+  | {
+      readonly type: 'link';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      readonly state: 'up' | 'down';
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'heard';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      /** round trip in ms where one was measured */
+      readonly rttMs: number | null;
+      readonly beacon: Beacon | null;
+    }
+  | { readonly type: 'silent'; readonly peer: NodeId; readonly lung: LungName; readonly reason: string }
+  | {
+      readonly type: 'write';
+      /** the caller's number for this request, returned with its reply */
+      readonly request: number;
+      readonly entries: readonly WriteEntry[];
+      readonly precondition: Precondition | null;
+    }
+  | { readonly type: 'gossip'; readonly peer: NodeId; readonly records: readonly VerifiedRecord[] }
+  | {
+      readonly type: 'asked';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      readonly exchange: number;
+      readonly message: SyncRequest<VerifiedRecord>;
+    }
+  | {
+      readonly type: 'answered';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      readonly exchange: number;
+      readonly message: SyncReply<VerifiedRecord>;
+    }
+  | {
+      readonly type: 'unanswered';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      readonly exchange: number;
+      readonly reason: string;
+    }
+  | { readonly type: 'force'; readonly mode: 'P2P' | 'HTTP' | null }
+  | { readonly type: 'forget'; readonly peer: NodeId };
+
+export type Effect =
+  | {
+      readonly type: 'persist';
+      readonly put: readonly StoredRecord[];
+      readonly remove: readonly number[];
+      /** last sequence this node used, and the greatest stamp it has seen: durable before use */
+      readonly sequence: number;
+      readonly wallMs: number;
+      readonly counter: number;
+    }
+  | { readonly type: 'reply'; readonly request: number; readonly outcome: WriteOutcome }
+  /** fresh records to every member that gossip reaches */
+  | { readonly type: 'publish'; readonly records: readonly SignedRecord[] }
+  /** a heartbeat on the direct stream of a P2P link */
+  | { readonly type: 'beat'; readonly peer: NodeId; readonly beacon: Beacon }
+  /** a conditional poll over HTTP: `heard` when it answers, `silent` when it does not; answers early when the peer's root leaves `root` */
+  | { readonly type: 'poll'; readonly peer: NodeId; readonly root: Digest; readonly waitMs: number }
+  | {
+      readonly type: 'ask';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      readonly exchange: number;
+      readonly message: SyncRequest;
+    }
+  | { readonly type: 'answer'; readonly exchange: number; readonly message: SyncReply }
+  /** give up a P2P connection that has gone silent; the lung dials anew on its own schedule */
+  | { readonly type: 'reset'; readonly peer: NodeId; readonly lung: LungName }
+  | { readonly type: 'timer'; readonly timer: TimerName; readonly afterMs: number | null }
+  | { readonly type: 'emit'; readonly event: LatticeEvent };
+
+export type { Cause, Precondition, StoredRecord, WriteEntry };

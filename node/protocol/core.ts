@@ -1,0 +1,604 @@
+/**
+ * The core of one node: `step(input, now): readonly Effect[]`. Pure: time, randomness and signatures are passed in,
+ * everything that touches the world goes out as data. The border is `border.ts`; the caller's duties are in README.md.
+ *
+ * This file only routes: an input to the room that knows (state, gossip, sync, monitor, mode), and what the room says to
+ * effects. Policy numbers live in mode/policy.ts.
+ */
+import type { Beacon, Effect, Input, Precondition, TimerName, WriteEntry, WriteOutcome } from './border.ts';
+import { CodecError } from './codec.ts';
+import type { Cause, LatticeEvent, LinkState, LungName, SyncMode } from './events.ts';
+import { Pushes, PUSHES_DEFAULTS } from './gossip/pushes.ts';
+import { Rumors, RUMORS_DEFAULTS } from './gossip/rumors.ts';
+import type { Digest, NodeId } from './ids.ts';
+import { INITIAL_MODE, nextMode, type ModeOptions, type ModeState } from './mode/mode.ts';
+import type { Policy } from './mode/policy.ts';
+import { Detector, type DetectorOptions, type LinkHealth, type Transition } from './monitor/detector.ts';
+import { newPeer, type Peer } from './peers.ts';
+import type { SignedRecord, VerifiedRecord } from './state/record.ts';
+import { Replica, type WriteResult } from './state/replica.ts';
+import { answer, ANSWER_DEFAULTS } from './sync/answer.ts';
+import type { SyncReply, SyncRequest } from './sync/messages.ts';
+import { Session, SESSION_DEFAULTS } from './sync/session.ts';
+
+export interface Now {
+  /** ms since the epoch; may jump */
+  readonly wallMs: number;
+  /** ms since some start; never goes back */
+  readonly monotonicMs: number;
+}
+
+export interface CoreModules {
+  readonly self: NodeId;
+  readonly sign: (bytes: Uint8Array) => Uint8Array;
+  /** uniform in [0, 1) */
+  readonly rng: () => number;
+}
+
+export interface CoreOptions {
+  readonly policy: Policy;
+  readonly detector: DetectorOptions;
+  readonly mode: ModeOptions;
+  /** A stamp further ahead of our clock is refused, in ms. Default 60000 (DESIGN section 3). */
+  readonly aheadMaxMs: number;
+}
+
+export interface ModeReport {
+  readonly mode: SyncMode;
+  readonly forced: 'P2P' | 'HTTP' | null;
+  /** ms since the epoch */
+  readonly since: number;
+  readonly lastSwitch: {
+    readonly from: SyncMode;
+    readonly to: SyncMode;
+    readonly reason: string;
+    readonly at: number;
+  } | null;
+}
+
+export interface PeerReport {
+  readonly id: NodeId;
+  readonly root: Digest | null;
+  readonly p2p: LinkHealth;
+  readonly http: LinkHealth;
+}
+
+type InvalidWrite = WriteOutcome & { readonly reason: 'invalid' };
+
+/** What an exchange under way is for. */
+type Purpose =
+  | { readonly kind: 'session'; readonly session: Session }
+  | { readonly kind: 'push'; readonly peer: NodeId };
+
+export class Core {
+  readonly replica: Replica;
+  readonly #modules: CoreModules;
+  readonly #policy: Policy;
+  readonly #modeOptions: ModeOptions;
+  readonly #detector: Detector;
+  readonly #rumors = new Rumors(RUMORS_DEFAULTS);
+  readonly #pushes = new Pushes(PUSHES_DEFAULTS);
+  readonly #peers = new Map<NodeId, Peer>();
+  readonly #sessions = new Map<NodeId, Session>();
+  readonly #exchanges = new Map<number, Purpose>();
+  readonly #lungUp: Record<LungName, boolean> = { p2p: false, http: false };
+  #mode: ModeState = INITIAL_MODE;
+  #modeSince: number | null = null;
+  #lastSwitch: ModeReport['lastSwitch'] = null;
+  #nextExchange = 1;
+  #announcedRoot: Digest | null = null;
+  #lastCause: Cause = 'write';
+  #now: Now = { wallMs: 0, monotonicMs: 0 };
+  #effects: Effect[] = [];
+
+  constructor(modules: CoreModules, options: CoreOptions) {
+    this.#modules = modules;
+    this.#policy = options.policy;
+    this.#modeOptions = options.mode;
+    this.#detector = new Detector(options.detector);
+    this.replica = new Replica(
+      { self: modules.self, sign: modules.sign },
+      { aheadMaxMs: options.aheadMaxMs },
+    );
+  }
+
+  step(input: Input, now: Now): readonly Effect[] {
+    this.#now = now;
+    this.#effects = [];
+    this.#detector.advance(now.monotonicMs);
+    this.#route(input);
+    this.#judgeMode();
+    const changes = this.replica.takeChanges();
+    const effects = this.#effects;
+    this.#effects = [];
+    return changes === null ? effects : [{ type: 'persist', ...changes }, ...effects];
+  }
+
+  mode(): ModeReport {
+    return {
+      mode: this.#mode.mode,
+      forced: this.#mode.forced,
+      since: this.#modeSince ?? this.#now.wallMs,
+      lastSwitch: this.#lastSwitch,
+    };
+  }
+
+  /** In order of first acquaintance. */
+  peers(): readonly PeerReport[] {
+    return [...this.#peers.values()].map(({ id, root }) => ({
+      id,
+      root,
+      p2p: this.#detector.health(id, 'p2p'),
+      http: this.#detector.health(id, 'http'),
+    }));
+  }
+
+  #route(input: Input): void {
+    switch (input.type) {
+      case 'start':
+        this.#modeSince = this.#now.wallMs;
+        this.#announcedRoot = this.replica.root();
+        this.#timer('tick', this.#policy.tickMs);
+        this.#timer('beat', this.#policy.beatMs);
+        return;
+      case 'timer':
+        return this.#alarm(input.timer);
+      case 'lung':
+        this.#lungUp[input.lung] = input.state === 'up';
+        return this.#emit({ type: 'lung', lung: input.lung, state: input.state, reason: input.reason });
+      case 'link':
+        return input.state === 'up'
+          ? this.#linkUp(input.peer, input.lung)
+          : this.#linkDown(input.peer, input.lung, input.reason);
+      case 'heard':
+        return this.#heard(input.peer, input.lung, input.rttMs, input.beacon);
+      case 'silent':
+        return this.#silent(input.peer, input.lung, input.reason);
+      case 'write':
+        return this.#write(input.request, input.entries, input.precondition);
+      case 'gossip':
+        this.#evidence(input.peer, 'p2p', null);
+        this.#merge(input.records, 'gossip', input.peer, 'p2p');
+        return;
+      case 'asked':
+        return this.#asked(input.peer, input.lung, input.exchange, input.message);
+      case 'answered':
+        return this.#answered(input.peer, input.lung, input.exchange, input.message);
+      case 'unanswered':
+        return this.#unanswered(input.peer, input.exchange, input.reason);
+      case 'force':
+        this.#mode = { ...this.#mode, forced: input.mode };
+        this.#emit({ type: 'forced', mode: input.mode });
+        for (const peer of this.#peers.values()) this.#reconsider(peer);
+        return;
+      case 'forget':
+        return this.#forget(input.peer);
+    }
+  }
+
+  // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #alarm(timer: TimerName): void {
+    switch (timer) {
+      case 'tick':
+        this.#tick();
+        return this.#timer('tick', this.#policy.tickMs);
+      case 'beat':
+        for (const peer of this.#peers.values()) {
+          if (peer.linked.p2p) this.#effects.push({ type: 'beat', peer: peer.id, beacon: this.#beacon() });
+        }
+        return this.#timer('beat', this.#policy.beatMs);
+      case 'gossip':
+        return this.#pumpRumors();
+      default:
+        return this.#poll(timer.slice('poll:'.length) as NodeId);
+    }
+  }
+
+  #tick(): void {
+    for (const transition of this.#detector.sweep()) this.#changed(transition);
+    const now = this.#now.monotonicMs;
+    for (const peer of this.#peers.values()) {
+      if (peer.linked.p2p && this.#isMute(peer)) this.#reset(peer);
+      if (peer.pollingSince !== null && now - peer.pollingSince > this.#policy.eagerWaitMs + POLL_LOST_MS) {
+        peer.pollingSince = null;
+        this.#poll(peer.id);
+      }
+      if (now - peer.heardAt > this.#policy.forgetMs && !peer.linked.p2p) this.#forget(peer.id);
+      else this.#maybeReconcile(peer);
+    }
+    const root = this.replica.root();
+    if (root !== this.#announcedRoot) {
+      this.#announcedRoot = root;
+      this.#emit({ type: 'root', root, size: this.replica.size(), cause: this.#lastCause });
+    }
+  }
+
+  // ── links and evidence ────────────────────────────────────────────────────────────────────────────────────────────
+
+  #linkUp(id: NodeId, lung: LungName): void {
+    if (id === this.#modules.self) return;
+    const peer = this.#peer(id);
+    if (peer.linked[lung]) return;
+    peer.linked[lung] = true;
+    if (lung === 'p2p') {
+      peer.linkedAt = this.#now.monotonicMs;
+      this.#effects.push({ type: 'beat', peer: id, beacon: this.#beacon() });
+      return;
+    }
+    this.#detector.setEager(id, this.#isAssisted(peer));
+    this.#poll(id);
+  }
+
+  #linkDown(id: NodeId, lung: LungName, reason: string): void {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return;
+    peer.linked[lung] = false;
+    const transition = this.#detector.lost(id, lung, reason);
+    if (transition !== null) this.#changed(transition);
+  }
+
+  #heard(id: NodeId, lung: LungName, rttMs: number | null, beacon: Beacon | null): void {
+    if (id === this.#modules.self) return;
+    const peer = this.#evidence(id, lung, rttMs);
+    if (beacon === null) return;
+    this.#noteRoot(peer, beacon.root);
+    if (lung === 'http') {
+      peer.pollingSince = null;
+      this.#schedulePoll(peer, 0);
+    }
+    this.#maybeReconcile(peer);
+  }
+
+  #silent(id: NodeId, lung: LungName, reason: string): void {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return;
+    const transition = this.#detector.failed(id, lung, reason);
+    if (transition !== null) this.#changed(transition);
+    if (lung === 'http') {
+      peer.pollingSince = null;
+      this.#schedulePoll(peer, this.#detector.failures(id, 'http'));
+    }
+  }
+
+  #evidence(id: NodeId, lung: LungName, rttMs: number | null): Peer {
+    const peer = this.#peer(id);
+    peer.heardAt = this.#now.monotonicMs;
+    const transition = this.#detector.heard(id, lung, this.#now.monotonicMs, rttMs);
+    if (transition !== null) this.#changed(transition);
+    return peer;
+  }
+
+  /** The one place where a change of health has consequences. */
+  #changed({ peer: id, lung, from, to, reason }: Transition): void {
+    this.#emit({ type: 'peer', peer: id, lung, from, to, reason });
+    const peer = this.#peer(id);
+    if (lung === 'p2p' && to === 'dead' && peer.linked.p2p) this.#reset(peer);
+    peer.urgent = true;
+    peer.sessionBackoffMs = this.#policy.sessionBackoffMinMs;
+    peer.sessionNotBefore = this.#now.monotonicMs;
+    if (lung === 'p2p') this.#reconsider(peer);
+    else this.#maybeReconcile(peer);
+  }
+
+  /** Which lung serves this member may have changed: poll it at the right pace, and settle what it may have missed. */
+  #reconsider(peer: Peer): void {
+    const assisted = this.#isAssisted(peer);
+    this.#detector.setEager(peer.id, assisted);
+    if (!assisted) this.#pushes.drop(peer.id);
+    if (peer.linked.http) {
+      if (assisted) this.#poll(peer.id);
+      else if (peer.pollingSince === null) this.#schedulePoll(peer, 0);
+    }
+    this.#maybeReconcile(peer);
+  }
+
+  #reset(peer: Peer): void {
+    peer.linked.p2p = false;
+    this.#effects.push({ type: 'reset', peer: peer.id, lung: 'p2p' });
+  }
+
+  /** Linked for longer than anybody may be silent, and never heard since. */
+  #isMute(peer: Peer): boolean {
+    const { state } = this.#detector.health(peer.id, 'p2p');
+    const heard = state === 'alive' || state === 'suspect';
+    return !heard && this.#now.monotonicMs - peer.linkedAt > MUTE_BEATS * this.#policy.beatMs;
+  }
+
+  #forget(id: NodeId): void {
+    this.#peers.delete(id);
+    this.#sessions.delete(id);
+    this.#pushes.drop(id);
+    this.#detector.forget(id);
+    this.#timer(`poll:${id}`, null);
+  }
+
+  // ── polls ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #poll(id: NodeId): void {
+    const peer = this.#peers.get(id);
+    if (peer === undefined || !peer.linked.http) return;
+    peer.pollingSince = this.#now.monotonicMs;
+    const waitMs =
+      this.#isAssisted(peer) && this.#state(id, 'http') === 'alive' ? this.#policy.eagerWaitMs : 0;
+    this.#timer(`poll:${id}`, null);
+    this.#effects.push({ type: 'poll', peer: id, root: this.replica.root(), waitMs });
+  }
+
+  /** @param failures polls of this member that failed in a row */
+  #schedulePoll(peer: Peer, failures: number): void {
+    const { warmPollMs, eagerGapMs, retryMinMs, retryMaxMs } = this.#policy;
+    let delayMs: number;
+    if (!this.#isAssisted(peer)) delayMs = this.#jitter(warmPollMs, 0.1);
+    else if (failures === 0) delayMs = eagerGapMs;
+    else delayMs = this.#jitter(Math.min(retryMinMs * 2 ** Math.min(failures - 1, 16), retryMaxMs), 0.2);
+    this.#timer(`poll:${peer.id}`, delayMs);
+  }
+
+  // ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #write(request: number, entries: readonly WriteEntry[], precondition: Precondition | null): void {
+    const result = this.#tryWrite(entries, precondition);
+    if (!result.ok) {
+      this.#effects.push({ type: 'reply', request, outcome: result });
+      return;
+    }
+    const outcome = { ok: true, written: result.written, root: this.replica.root() } as const;
+    this.#effects.push({ type: 'reply', request, outcome });
+    this.#spread(result.records, 'write', null);
+  }
+
+  #tryWrite(entries: readonly WriteEntry[], precondition: Precondition | null): WriteResult | InvalidWrite {
+    try {
+      return this.replica.write(entries, precondition, this.#now.wallMs);
+    } catch (error) {
+      if (error instanceof CodecError) return { ok: false, reason: 'invalid', detail: error.reason };
+      throw error;
+    }
+  }
+
+  #merge(records: readonly VerifiedRecord[], cause: Cause, from: NodeId, lung: LungName): void {
+    const fresh: SignedRecord[] = [];
+    for (const record of records) {
+      const outcome = this.replica.merge(record, this.#now.wallMs);
+      switch (outcome) {
+        case 'fresh': {
+          fresh.push(record);
+          const siblings = this.replica.get(record.key)?.siblings.length ?? 0;
+          if (siblings > 0) this.#emit({ type: 'conflict', key: record.key, siblings });
+          break;
+        }
+        case 'ahead':
+          this.#emit({ type: 'refused', peer: from, lung, what: 'record', reason: 'stamp_too_far_ahead' });
+          break;
+        case 'known':
+        case 'covered':
+          break;
+      }
+    }
+    if (fresh.length > 0) this.#spread(fresh, cause, from);
+  }
+
+  /**
+   * Who must hear of fresh records: by gossip everyone it reaches, by a push each member that it does not reach. Gossip relays
+   * itself; what a push or a session taught us is announced onward by gossip, others poll us for it.
+   */
+  #spread(records: readonly SignedRecord[], cause: Cause, from: NodeId | null): void {
+    this.#lastCause = cause;
+    const announces =
+      cause === 'write' ||
+      ((cause === 'push' || cause === 'sync') && records.length <= this.#policy.announceMax);
+    if (announces && this.#mayUse('p2p') && this.#detector.reached('p2p') > 0) {
+      this.#rumors.offer(records);
+      this.#pumpRumors();
+    }
+    if (cause !== 'write') return;
+    let pushed = 0;
+    for (const peer of this.#peers.values()) {
+      if (pushed >= this.#policy.pushFanoutMax) break;
+      if (peer.id === from || !this.#isAssisted(peer) || !this.#httpAnswers(peer)) continue;
+      this.#push(peer, this.#pushes.offer(peer.id, records));
+      pushed += 1;
+    }
+  }
+
+  #pumpRumors(): void {
+    if (!this.#mayUse('p2p')) this.#rumors.clear();
+    const { batch, againMs } = this.#rumors.due(this.#now.monotonicMs);
+    if (batch !== null) this.#effects.push({ type: 'publish', records: batch });
+    if (againMs !== null) this.#timer('gossip', againMs);
+  }
+
+  #push(peer: Peer, records: readonly SignedRecord[] | null): void {
+    if (records === null) return;
+    const message: SyncRequest = { type: 'transfer', root: this.replica.root(), want: [], records };
+    this.#ask(peer.id, 'http', message, { kind: 'push', peer: peer.id });
+  }
+
+  // ── anti-entropy ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #asked(id: NodeId, lung: LungName, exchange: number, message: SyncRequest<VerifiedRecord>): void {
+    const peer = this.#evidence(id, lung, null);
+    if (message.type === 'transfer') {
+      // A transfer that wants nothing is a push of fresh records.
+      this.#merge(message.records, message.want.length === 0 ? 'push' : 'sync', id, lung);
+    }
+    this.#noteRoot(peer, message.root);
+    this.#effects.push({ type: 'answer', exchange, message: answer(message, this.replica, ANSWER_DEFAULTS) });
+  }
+
+  #answered(id: NodeId, lung: LungName, exchange: number, message: SyncReply<VerifiedRecord>): void {
+    const peer = this.#evidence(id, lung, null);
+    const purpose = this.#exchanges.get(exchange);
+    if (purpose === undefined) return;
+    this.#exchanges.delete(exchange);
+    if (message.type === 'transferred') this.#merge(message.records, 'sync', id, lung);
+    if (message.type !== 'refused') this.#noteRoot(peer, message.root);
+    switch (purpose.kind) {
+      case 'push':
+        return this.#push(peer, this.#pushes.answered(id));
+      case 'session': {
+        const wrong = purpose.session.take(message, this.replica);
+        return wrong === null ? this.#continue(purpose.session) : this.#endSession(purpose.session, wrong);
+      }
+    }
+  }
+
+  #unanswered(id: NodeId, exchange: number, reason: string): void {
+    const purpose = this.#exchanges.get(exchange);
+    if (purpose === undefined) return;
+    this.#exchanges.delete(exchange);
+    switch (purpose.kind) {
+      case 'push': {
+        this.#pushes.drop(id);
+        const peer = this.#peers.get(id);
+        if (peer !== undefined) peer.urgent = true;
+        return;
+      }
+      case 'session':
+        return this.#endSession(purpose.session, reason);
+    }
+  }
+
+  #maybeReconcile(peer: Peer): void {
+    const now = this.#now.monotonicMs;
+    if (peer.root === null || peer.root === this.replica.root()) {
+      peer.unlikeSince = null;
+      return;
+    }
+    peer.unlikeSince ??= now;
+    const settleMs = this.#isAssisted(peer) ? this.#policy.settleAssistedMs : this.#policy.settleMs;
+    if (!peer.urgent && now - peer.unlikeSince < settleMs) return;
+    if (now < peer.sessionNotBefore || this.#sessions.has(peer.id)) return;
+    if (this.#sessions.size >= this.#policy.sessionsMax) return;
+    const lung = this.#lungFor(peer);
+    if (lung === null) return;
+    peer.urgent = false;
+    const session = new Session(peer.id, lung, now, SESSION_DEFAULTS);
+    this.#sessions.set(peer.id, session);
+    this.#emit({ type: 'divergence', peer: peer.id, lung, local: this.replica.root(), remote: peer.root });
+    this.#continue(session);
+  }
+
+  #continue(session: Session): void {
+    const message = session.next(this.replica);
+    if (message === null) return this.#endSession(session, null);
+    this.#ask(session.peer, session.lung, message, { kind: 'session', session });
+  }
+
+  #endSession(session: Session, failure: string | null): void {
+    this.#sessions.delete(session.peer);
+    const equal = session.peerRoot === this.replica.root();
+    const outcome = equal ? 'equal' : failure === null ? 'unlike' : 'failed';
+    const peer = this.#peers.get(session.peer);
+    if (peer !== undefined) {
+      const { sessionBackoffMinMs, sessionBackoffMaxMs } = this.#policy;
+      peer.sessionNotBefore = this.#now.monotonicMs + this.#jitter(peer.sessionBackoffMs, 0.3);
+      peer.sessionBackoffMs = equal
+        ? sessionBackoffMinMs
+        : Math.min(peer.sessionBackoffMs * 2, sessionBackoffMaxMs);
+    }
+    this.#emit({
+      type: 'reconciliation',
+      peer: session.peer,
+      lung: session.lung,
+      rung: session.pulled + session.pushed === 0 && equal ? 'equal' : 'descent',
+      pulled: session.pulled,
+      pushed: session.pushed,
+      roundTrips: session.roundTrips,
+      tookMs: Math.round(this.#now.monotonicMs - session.startedAt),
+      outcome,
+      reason: failure ?? (equal ? 'roots_equal' : 'state_moved'),
+    });
+  }
+
+  #ask(peer: NodeId, lung: LungName, message: SyncRequest, purpose: Purpose): void {
+    const exchange = this.#nextExchange++;
+    this.#exchanges.set(exchange, purpose);
+    this.#effects.push({ type: 'ask', peer, lung, exchange, message });
+  }
+
+  // ── which lung, which mode ────────────────────────────────────────────────────────────────────────────────────────
+
+  #judgeMode(): void {
+    const evidence = {
+      p2pReached: this.#detector.reached('p2p'),
+      httpReached: this.#detector.reached('http'),
+    };
+    const { state, reason } = nextMode(this.#mode, evidence, this.#now.monotonicMs, this.#modeOptions);
+    const from = this.#mode.mode;
+    this.#mode = state;
+    if (reason === null) return;
+    this.#modeSince = this.#now.wallMs;
+    this.#lastSwitch = { from, to: state.mode, reason, at: this.#now.wallMs };
+    this.#emit({ type: 'mode', from, to: state.mode, reason });
+  }
+
+  /** Whether gossip does not reach this member, so that HTTP serves it whatever the mode. */
+  #isAssisted(peer: Peer): boolean {
+    return this.#mayUse('http') && !(this.#mayUse('p2p') && this.#state(peer.id, 'p2p') === 'alive');
+  }
+
+  #httpAnswers(peer: Peer): boolean {
+    return peer.linked.http && this.#state(peer.id, 'http') !== 'dead';
+  }
+
+  #lungFor(peer: Peer): LungName | null {
+    if (this.#mayUse('p2p') && peer.linked.p2p && this.#state(peer.id, 'p2p') === 'alive') return 'p2p';
+    return this.#mayUse('http') && this.#httpAnswers(peer) ? 'http' : null;
+  }
+
+  #mayUse(lung: LungName): boolean {
+    switch (lung) {
+      case 'p2p':
+        return this.#lungUp.p2p && this.#mode.forced !== 'HTTP';
+      case 'http':
+        return this.#lungUp.http && this.#mode.forced !== 'P2P';
+    }
+  }
+
+  #state(peer: NodeId, lung: LungName): LinkState {
+    return this.#detector.health(peer, lung).state;
+  }
+
+  // ── small things ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #peer(id: NodeId): Peer {
+    const known = this.#peers.get(id);
+    if (known !== undefined) return known;
+    const peer = newPeer(id, this.#now.monotonicMs, this.#policy.sessionBackoffMinMs);
+    this.#peers.set(id, peer);
+    return peer;
+  }
+
+  #noteRoot(peer: Peer, root: Digest): void {
+    peer.root = root;
+    if (root === this.replica.root()) {
+      peer.unlikeSince = null;
+      peer.sessionBackoffMs = this.#policy.sessionBackoffMinMs;
+    }
+  }
+
+  #beacon(): Beacon {
+    return { root: this.replica.root(), records: this.replica.recordCount() };
+  }
+
+  #timer(timer: TimerName, afterMs: number | null): void {
+    this.#effects.push({ type: 'timer', timer, afterMs });
+  }
+
+  #emit(event: LatticeEvent): void {
+    this.#effects.push({ type: 'emit', event });
+  }
+
+  /** @returns ms, spread evenly by ±`share` */
+  #jitter(ms: number, share: number): number {
+    return ms * (1 - share + 2 * share * this.#modules.rng());
+  }
+}
+
+/** A poll that neither answered nor failed for so long was lost by the driver, in ms: well above every lung's own limit. */
+const POLL_LOST_MS = 10_000;
+
+/** Heartbeats that a fresh link may stay mute before it is reset; eight, two seconds by default: both ends must subscribe first. */
+const MUTE_BEATS = 8;

@@ -1,0 +1,64 @@
+/**
+ * What the protocol lets the world see. Rooms emit events; only observe/ knows loggers, Prometheus and streams.
+ */
+import type { Digest, NodeId } from './ids.ts';
+
+export type LungName = 'p2p' | 'http';
+
+/** What carries data now, by evidence. */
+export type SyncMode = 'P2P' | 'HTTP' | 'NONE';
+
+/** Health of one peer over one lung. `unknown`: never heard. */
+export type LinkState = 'unknown' | 'alive' | 'suspect' | 'dead';
+
+/** How a record reached this node. */
+export type Cause = 'write' | 'gossip' | 'push' | 'sync';
+
+export type LatticeEvent =
+  | { readonly type: 'lung'; readonly lung: LungName; readonly state: 'up' | 'down'; readonly reason: string }
+  | { readonly type: 'mode'; readonly from: SyncMode; readonly to: SyncMode; readonly reason: string }
+  | { readonly type: 'forced'; readonly mode: 'P2P' | 'HTTP' | null }
+  | {
+      readonly type: 'peer';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      readonly from: LinkState;
+      readonly to: LinkState;
+      readonly reason: string;
+    }
+  | { readonly type: 'root'; readonly root: Digest; readonly size: number; readonly cause: Cause }
+  | {
+      readonly type: 'divergence';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      readonly local: Digest;
+      readonly remote: Digest;
+    }
+  | {
+      readonly type: 'reconciliation';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      /** `descent`: the Merkle trie was walked down to the differences */
+      readonly rung: 'equal' | 'descent';
+      readonly pulled: number;
+      readonly pushed: number;
+      readonly roundTrips: number;
+      readonly tookMs: number;
+      readonly outcome: 'equal' | 'unlike' | 'failed';
+      readonly reason: string;
+    }
+  | { readonly type: 'conflict'; readonly key: string; readonly siblings: number }
+  | {
+      readonly type: 'refused';
+      readonly peer: NodeId | null;
+      readonly lung: LungName;
+      readonly what: 'record' | 'message' | 'peer';
+      readonly reason: string;
+    };
+
+/** An event with its time (ms since the epoch, wall clock) and a number that grows by one per event of a process. */
+export interface DatedEvent {
+  readonly id: number;
+  readonly at: number;
+  readonly event: LatticeEvent;
+}

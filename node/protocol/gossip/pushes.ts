@@ -1,0 +1,66 @@
+/**
+ * Pushes: fresh records for members that gossip does not reach, one message under way per member. What comes meanwhile
+ * waits for the answer, so that a slow or dead member costs one exchange and a bounded queue; what overflows or fails is
+ * left to anti-entropy.
+ */
+import type { NodeId } from '../ids.ts';
+import type { SignedRecord } from '../state/record.ts';
+
+export interface PushesOptions {
+  /** Bytes of records in one push; default 512 KiB, half of what a lung carries in one message. */
+  readonly batchBytesMax: number;
+  /** Records waiting per member; default 5000. */
+  readonly waitingMax: number;
+}
+
+export const PUSHES_DEFAULTS: PushesOptions = { batchBytesMax: 524_288, waitingMax: 5_000 };
+
+interface Lane {
+  waiting: SignedRecord[];
+  underWay: boolean;
+}
+
+export class Pushes {
+  readonly #options: PushesOptions;
+  readonly #lanes = new Map<NodeId, Lane>();
+
+  constructor(options: PushesOptions) {
+    this.#options = options;
+  }
+
+  /** @returns the records to push now, or null while an earlier push is under way */
+  offer(peer: NodeId, records: readonly SignedRecord[]): readonly SignedRecord[] | null {
+    let lane = this.#lanes.get(peer);
+    if (lane === undefined) this.#lanes.set(peer, (lane = { waiting: [], underWay: false }));
+    for (const record of records) lane.waiting.push(record);
+    const excess = lane.waiting.length - this.#options.waitingMax;
+    if (excess > 0) lane.waiting.splice(0, excess);
+    return lane.underWay ? null : this.#take(lane);
+  }
+
+  /** The push under way was answered. @returns the next one, or null when nothing waits */
+  answered(peer: NodeId): readonly SignedRecord[] | null {
+    const lane = this.#lanes.get(peer);
+    if (lane === undefined) return null;
+    lane.underWay = false;
+    return this.#take(lane);
+  }
+
+  /** The push under way failed, or this member is served otherwise now. */
+  drop(peer: NodeId): void {
+    this.#lanes.delete(peer);
+  }
+
+  #take(lane: Lane): readonly SignedRecord[] | null {
+    if (lane.waiting.length === 0) return null;
+    let bytes = 0;
+    let count = 0;
+    for (const record of lane.waiting) {
+      if (count > 0 && bytes + record.bytes.length > this.#options.batchBytesMax) break;
+      bytes += record.bytes.length;
+      count += 1;
+    }
+    lane.underWay = true;
+    return lane.waiting.splice(0, count);
+  }
+}

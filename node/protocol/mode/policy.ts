@@ -1,0 +1,51 @@
+/**
+ * How eager each lung is, as a table of numbers. The core reads it; nothing else decides about times.
+ */
+export interface Policy {
+  /** How often health is judged and unlike peers are looked at, in ms. Default 100. A tenth of suspicionMs; costs ~20 µs each. */
+  readonly tickMs: number;
+  /** Heartbeats on every direct P2P link, in ms. Default 250 (measured: black hole noticed in 1.01–1.05 s with a 1 s limit). */
+  readonly beatMs: number;
+  /** HTTP poll of a member that gossip reaches, only to stay warm, in ms. Default 10000, ±10 % jitter. */
+  readonly warmPollMs: number;
+  /** How long a poll of a member that gossip does not reach may be held by it until its root changes, in ms. Default 1000: evidence every second. */
+  readonly eagerWaitMs: number;
+  /** Least time between two eager polls of one member, in ms. Default 50. */
+  readonly eagerGapMs: number;
+  /** After a failed eager poll: first delay, doubling, in ms. Default 250 … 1000, ±20 % jitter: the recovery budget is 2 s. */
+  readonly retryMinMs: number;
+  readonly retryMaxMs: number;
+  /** How long the roots of a member that gossip reaches must be unlike before a session starts, in ms. Default 400: gossip needs p99 100 ms. */
+  readonly settleMs: number;
+  /** The same for a member that only pushes and polls reach, in ms. Default 100. */
+  readonly settleAssistedMs: number;
+  /** After a session that did not end alike: first delay, doubling, in ms. Default 250 … 4000, ±30 % jitter against meeting again. */
+  readonly sessionBackoffMinMs: number;
+  readonly sessionBackoffMaxMs: number;
+  /** Sessions that this node may have under way as the asker. Default 3. */
+  readonly sessionsMax: number;
+  /** Members to which a fresh record is pushed directly because gossip does not reach them. Default 16. */
+  readonly pushFanoutMax: number;
+  /** Records learnt by reconciliation that are announced by gossip at once; beyond, others reconcile for themselves. Default 1000. */
+  readonly announceMax: number;
+  /** A member silent on both lungs for so long is forgotten until it is met again, in ms. Default 600000 (10 min). */
+  readonly forgetMs: number;
+}
+
+export const POLICY_DEFAULTS: Policy = {
+  tickMs: 100,
+  beatMs: 250,
+  warmPollMs: 10_000,
+  eagerWaitMs: 1_000,
+  eagerGapMs: 50,
+  retryMinMs: 250,
+  retryMaxMs: 1_000,
+  settleMs: 400,
+  settleAssistedMs: 100,
+  sessionBackoffMinMs: 250,
+  sessionBackoffMaxMs: 4_000,
+  sessionsMax: 3,
+  pushFanoutMax: 16,
+  announceMax: 1_000,
+  forgetMs: 600_000,
+};

@@ -1,0 +1,339 @@
+import fc from 'fast-check';
+import { compareStamps } from './clock.ts';
+import { CodecError } from '../codec.ts';
+import { decodeRecord, verifyRecord, type VerifiedRecord } from './record.ts';
+import { Replica, REPLICA_DEFAULTS, type WriteResult } from './replica.ts';
+import { testIdentity, testRecord } from './test-records.ts';
+
+const [ada, bob, eve] = [testIdentity(1), testIdentity(2), testIdentity(3)];
+
+describe('replica', () => {
+  it('reaches the root, winners and listing of every other that has the same records', () => {
+    fc.assert(
+      fc.property(steps(), (script) => {
+        const replicas = [ada, bob, eve].map(replicaOf);
+        const records = play(script, replicas);
+        for (const replica of replicas)
+          for (const record of records.toReversed()) replica.merge(record, 1000);
+        const [first, ...others] = replicas.map(seenOf);
+        for (const other of others) expect(other).toEqual(first);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('is the same again after its changes were stored, in any portions, and loaded', () => {
+    fc.assert(
+      fc.property(steps(), (script) => {
+        const [replica, ...others] = [ada, bob, eve].map(replicaOf);
+        if (replica === undefined) return;
+        const store = new Store();
+        play(script, [replica, ...others], (at) => at % 3 === 0 && store.commit(replica));
+        store.commit(replica);
+        const loaded = store.load(replicaOf(ada));
+        expect(seenOf(loaded)).toEqual(seenOf(replica));
+        expect(loaded.takeChanges()).toBeNull();
+        expect(seenOf(loaded)).toEqual(seenOf(rebuilt(loaded, store)));
+        const [next] = recordsOf(loaded.write([{ key: 'new', value: '1' }], null, 0));
+        for (const { record } of store.records()) {
+          expect(next && compareStamps(next.stamp, record.stamp)).toBeGreaterThan(0);
+          if (record.dot.author === ada.id) expect(next?.dot.sequence).toBeGreaterThan(record.dot.sequence);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('counts keys with a value, and records', () => {
+    fc.assert(
+      fc.property(steps(), (script) => {
+        const [replica, ...others] = [ada, bob, eve].map(replicaOf);
+        if (replica === undefined) return;
+        play(script, [replica, ...others]);
+        const listed = replica.entriesAfter(null, 1000);
+        expect(replica.size()).toBe(listed.length);
+        expect(replica.trie.ids('', 1000)).toHaveLength(replica.recordCount());
+        expect(
+          listed.every(({ key, winner }) => replica.versionOf(key) !== null && winner.value !== null),
+        ).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('creates, replaces and deletes', () => {
+    const replica = replicaOf(ada);
+    const [created] = recordsOf(replica.write([{ key: 'k', value: '1' }], null, 10));
+    expect(replica.get('k')).toEqual({ key: 'k', winner: created, siblings: [] });
+    const replacing = replica.write([{ key: 'k', value: '2' }], null, 10);
+    const [replaced] = recordsOf(replacing);
+    expect(replacing).toMatchObject({ written: [{ key: 'k', version: replaced?.id, created: false }] });
+    expect(created && replica.record(created.id)).toBeNull();
+    const [deleted] = recordsOf(replica.write([{ key: 'k', value: null }], null, 10));
+    expect(replica.get('k')?.winner).toBe(deleted);
+    expect(replica.versionOf('k')).toBeNull();
+    expect([replica.size(), replica.recordCount()]).toEqual([0, 1]);
+    expect(replica.write([{ key: 'k', value: null }], null, 10)).toEqual({ ok: false, reason: 'not-found' });
+    expect(replica.write([{ key: 'k', value: '3' }], null, 10)).toMatchObject({
+      written: [{ created: true }],
+    });
+  });
+
+  it('takes the later of two entries for one key, and skips deletes of nothing in a batch', () => {
+    const replica = replicaOf(ada);
+    const batch = [
+      { key: 'a', value: '1' },
+      { key: 'none', value: null },
+      { key: 'b', value: '2' },
+      { key: 'a', value: '3' },
+    ];
+    const records = recordsOf(replica.write(batch, null, 10));
+    expect(records.map(({ key, value, dot }) => [key, value, dot.sequence])).toEqual([
+      ['a', '3', 1],
+      ['b', '2', 2],
+    ]);
+  });
+
+  it('writes nothing of a batch when one entry is beyond the limits', () => {
+    const replica = replicaOf(ada);
+    const root = replica.root();
+    const batch = [
+      { key: 'a', value: '1' },
+      { key: 'x'.repeat(513), value: '1' },
+    ];
+    expect(() => replica.write(batch, null, 10)).toThrow(CodecError);
+    expect(replica.root()).toBe(root);
+    expect(replica.takeChanges()).toBeNull();
+    expect(recordsOf(replica.write([{ key: 'a', value: '1' }], null, 10))[0]?.dot.sequence).toBe(1);
+  });
+
+  it('writes on a condition', () => {
+    const replica = replicaOf(ada);
+    const write = (value: string | null, precondition: Parameters<Replica['write']>[1]): WriteResult =>
+      replica.write([{ key: 'k', value }], precondition, 10);
+    expect(write('1', { ifMatch: '*' })).toEqual({ ok: false, reason: 'precondition', version: null });
+    expect(write(null, { ifMatch: '*' })).toEqual({ ok: false, reason: 'not-found' });
+    expect(write('1', { ifNoneMatch: '*' }).ok).toBe(true);
+    const version = replica.versionOf('k');
+    expect(write('2', { ifNoneMatch: '*' })).toEqual({ ok: false, reason: 'precondition', version });
+    expect(write('2', { ifMatch: ['other'] })).toEqual({ ok: false, reason: 'precondition', version });
+    expect(write('2', { ifMatch: ['other', version ?? ''] }).ok).toBe(true);
+    expect(write('3', { ifMatch: [version ?? ''] }).ok).toBe(false);
+  });
+
+  it('keeps concurrent writes as siblings, changes the version, and replaces all with the next write', () => {
+    const replica = replicaOf(ada);
+    const [own] = recordsOf(replica.write([{ key: 'k', value: '1' }], null, 10));
+    const version = replica.versionOf('k');
+    const theirs = testRecord({ author: bob, key: 'k', value: '2' });
+    expect(replica.merge(theirs, 1000)).toBe('fresh');
+    expect(replica.get('k')).toEqual({ key: 'k', winner: theirs, siblings: [own] });
+    expect(replica.versionOf('k')).not.toBe(version);
+    expect(replica.versionOf('k')).not.toBe(theirs.id);
+    const [merged] = recordsOf(replica.write([{ key: 'k', value: '3' }], null, 10));
+    expect(replica.get('k')).toEqual({ key: 'k', winner: merged, siblings: [] });
+    expect(replica.merge(theirs, 1000)).toBe('covered');
+  });
+
+  it('has no value where a delete won, but still shows the write that lost', () => {
+    const replica = replicaOf(ada);
+    const lost = testRecord({ author: bob, key: 'k', value: '1', stamp: { wallMs: 1, counter: 0 } });
+    const won = testRecord({ author: eve, key: 'k', value: null });
+    for (const record of [lost, won]) replica.merge(record, 1000);
+    expect([replica.size(), replica.recordCount(), replica.versionOf('k')]).toEqual([0, 2, null]);
+    expect(replica.get('k')).toEqual({ key: 'k', winner: won, siblings: [lost] });
+    expect(replica.entriesAfter(null, 10)).toEqual([]);
+  });
+
+  it('refuses a record from too far in the future, and takes it when its time has come', () => {
+    const replica = replicaOf(ada);
+    const record = testRecord({ author: bob, stamp: { wallMs: 100_000, counter: 0 } });
+    expect(replica.merge(record, 39_999)).toBe('ahead');
+    expect([replica.recordCount(), replica.takeChanges()]).toEqual([0, null]);
+    expect(replica.merge(record, 40_000)).toBe('fresh');
+    expect(replica.merge(record, 0)).toBe('known');
+  });
+
+  it('never uses a sequence again that it finds on an own record', () => {
+    const restored = replicaOf(ada);
+    restored.merge(testRecord({ author: ada, key: 'k', sequence: 41 }), 1000);
+    expect(recordsOf(restored.write([{ key: 'k', value: '1' }], null, 10))[0]?.dot.sequence).toBe(42);
+  });
+
+  it('can still write a key for which a forged context claims its future', () => {
+    const replica = replicaOf(ada);
+    const context = [{ author: ada.id, sequence: Number.MAX_SAFE_INTEGER }];
+    replica.merge(testRecord({ author: eve, key: 'k', context }), 1000);
+    const [record] = recordsOf(replica.write([{ key: 'k', value: '1' }], null, 10));
+    expect(replica.get('k')).toEqual({ key: 'k', winner: record, siblings: [] });
+  });
+
+  it('mentions no record to the store that came and went since it last asked', () => {
+    const replica = replicaOf(ada);
+    replica.write([{ key: 'k', value: '1' }], null, 10);
+    const [last] = recordsOf(replica.write([{ key: 'k', value: '2' }], null, 10));
+    expect(replica.takeChanges()).toEqual({
+      put: [{ slot: 2, record: last }],
+      remove: [],
+      sequence: 2,
+      wallMs: 10,
+      counter: 1,
+    });
+    const [next] = recordsOf(replica.write([{ key: 'k', value: '3' }], null, 11));
+    expect(replica.takeChanges()).toEqual({
+      put: [{ slot: 3, record: next }],
+      remove: [2],
+      sequence: 3,
+      wallMs: 11,
+      counter: 0,
+    });
+    expect(replica.takeChanges()).toBeNull();
+  });
+
+  it('drops from the store what no longer lives when it loads', () => {
+    const replica = replicaOf(ada);
+    const old = testRecord({ author: bob });
+    const young = testRecord({
+      author: bob,
+      sequence: 2,
+      context: [old.dot],
+      stamp: { wallMs: 1001, counter: 0 },
+    });
+    replica.load(null, [
+      { slot: 4, record: young },
+      { slot: 7, record: old },
+      { slot: 9, record: young },
+    ]);
+    expect(replica.takeChanges()).toMatchObject({ put: [], remove: [7, 9] });
+    replica.write([{ key: 'other', value: '1' }], null, 10);
+    expect(replica.takeChanges()?.put.map(({ slot }) => slot)).toEqual([10]);
+  });
+
+  it('loads once', () => {
+    const replica = replicaOf(ada);
+    replica.write([{ key: 'k', value: '1' }], null, 10);
+    expect(() => replica.load(null, [])).toThrow('loads once');
+  });
+
+  it('lists keys by their UTF-8 bytes, page by page', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.string({ unit: 'binary', minLength: 1, maxLength: 3 })),
+        fc.integer({ min: 1, max: 5 }),
+        (keys, limit) => {
+          const replica = replicaOf(ada);
+          for (const [i, key] of keys.entries()) {
+            replica.write([{ key, value: '1' }], null, 10);
+            if (i % 3 === 0) replica.entriesAfter(null, 1);
+          }
+          const listed: string[] = [];
+          for (let page = replica.entriesAfter(null, limit); page.length > 0;) {
+            listed.push(...page.map(({ key }) => key));
+            page = replica.entriesAfter(listed.at(-1) ?? null, limit);
+          }
+          expect(listed).toEqual(keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+        },
+      ),
+    );
+  });
+});
+
+type Step =
+  | {
+      readonly do: 'write';
+      readonly node: number;
+      readonly key: string;
+      readonly isDelete: boolean;
+      readonly wallMs: number;
+    }
+  | { readonly do: 'deliver'; readonly node: number; readonly record: number };
+
+function steps(): fc.Arbitrary<readonly Step[]> {
+  const node = fc.nat(2);
+  const key = fc.constantFrom('a', 'b', 'c', 'é', '\u{10000}');
+  const wallMs = fc.nat(4);
+  const write = fc.record({ do: fc.constant('write' as const), node, key, isDelete: fc.boolean(), wallMs });
+  const deliver = fc.record({ do: fc.constant('deliver' as const), node, record: fc.nat() });
+  return fc.array(fc.oneof(write, deliver), { maxLength: 60 });
+}
+
+/** @returns every record ever written */
+function play(
+  script: readonly Step[],
+  replicas: readonly Replica[],
+  after: (at: number) => unknown = () => null,
+): VerifiedRecord[] {
+  const records: VerifiedRecord[] = [];
+  for (const [at, step] of script.entries()) {
+    const replica = replicas[step.node];
+    if (step.do === 'write') {
+      const result = replica?.write(
+        [{ key: step.key, value: step.isDelete ? null : String(at) }],
+        null,
+        step.wallMs,
+      );
+      if (result?.ok === true) records.push(...result.records);
+    } else {
+      const record = records[step.record % Math.max(1, records.length)];
+      if (record !== undefined) replica?.merge(record, 1000);
+    }
+    after(at);
+  }
+  return records;
+}
+
+/** All that a reader can see of a replica. */
+function seenOf(replica: Replica): unknown {
+  const keys = replica.entriesAfter(null, 1000);
+  const versions = keys.map(({ key }) => replica.versionOf(key));
+  return { root: replica.root(), size: replica.size(), records: replica.recordCount(), keys, versions };
+}
+
+/** A durable store in miniature: bytes by slot. */
+class Store {
+  readonly #slots = new Map<number, Uint8Array>();
+  #meta: Parameters<Replica['load']>[0] = null;
+
+  commit(replica: Replica): void {
+    const changes = replica.takeChanges();
+    if (changes === null) return;
+    for (const { slot, record } of changes.put) {
+      expect(this.#slots.has(slot)).toBe(false);
+      this.#slots.set(slot, record.bytes);
+    }
+    for (const slot of changes.remove) expect(this.#slots.delete(slot)).toBe(true);
+    this.#meta = changes;
+  }
+
+  records(): readonly { readonly slot: number; readonly record: VerifiedRecord }[] {
+    return [...this.#slots].map(([slot, bytes]) => ({ slot, record: reread(bytes) }));
+  }
+
+  load(replica: Replica): Replica {
+    replica.load(this.#meta, this.records());
+    return replica;
+  }
+}
+
+/** The same state merged anew, record by record, without meta. */
+function rebuilt(loaded: Replica, store: Store): Replica {
+  expect(store.records()).toHaveLength(loaded.recordCount());
+  const replica = replicaOf(eve);
+  for (const { record } of store.records()) replica.merge(record, 1000);
+  return replica;
+}
+
+function reread(bytes: Uint8Array): VerifiedRecord {
+  const record = verifyRecord(decodeRecord(bytes));
+  if (record === null) throw new Error('a stored record does not verify');
+  return record;
+}
+
+function recordsOf(result: WriteResult): readonly VerifiedRecord[] {
+  if (!result.ok) throw new Error(`write failed: ${result.reason}`);
+  return result.records;
+}
+
+function replicaOf(identity: typeof ada): Replica {
+  return new Replica({ self: identity.id, sign: (bytes) => identity.sign(bytes) }, REPLICA_DEFAULTS);
+}

@@ -1,0 +1,171 @@
+/**
+ * What the HTTP API asks of the node, answered by the driver and the core. A read is taken at once and shown only after
+ * what was stepped before it is durable, so that no reader sees what a crash could take back.
+ */
+import { StorageFailedError, type Driver } from './driver.ts';
+import type { Identity, LatticeApi, LinkStatus, NodeStatus, PeerStatus, ReadEntry } from '../ports.ts';
+import type { Precondition, WriteEntry, WriteOutcome } from '../protocol/border.ts';
+import type { Core, PeerReport } from '../protocol/core.ts';
+import type { DatedEvent } from '../protocol/events.ts';
+import type { Digest, NodeId } from '../protocol/ids.ts';
+import type { LinkHealth } from '../protocol/monitor/detector.ts';
+import type { SignedRecord } from '../protocol/state/record.ts';
+
+/** What the runtime does not know itself: asked for each status. */
+export interface Surroundings {
+  readonly name: string;
+  readonly p2p: () => NodeStatus['p2p'];
+  readonly httpUrls: () => readonly string[];
+  readonly urlOf: (peer: NodeId) => string | null;
+  readonly subscribe: (listener: (event: DatedEvent) => void) => () => void;
+  /** a node without any configured way to others is ready alone */
+  readonly isAlone: boolean;
+}
+
+export interface ApiModules {
+  readonly driver: Driver;
+  readonly core: Core;
+  readonly identity: Identity;
+  readonly surroundings: Surroundings;
+}
+
+export class Api implements LatticeApi {
+  readonly #modules: ApiModules;
+
+  constructor(modules: ApiModules) {
+    this.#modules = modules;
+  }
+
+  async write(entries: readonly WriteEntry[], precondition: Precondition | null): Promise<WriteOutcome> {
+    return this.#modules.driver.write(entries, precondition);
+  }
+
+  async read(key: string): Promise<ReadEntry | null> {
+    const entry = this.#entry(key);
+    await this.#modules.driver.settled();
+    return entry;
+  }
+
+  async state(): Promise<{ readonly root: Digest; readonly size: number }> {
+    const seen = this.#seen();
+    await this.#modules.driver.settled();
+    return seen;
+  }
+
+  async stateUnlike(
+    root: string,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly root: Digest; readonly size: number }> {
+    if (waitMs > 0 && this.#modules.core.replica.root() === root) await this.#changeOf(root, waitMs, signal);
+    return this.state();
+  }
+
+  async entries(
+    cursor: string | null,
+    limit: number,
+  ): Promise<{ readonly entries: readonly ReadEntry[]; readonly next: string | null }> {
+    const views = this.#modules.core.replica.entriesAfter(cursor, limit + 1);
+    const page = views.slice(0, limit).flatMap((view) => this.#entry(view.winner.key) ?? []);
+    const next = views.length > limit ? (page.at(-1)?.key ?? null) : null;
+    await this.#modules.driver.settled();
+    return { entries: page, next };
+  }
+
+  status(): NodeStatus {
+    const { core, identity, surroundings, driver } = this.#modules;
+    const mode = core.mode();
+    const now = driver.now().monotonicMs;
+    return {
+      name: surroundings.name,
+      peerId: identity.id,
+      p2p: surroundings.p2p(),
+      httpUrls: surroundings.httpUrls(),
+      mode: mode.mode,
+      forcedMode: mode.forced,
+      modeSince: mode.since,
+      lastSwitch: mode.lastSwitch,
+      root: core.replica.root(),
+      size: core.replica.size(),
+      peers: core.peers().map((peer) => peerStatus(peer, surroundings.urlOf(peer.id), now)),
+    };
+  }
+
+  force(mode: 'P2P' | 'HTTP' | null): void {
+    this.#modules.driver.dispatch({ type: 'force', mode });
+  }
+
+  notReady(): readonly string[] {
+    const { driver, core, surroundings } = this.#modules;
+    const reasons: string[] = [];
+    if (driver.failure instanceof StorageFailedError) reasons.push(`store: ${driver.failure.message}`);
+    if (!surroundings.isAlone && core.mode().mode === 'NONE') reasons.push('no lung reaches a member');
+    return reasons;
+  }
+
+  subscribe(listener: (event: DatedEvent) => void): () => void {
+    return this.#modules.surroundings.subscribe(listener);
+  }
+
+  sign(bytes: Uint8Array): Uint8Array {
+    return this.#modules.identity.sign(bytes);
+  }
+
+  #seen(): { readonly root: Digest; readonly size: number } {
+    const { replica } = this.#modules.core;
+    return { root: replica.root(), size: replica.size() };
+  }
+
+  #entry(key: string): ReadEntry | null {
+    const { replica } = this.#modules.core;
+    const view = replica.get(key);
+    const version = replica.versionOf(key);
+    if (view === null || version === null || view.winner.value === null) return null;
+    const { value, dot, stamp } = view.winner;
+    return {
+      key,
+      value,
+      version,
+      author: dot.author,
+      timestamp: stamp.wallMs,
+      siblings: view.siblings.map(sibling),
+    };
+  }
+
+  /** Resolves when the root is another one than `root`, the time is over, or nobody waits any more. */
+  async #changeOf(root: string, waitMs: number, signal: AbortSignal): Promise<void> {
+    const { driver, core } = this.#modules;
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        unsubscribe();
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const unsubscribe = driver.onChange(() => {
+        if (core.replica.root() !== root) end();
+      });
+      const timer = setTimeout(end, waitMs);
+      signal.addEventListener('abort', end, { once: true });
+      if (signal.aborted) end();
+    });
+  }
+}
+
+function sibling({ value, id, dot, stamp }: SignedRecord): ReadEntry['siblings'][number] {
+  return { value, version: id, author: dot.author, timestamp: stamp.wallMs };
+}
+
+function peerStatus(peer: PeerReport, url: string | null, now: number): PeerStatus {
+  return {
+    peerId: peer.id,
+    url,
+    p2p: linkStatus(peer.p2p, now),
+    http: linkStatus(peer.http, now),
+    root: peer.root,
+  };
+}
+
+function linkStatus({ state, heardAt, rttMs }: LinkHealth, now: number): LinkStatus {
+  return { state, lastHeardMs: heardAt === null ? null : Math.max(0, Math.round(now - heardAt)), rttMs };
+}

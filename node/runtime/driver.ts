@@ -1,0 +1,306 @@
+/**
+ * The driver of the pure core: queues nothing but durability. Each input is stepped at once; what its effects may tell
+ * others (replies, records, answers) is held until everything stepped before it is on disk. All steps of one turn of the
+ * event loop share a commit, and while one is under way the next gathers: group commit.
+ *
+ * Heartbeats, polls, resets, timers and events do not wait: they carry no record.
+ */
+import type { Clock, Logger, Lung, LungEffect, Storage, StoreMeta } from '../ports.ts';
+import type { Effect, Input, TimerName, WriteEntry, Precondition, WriteOutcome } from '../protocol/border.ts';
+import type { Core, Now } from '../protocol/core.ts';
+import type { LatticeEvent, LungName } from '../protocol/events.ts';
+import { encodeBatch } from '../protocol/gossip/batch.ts';
+import { encodeReply, encodeRequest } from '../protocol/sync/codec.ts';
+
+export interface DriverModules {
+  readonly core: Core;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly lungs: Readonly<Partial<Record<LungName, Lung>>>;
+  /** every event of the core, in order */
+  readonly emit: (event: LatticeEvent) => void;
+  readonly stepped?: (seconds: number) => void;
+  readonly committed?: (seconds: number) => void;
+}
+
+export interface DriverOptions {
+  /** How long an exchange of anti-entropy may take, in ms. Default 2000. Beyond, the session ends and starts anew elsewhere. */
+  readonly exchangeTimeoutMs: number;
+  /** Pause before a failed commit is tried again, in ms. Default 500. */
+  readonly commitRetryMs: number;
+}
+
+export const DRIVER_DEFAULTS: DriverOptions = { exchangeTimeoutMs: 2_000, commitRetryMs: 500 };
+
+/** The disk refuses: nothing was acknowledged, and whether the write will appear once the disk recovers is unknown. */
+export class StorageFailedError extends Error {
+  readonly code: string;
+  constructor(cause: unknown) {
+    super(`the store refused a commit: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = 'StorageFailedError';
+    this.code = hasCode(cause) ? cause.code : 'store_failed';
+  }
+}
+
+/** The node is going down and takes no more writes. */
+export class NodeStoppingError extends Error {
+  readonly code = 'node_stopping';
+  constructor() {
+    super('the node is stopping');
+    this.name = 'NodeStoppingError';
+  }
+}
+
+/** What one commit will make durable, and what waits for it. */
+interface Group {
+  readonly put: Map<number, Uint8Array>;
+  readonly remove: Set<number>;
+  meta: StoreMeta;
+  readonly held: Effect[];
+  readonly done: (() => void)[];
+}
+
+interface Write {
+  readonly resolve: (outcome: WriteOutcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Driver {
+  readonly #modules: DriverModules;
+  readonly #options: DriverOptions;
+  readonly #timers = new Map<TimerName, () => void>();
+  readonly #writes = new Map<number, Write>();
+  readonly #answers = new Map<number, (bytes: Uint8Array | null) => void>();
+  readonly #changeListeners = new Set<() => void>();
+  #gathering: Group | null = null;
+  #committing: Group | null = null;
+  #isCommitting = false;
+  #failure: StorageFailedError | null = null;
+  #nextRequest = 1;
+  #nextExchange = 1;
+  #stopping = false;
+
+  constructor(modules: DriverModules, options: DriverOptions) {
+    this.#modules = modules;
+    this.#options = options;
+  }
+
+  /** The last commit failed and is being retried. */
+  get failure(): StorageFailedError | null {
+    return this.#failure;
+  }
+
+  now(): Now {
+    return { wallMs: this.#modules.clock.wallMs(), monotonicMs: this.#modules.clock.monotonicMs() };
+  }
+
+  dispatch(input: Input): void {
+    const startedAt = performance.now();
+    const effects = this.#modules.core.step(input, this.now());
+    this.#modules.stepped?.((performance.now() - startedAt) / 1000);
+    let changed = false;
+    for (const effect of effects) {
+      if (effect.type === 'persist') {
+        this.#gather(effect);
+        changed = true;
+      } else this.#release(effect);
+    }
+    if (changed) for (const listener of [...this.#changeListeners]) listener();
+  }
+
+  /** Resolves when the records are durable here. */
+  async write(entries: readonly WriteEntry[], precondition: Precondition | null): Promise<WriteOutcome> {
+    if (this.#stopping) throw new NodeStoppingError();
+    if (this.#failure !== null) throw this.#failure;
+    const request = this.#nextRequest++;
+    return new Promise((resolve, reject) => {
+      this.#writes.set(request, { resolve, reject });
+      this.dispatch({ type: 'write', request, entries, precondition });
+    });
+  }
+
+  /** Gives a member's question a number; the core's answer goes to `answer` once it may. */
+  expectAnswer(answer: (bytes: Uint8Array | null) => void): number {
+    const exchange = this.#nextExchange++;
+    this.#answers.set(exchange, answer);
+    return exchange;
+  }
+
+  /** Resolves when everything stepped so far is durable: at once when nothing waits. */
+  async settled(): Promise<void> {
+    const group = this.#gathering ?? this.#committing;
+    if (group === null) return;
+    return new Promise((resolve) => {
+      group.done.push(resolve);
+    });
+  }
+
+  /** Called after every step that changed records, before they are durable. @returns a function that unsubscribes */
+  onChange(listener: () => void): () => void {
+    this.#changeListeners.add(listener);
+    return () => this.#changeListeners.delete(listener);
+  }
+
+  /** No more writes; what was stepped becomes durable and its effects leave; timers end. */
+  async stop(drainMs: number): Promise<void> {
+    this.#stopping = true;
+    this.dispatch({ type: 'timer', timer: 'gossip' });
+    let cancel = (): void => {};
+    const tooLate = new Promise<void>((resolve) => {
+      cancel = this.#modules.clock.after(drainMs, resolve);
+    });
+    await Promise.race([this.settled(), tooLate]);
+    cancel();
+    for (const stop of this.#timers.values()) stop();
+    this.#timers.clear();
+    for (const write of this.#writes.values()) write.reject(new NodeStoppingError());
+    this.#writes.clear();
+    for (const answer of this.#answers.values()) answer(null);
+    this.#answers.clear();
+  }
+
+  #gather(effect: Effect & { type: 'persist' }): void {
+    const meta = { sequence: effect.sequence, wallMs: effect.wallMs, counter: effect.counter };
+    if (this.#gathering === null) {
+      this.#gathering = { put: new Map(), remove: new Set(), meta, held: [], done: [] };
+      if (!this.#isCommitting) {
+        this.#isCommitting = true;
+        setImmediate(() => void this.#commit());
+      }
+    }
+    const group = this.#gathering;
+    group.meta = meta;
+    for (const { slot, record } of effect.put) group.put.set(slot, record.bytes);
+    // A record that came and went within one group was never stored.
+    for (const slot of effect.remove) if (!group.put.delete(slot)) group.remove.add(slot);
+  }
+
+  /** Runs until nothing waits; never rejects. */
+  async #commit(): Promise<void> {
+    while (this.#gathering !== null) {
+      const group = this.#gathering;
+      this.#committing = group;
+      this.#gathering = null;
+      await this.#makeDurable(group);
+      this.#committing = null;
+      for (const effect of group.held) this.#perform(effect);
+      for (const done of group.done) done();
+    }
+    this.#isCommitting = false;
+  }
+
+  async #makeDurable(group: Group): Promise<void> {
+    const batch = {
+      put: [...group.put].map(([slot, bytes]) => ({ slot, bytes })),
+      remove: [...group.remove],
+      meta: group.meta,
+    };
+    for (;;) {
+      const startedAt = performance.now();
+      try {
+        await this.#modules.storage.commit(batch);
+        this.#modules.committed?.((performance.now() - startedAt) / 1000);
+        if (this.#failure !== null) this.#modules.logger.info('the store takes commits again');
+        this.#failure = null;
+        return;
+      } catch (error) {
+        this.#fail(new StorageFailedError(error), group);
+        if (this.#stopping) return;
+        await new Promise<void>((resolve) => this.#modules.clock.after(this.#options.commitRetryMs, resolve));
+      }
+    }
+  }
+
+  /** Writers are told now; the records stay in memory and the commit is tried again, so their fate is unknown until it succeeds. */
+  #fail(failure: StorageFailedError, group: Group): void {
+    if (this.#failure === null) {
+      this.#modules.logger.error('a commit failed, writes are refused until it succeeds', {
+        code: failure.code,
+        error: failure.message,
+      });
+    }
+    this.#failure = failure;
+    for (const effect of [...group.held, ...(this.#gathering?.held ?? [])]) {
+      if (effect.type !== 'reply') continue;
+      this.#writes.get(effect.request)?.reject(failure);
+      this.#writes.delete(effect.request);
+    }
+  }
+
+  /** Performs an effect, or holds it until what was stepped before it is durable. */
+  #release(effect: Effect): void {
+    switch (effect.type) {
+      case 'reply':
+      case 'publish':
+      case 'ask':
+      case 'answer': {
+        const group = this.#gathering ?? this.#committing;
+        if (group === null) this.#perform(effect);
+        else group.held.push(effect);
+        return;
+      }
+      case 'persist':
+      case 'beat':
+      case 'poll':
+      case 'reset':
+      case 'timer':
+      case 'emit':
+        this.#perform(effect);
+    }
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'persist':
+        return;
+      case 'reply':
+        this.#writes.get(effect.request)?.resolve(effect.outcome);
+        this.#writes.delete(effect.request);
+        return;
+      case 'answer':
+        this.#answers.get(effect.exchange)?.(encodeReply(effect.message));
+        this.#answers.delete(effect.exchange);
+        return;
+      case 'publish':
+        return this.#lung('p2p', { type: 'publish', bytes: encodeBatch(effect.records) });
+      case 'ask':
+        return this.#lung(effect.lung, {
+          type: 'ask',
+          peer: effect.peer,
+          exchange: effect.exchange,
+          bytes: encodeRequest(effect.message),
+          timeoutMs: this.#options.exchangeTimeoutMs,
+        });
+      case 'beat':
+        return this.#lung('p2p', effect);
+      case 'poll':
+        return this.#lung('http', effect);
+      case 'reset':
+        return this.#lung(effect.lung, { type: 'reset', peer: effect.peer });
+      case 'timer':
+        return this.#setTimer(effect.timer, effect.afterMs);
+      case 'emit':
+        return this.#modules.emit(effect.event);
+    }
+  }
+
+  #lung(name: LungName, effect: LungEffect): void {
+    this.#modules.lungs[name]?.perform(effect);
+  }
+
+  #setTimer(timer: TimerName, afterMs: number | null): void {
+    this.#timers.get(timer)?.();
+    this.#timers.delete(timer);
+    if (afterMs === null || this.#stopping) return;
+    const cancel = this.#modules.clock.after(afterMs, () => {
+      this.#timers.delete(timer);
+      this.dispatch({ type: 'timer', timer });
+    });
+    this.#timers.set(timer, cancel);
+  }
+}
+
+function hasCode(error: unknown): error is { readonly code: string } {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string';
+}

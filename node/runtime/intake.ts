@@ -1,0 +1,174 @@
+/**
+ * From what a lung delivers to inputs of the core: decodes, verifies every signature, and turns away the rest. Signatures are
+ * verified in slices, so that a large reply does not hold up the heartbeats.
+ */
+import type { LungEvent, LungSink } from '../ports.ts';
+import type { Core } from '../protocol/core.ts';
+import { CodecError } from '../protocol/codec.ts';
+import type { LatticeEvent, LungName } from '../protocol/events.ts';
+import { decodeBatch } from '../protocol/gossip/batch.ts';
+import type { NodeId } from '../protocol/ids.ts';
+import { trustStored, verifyRecord, type SignedRecord, type VerifiedRecord } from '../protocol/state/record.ts';
+import { decodeReply, decodeRequest } from '../protocol/sync/codec.ts';
+import type { Driver } from './driver.ts';
+
+export interface IntakeModules {
+  readonly driver: Driver;
+  readonly core: Core;
+  readonly emit: (event: LatticeEvent) => void;
+}
+
+export interface IntakeOptions {
+  /** Signatures verified before other events get their turn; default 32, i.e. 2–4 ms (measured). */
+  readonly sliceRecords: number;
+  /** Records that may wait for verification; default 20000. Beyond, gossip is left to anti-entropy and questions are refused. */
+  readonly waitingMax: number;
+}
+
+export const INTAKE_DEFAULTS: IntakeOptions = { sliceRecords: 32, waitingMax: 20_000 };
+
+export class Intake {
+  readonly #modules: IntakeModules;
+  readonly #options: IntakeOptions;
+  #waiting = 0;
+
+  constructor(modules: IntakeModules, options: IntakeOptions) {
+    this.#modules = modules;
+    this.#options = options;
+  }
+
+  /** The sink to start a lung with. */
+  sinkOf(lung: LungName): LungSink {
+    return (event) => this.#take(lung, event);
+  }
+
+  #take(lung: LungName, event: LungEvent): void {
+    const { driver } = this.#modules;
+    switch (event.type) {
+      case 'link': {
+        const reason = event.state === 'up' ? event.address : event.reason;
+        return driver.dispatch({ type: 'link', peer: event.peer, lung, state: event.state, reason });
+      }
+      case 'heard':
+        return driver.dispatch({
+          type: 'heard',
+          peer: event.peer,
+          lung,
+          rttMs: event.rttMs,
+          beacon: event.beacon,
+        });
+      case 'silent':
+        return driver.dispatch({ type: 'silent', peer: event.peer, lung, reason: event.reason });
+      case 'gossip':
+        return this.#gossip(lung, event.peer, event.bytes);
+      case 'asked':
+        return this.#asked(lung, event.peer, event.bytes, event.answer);
+      case 'answered':
+        return this.#answered(lung, event.peer, event.exchange, event.bytes);
+      case 'unanswered': {
+        const { peer, exchange, reason } = event;
+        return driver.dispatch({ type: 'unanswered', peer, lung, exchange, reason });
+      }
+      case 'refused':
+        return this.#modules.emit({
+          type: 'refused',
+          peer: event.peer,
+          lung,
+          what: event.what,
+          reason: event.reason,
+        });
+    }
+  }
+
+  #gossip(lung: LungName, peer: NodeId, bytes: Uint8Array): void {
+    const decoded = this.#decode(lung, peer, () => decodeBatch(bytes));
+    if (decoded === null) return;
+    this.#verify(lung, peer, decoded, (records) => {
+      if (records !== null) this.#modules.driver.dispatch({ type: 'gossip', peer, records });
+    });
+  }
+
+  #asked(lung: LungName, peer: NodeId, bytes: Uint8Array, answer: (bytes: Uint8Array | null) => void): void {
+    const message = this.#decode(lung, peer, () => decodeRequest(bytes));
+    if (message === null) return answer(null);
+    const offered = message.type === 'transfer' ? message.records : [];
+    this.#verify(lung, peer, offered, (records) => {
+      if (records === null) return answer(null);
+      const exchange = this.#modules.driver.expectAnswer(answer);
+      const verified = message.type === 'transfer' ? { ...message, records } : message;
+      this.#modules.driver.dispatch({ type: 'asked', peer, lung, exchange, message: verified });
+    });
+  }
+
+  #answered(lung: LungName, peer: NodeId, exchange: number, bytes: Uint8Array): void {
+    const { driver } = this.#modules;
+    const message = this.#decode(lung, peer, () => decodeReply(bytes));
+    if (message === null)
+      return driver.dispatch({ type: 'unanswered', peer, lung, exchange, reason: 'broken_reply' });
+    const offered = message.type === 'transferred' ? message.records : [];
+    this.#verify(lung, peer, offered, (records) => {
+      if (records === null) {
+        return driver.dispatch({
+          type: 'unanswered',
+          peer,
+          lung,
+          exchange,
+          reason: 'too_many_records_waiting',
+        });
+      }
+      const verified = message.type === 'transferred' ? { ...message, records } : message;
+      driver.dispatch({ type: 'answered', peer, lung, exchange, message: verified });
+    });
+  }
+
+  /** While the store refuses commits nothing new is taken in: what cannot be kept would only grow in memory. */
+  #verify(
+    lung: LungName,
+    peer: NodeId,
+    records: readonly SignedRecord[],
+    done: (records: readonly VerifiedRecord[] | null) => void,
+  ): void {
+    if (records.length === 0) return done([]);
+    if (this.#modules.driver.failure !== null) return done(null);
+    if (this.#waiting + records.length > this.#options.waitingMax) {
+      this.#modules.emit({
+        type: 'refused',
+        peer,
+        lung,
+        what: 'message',
+        reason: 'too_many_records_waiting',
+      });
+      return done(null);
+    }
+    const verified: VerifiedRecord[] = [];
+    this.#waiting += records.length;
+    const slice = (from: number): void => {
+      const to = Math.min(from + this.#options.sliceRecords, records.length);
+      for (const record of records.slice(from, to)) {
+        const sound = this.#verified(record);
+        if (sound !== null) verified.push(sound);
+        else this.#modules.emit({ type: 'refused', peer, lung, what: 'record', reason: 'bad_signature' });
+      }
+      this.#waiting -= to - from;
+      if (to < records.length) setImmediate(slice, to);
+      else done(verified);
+    };
+    slice(0);
+  }
+
+  /** A record known here was verified when it came; its twin (same id, perhaps another valid signature) says nothing new. */
+  #verified(record: SignedRecord): VerifiedRecord | null {
+    const known = this.#modules.core.replica.record(record.id);
+    return known === null ? verifyRecord(record) : trustStored(known);
+  }
+
+  #decode<T>(lung: LungName, peer: NodeId, decode: () => T): T | null {
+    try {
+      return decode();
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      this.#modules.emit({ type: 'refused', peer, lung, what: 'message', reason: error.reason });
+      return null;
+    }
+  }
+}

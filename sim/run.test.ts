@@ -1,0 +1,165 @@
+import { freshWriteEverywhere, allIn, haveEqualRoots, run, startHosts } from './run.ts';
+import { World, WORLD_DEFAULTS, type Rule } from './world.ts';
+import type { Host } from './host.ts';
+
+const VICTIM = 0;
+
+describe('a simulated cluster', () => {
+  it('reaches P2P on every node soon after the start', () => {
+    const { world, hosts } = cluster(5);
+    expect(world.runUntil(() => allIn(hosts, 'P2P'), 2_000)).toBe(true);
+  });
+
+  it('carries a write to every node by gossip within 100 ms', () => {
+    const { world, hosts } = steady(5);
+    expect(freshWriteEverywhere(world, hosts, world.now + 100)).toBe(true);
+  });
+
+  it('fails over to HTTP within 1.5 s of a silent cut, and says so on the cut node only', () => {
+    const { world, hosts, victim } = steady(5);
+    world.rule = cutP2p(VICTIM);
+    expect(world.runUntil(() => modeOf(victim) === 'HTTP', world.now + 1_500)).toBe(true);
+    world.runTo(world.now + 5_000);
+    expect(hosts.map(modeOf)).toEqual(['HTTP', 'P2P', 'P2P', 'P2P', 'P2P']);
+  });
+
+  it.each([0, 100, 300, 500, 700, 900])(
+    'a write made %i ms after a cut is on every node within 1 s',
+    (afterMs) => {
+      const { world, hosts } = steady(5);
+      world.rule = cutP2p(VICTIM);
+      world.runTo(world.now + afterMs);
+      expect(freshWriteEverywhere(world, hosts, world.now + 1_000)).toBe(true);
+    },
+  );
+
+  it('carries writes both ways while one lung of one node is cut', () => {
+    const { world, hosts, victim } = steady(5);
+    world.rule = cutP2p(VICTIM);
+    world.runUntil(() => modeOf(victim) === 'HTTP', world.now + 1_500);
+    expect(freshWriteEverywhere(world, hosts, world.now + 200)).toBe(true);
+    expect(freshWriteEverywhere(world, [...hosts].reverse(), world.now + 200)).toBe(true);
+  });
+
+  it('is back in P2P with equal roots within 2 s of the heal, however long the cut was', () => {
+    for (const cutMs of [700, 5_000, 40_000]) {
+      const { world, hosts } = steady(5);
+      world.rule = cutP2p(VICTIM);
+      world.runTo(world.now + cutMs);
+      world.rule = () => 'pass';
+      const healedAt = world.now;
+      expect(world.runUntil(() => allIn(hosts, 'P2P'), healedAt + 2_000)).toBe(true);
+      expect(freshWriteEverywhere(world, hosts, healedAt + 2_000)).toBe(true);
+    }
+  });
+
+  it('says NONE when both lungs are cut, takes writes, and converges after the heal', () => {
+    const { world, hosts, victim } = steady(3);
+    world.rule = (from, to) => (from === VICTIM || to === VICTIM ? 'drop' : 'pass');
+    expect(world.runUntil(() => modeOf(victim) === 'NONE', world.now + 3_000)).toBe(true);
+    let isAcknowledged = false;
+    victim.write([{ key: 'alone', value: '1' }], (outcome) => {
+      isAcknowledged = outcome.ok;
+    });
+    world.runTo(world.now + 5_000);
+    expect(isAcknowledged).toBe(true);
+    expect(haveEqualRoots(hosts)).toBe(false);
+    world.rule = () => 'pass';
+    expect(world.runUntil(() => haveEqualRoots(hosts) && allIn(hosts, 'P2P'), world.now + 3_000)).toBe(true);
+    expect(hosts.every((host) => host.core.replica.get('alone')?.winner.value === '1')).toBe(true);
+  });
+
+  it('keeps both sides of a split writing, and shows the same winner and the sibling everywhere after the heal', () => {
+    const { world, hosts } = steady(4);
+    world.rule = (from, to) => (from < 2 !== to < 2 ? 'drop' : 'pass');
+    world.runTo(world.now + 3_000);
+    hosts[0]?.write([{ key: 'contested', value: '"left"' }], () => {});
+    hosts[3]?.write([{ key: 'contested', value: '"right"' }], () => {});
+    world.runTo(world.now + 3_000);
+    world.rule = () => 'pass';
+    expect(world.runUntil(() => haveEqualRoots(hosts), world.now + 5_000)).toBe(true);
+    const views = hosts.map((host) => host.core.replica.get('contested'));
+    expect(new Set(views.map((view) => view?.winner.value)).size).toBe(1);
+    expect(views.map((view) => view?.siblings.length)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('does not switch when every node stalls for two seconds', () => {
+    const { world, hosts } = steady(3);
+    const switchesBefore = modeSwitches(hosts);
+    for (const host of hosts) host.stall(2_000);
+    world.runTo(world.now + 6_000);
+    expect(modeSwitches(hosts)).toBe(switchesBefore);
+  });
+
+  it('holds a forced mode until auto, and loses nothing', () => {
+    const { world, hosts, victim } = steady(3);
+    victim.force('HTTP');
+    expect(world.runUntil(() => modeOf(victim) === 'HTTP', world.now + 2_000)).toBe(true);
+    expect(freshWriteEverywhere(world, hosts, world.now + 500)).toBe(true);
+    expect(freshWriteEverywhere(world, [...hosts].reverse(), world.now + 500)).toBe(true);
+    victim.force(null);
+    expect(world.runUntil(() => modeOf(victim) === 'P2P', world.now + 1_000)).toBe(true);
+  });
+});
+
+describe('runs of seeds', () => {
+  it('passes 40 seeds with random faults', () => {
+    for (let seed = 1; seed <= 40; seed += 1) expect(run(optionsOf(seed)).failures).toEqual([]);
+  });
+
+  it('gives the same trace for the same seed, and another for another', () => {
+    expect(run(optionsOf(7)).traceHash).toBe(run(optionsOf(7)).traceHash);
+    expect(run(optionsOf(7)).traceHash).not.toBe(run(optionsOf(8)).traceHash);
+  });
+
+  it('fails a node that acknowledges before the disk has it', () => {
+    const failing = seedsThatFail(20, { repliesEarly: true, flushMs: 200 });
+    expect(failing).toBeGreaterThan(0);
+  });
+
+  it('fails a disk that forgets', () => {
+    expect(seedsThatFail(20, { flushMs: 1, forgetsOnKill: true })).toBeGreaterThan(0);
+  });
+});
+
+function seedsThatFail(
+  seeds: number,
+  sabotage: { repliesEarly?: boolean; forgetsOnKill?: boolean; flushMs: number },
+): number {
+  let failed = 0;
+  for (let seed = 1; seed <= seeds; seed += 1) {
+    // Two nodes with both lungs slow to talk: what one forgets, the other may not have heard.
+    if (run({ ...optionsOf(seed), nodes: 2, writesPerSecond: 50, sabotage }).failures.length > 0) failed += 1;
+  }
+  return failed;
+}
+
+function optionsOf(seed: number) {
+  return { seed, nodes: 5, faultsMs: 15_000, healMs: 30_000, writesPerSecond: 10 };
+}
+
+function cluster(nodes: number): { world: World; hosts: readonly Host[]; victim: Host } {
+  const world = new World({ ...WORLD_DEFAULTS, seed: 42 });
+  const hosts = startHosts(world, 42, nodes);
+  const victim = hosts[VICTIM];
+  if (victim === undefined) throw new Error('a cluster has hosts');
+  return { world, hosts, victim };
+}
+
+function steady(nodes: number): ReturnType<typeof cluster> {
+  const made = cluster(nodes);
+  made.world.runTo(3_000);
+  return made;
+}
+
+function cutP2p(victim: number): Rule {
+  return (from, to, lung) => (lung === 'p2p' && (from === victim || to === victim) ? 'drop' : 'pass');
+}
+
+function modeOf(host: Host): string {
+  return host.core.mode().mode;
+}
+
+function modeSwitches(hosts: readonly Host[]): number {
+  return hosts.flatMap((host) => host.events).filter(({ event }) => event.type === 'mode').length;
+}
