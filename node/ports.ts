@@ -67,6 +67,8 @@ export type LungEvent =
       readonly rttMs: number;
     }
   | { readonly type: 'unanswered'; readonly peer: NodeId; readonly exchange: number; readonly reason: string }
+  /** this member says that it can be reached there: addresses for the other lung */
+  | { readonly type: 'introduced'; readonly peer: NodeId; readonly multiaddrs: readonly string[] }
   /** somebody without the cluster's key, or with a broken message, was turned away */
   | {
       readonly type: 'refused';
@@ -191,7 +193,7 @@ export interface ReadEntry {
 
 /** What the HTTP API asks of the node. Reads wait for a flush under way, so nothing is shown that a crash could take back. */
 export interface LatticeApi {
-  /** Resolves after the records are durable here. Rejects with StorageFailedError or NodeStoppingError. */
+  /** Resolves after the records are durable here. Rejects with the store's StorageFailedError or with NodeStoppingError. */
   write(entries: readonly WriteEntry[], precondition: Precondition | null): Promise<WriteOutcome>;
   read(key: string): Promise<ReadEntry | null>;
   state(): Promise<{ readonly root: Digest; readonly size: number }>;

@@ -139,7 +139,8 @@ export class Host {
   #newCore(): Core {
     const { seed, number } = this.#options;
     const rng = rngOf(seed * 1_000 + number);
-    return new Core({ self: this.#identity.id, sign: this.#identity.sign, rng }, this.#options.core);
+    const sign = (bytes: Uint8Array): Uint8Array => this.#identity.sign(bytes);
+    return new Core({ self: this.id, sign, rng }, this.#options.core);
   }
 
   #step(input: Input): void {

@@ -63,7 +63,7 @@ export interface PeerReport {
   readonly http: LinkHealth;
 }
 
-type InvalidWrite = WriteOutcome & { readonly reason: 'invalid' };
+type InvalidWrite = Extract<WriteOutcome, { readonly reason: 'invalid' }>;
 
 /** What an exchange under way is for. */
 type Purpose =

@@ -2,7 +2,7 @@
  * What the HTTP API asks of the node, answered by the driver and the core. A read is taken at once and shown only after
  * what was stepped before it is durable, so that no reader sees what a crash could take back.
  */
-import { StorageFailedError, type Driver } from './driver.ts';
+import type { Driver } from './driver.ts';
 import type { Identity, LatticeApi, LinkStatus, NodeStatus, PeerStatus, ReadEntry } from '../ports.ts';
 import type { Precondition, WriteEntry, WriteOutcome } from '../protocol/border.ts';
 import type { Core, PeerReport } from '../protocol/core.ts';
@@ -98,7 +98,7 @@ export class Api implements LatticeApi {
   notReady(): readonly string[] {
     const { driver, core, surroundings } = this.#modules;
     const reasons: string[] = [];
-    if (driver.failure instanceof StorageFailedError) reasons.push(`store: ${driver.failure.message}`);
+    if (driver.failure !== null) reasons.push(`store: ${driver.failure.message}`);
     if (!surroundings.isAlone && core.mode().mode === 'NONE') reasons.push('no lung reaches a member');
     return reasons;
   }

@@ -33,16 +33,6 @@ export interface DriverOptions {
 
 export const DRIVER_DEFAULTS: DriverOptions = { exchangeTimeoutMs: 2_000, commitRetryMs: 500 };
 
-/** The disk refuses: nothing was acknowledged, and whether the write will appear once the disk recovers is unknown. */
-export class StorageFailedError extends Error {
-  readonly code: string;
-  constructor(cause: unknown) {
-    super(`the store refused a commit: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-    this.name = 'StorageFailedError';
-    this.code = hasCode(cause) ? cause.code : 'store_failed';
-  }
-}
-
 /** The node is going down and takes no more writes. */
 export class NodeStoppingError extends Error {
   readonly code = 'node_stopping';
@@ -76,7 +66,7 @@ export class Driver {
   #gathering: Group | null = null;
   #committing: Group | null = null;
   #isCommitting = false;
-  #failure: StorageFailedError | null = null;
+  #failure: Error | null = null;
   #nextRequest = 1;
   #nextExchange = 1;
   #stopping = false;
@@ -86,8 +76,8 @@ export class Driver {
     this.#options = options;
   }
 
-  /** The last commit failed and is being retried. */
-  get failure(): StorageFailedError | null {
+  /** Why the last commit failed, while it is being retried: nothing new was acknowledged since. */
+  get failure(): Error | null {
     return this.#failure;
   }
 
@@ -106,7 +96,7 @@ export class Driver {
         changed = true;
       } else this.#release(effect);
     }
-    if (changed) for (const listener of [...this.#changeListeners]) listener();
+    if (changed) for (const listener of this.#changeListeners) listener();
   }
 
   /** Resolves when the records are durable here. */
@@ -205,7 +195,7 @@ export class Driver {
         this.#failure = null;
         return;
       } catch (error) {
-        this.#fail(new StorageFailedError(error), group);
+        this.#fail(error instanceof Error ? error : new Error(String(error)), group);
         if (this.#stopping) return;
         await new Promise<void>((resolve) => this.#modules.clock.after(this.#options.commitRetryMs, resolve));
       }
@@ -213,10 +203,9 @@ export class Driver {
   }
 
   /** Writers are told now; the records stay in memory and the commit is tried again, so their fate is unknown until it succeeds. */
-  #fail(failure: StorageFailedError, group: Group): void {
+  #fail(failure: Error, group: Group): void {
     if (this.#failure === null) {
       this.#modules.logger.error('a commit failed, writes are refused until it succeeds', {
-        code: failure.code,
         error: failure.message,
       });
     }
@@ -299,8 +288,4 @@ export class Driver {
     });
     this.#timers.set(timer, cancel);
   }
-}
-
-function hasCode(error: unknown): error is { readonly code: string } {
-  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string';
 }

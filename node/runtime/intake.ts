@@ -8,7 +8,12 @@ import { CodecError } from '../protocol/codec.ts';
 import type { LatticeEvent, LungName } from '../protocol/events.ts';
 import { decodeBatch } from '../protocol/gossip/batch.ts';
 import type { NodeId } from '../protocol/ids.ts';
-import { trustStored, verifyRecord, type SignedRecord, type VerifiedRecord } from '../protocol/state/record.ts';
+import {
+  trustStored,
+  verifyRecord,
+  type SignedRecord,
+  type VerifiedRecord,
+} from '../protocol/state/record.ts';
 import { decodeReply, decodeRequest } from '../protocol/sync/codec.ts';
 import type { Driver } from './driver.ts';
 
@@ -16,6 +21,8 @@ export interface IntakeModules {
   readonly driver: Driver;
   readonly core: Core;
   readonly emit: (event: LatticeEvent) => void;
+  /** a multiaddr where a member says it listens */
+  readonly introduce: (multiaddr: string) => void;
 }
 
 export interface IntakeOptions {
@@ -69,6 +76,9 @@ export class Intake {
         const { peer, exchange, reason } = event;
         return driver.dispatch({ type: 'unanswered', peer, lung, exchange, reason });
       }
+      case 'introduced':
+        for (const multiaddr of event.multiaddrs) this.#modules.introduce(multiaddr);
+        return;
       case 'refused':
         return this.#modules.emit({
           type: 'refused',

@@ -1,0 +1,68 @@
+/**
+ * The Docker engine as the lab needs it beyond testcontainers: what is labelled as ours, and how to remove it. The
+ * reaper that testcontainers would start is another image to pull, and does not survive our way of being honest about
+ * leftovers; so it is off, and everything the lab makes carries its labels.
+ */
+import { existsSync } from 'node:fs';
+import type { ContainerRuntimeClient } from 'testcontainers';
+import { WorldUnavailableError } from './port.ts';
+
+/** value: the run's id */
+export const RUN_LABEL = 'aethel.lab';
+/** value: process id of the lab that started it, on the machine that runs it */
+export const HARNESS_LABEL = 'aethel.lab.harness';
+
+export function labelsOf(runId: string): Record<string, string> {
+  return { [RUN_LABEL]: runId, [HARNESS_LABEL]: String(process.pid) };
+}
+
+/** @throws WorldUnavailableError with the way out, where no engine answers */
+export async function connectEngine(): Promise<ContainerRuntimeClient> {
+  process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
+  // Loaded only here: the process cluster works without it, and it takes half a second.
+  const { getContainerRuntimeClient } = await import('testcontainers');
+  try {
+    return await getContainerRuntimeClient();
+  } catch {
+    throw new WorldUnavailableError(
+      'no Docker engine answers',
+      existsSync('/etc/debian_version')
+        ? 'run scripts/docker-engine.sh (needs root), or use --cluster processes'
+        : 'start Docker, or use --cluster processes',
+    );
+  }
+}
+
+export interface Labelled {
+  readonly kind: 'container' | 'network';
+  readonly id: string;
+  readonly name: string;
+  readonly run: string;
+  readonly harness: number;
+}
+
+/** @param runId null: of every run */
+export async function listLabelled(engine: ContainerRuntimeClient, runId: string | null): Promise<readonly Labelled[]> {
+  const { dockerode } = engine.container;
+  const filters = { label: [runId === null ? RUN_LABEL : `${RUN_LABEL}=${runId}`] };
+  const containers = await dockerode.listContainers({ all: true, filters });
+  const networks = await dockerode.listNetworks({ filters });
+  return [
+    ...containers.map((found) => labelled('container', found.Id, found.Names[0] ?? found.Id, found.Labels)),
+    ...networks.map((found) => labelled('network', found.Id, found.Name, found.Labels ?? {})),
+  ];
+}
+
+/** Removes these; containers with their anonymous volumes. What is already gone is fine. */
+export async function removeLabelled(engine: ContainerRuntimeClient, things: readonly Labelled[]): Promise<void> {
+  const { dockerode } = engine.container;
+  const containers = things.filter((thing) => thing.kind === 'container');
+  await Promise.allSettled(containers.map(({ id }) => dockerode.getContainer(id).remove({ force: true, v: true })));
+  // A network can be removed only after everything on it has gone.
+  const networks = things.filter((thing) => thing.kind === 'network');
+  await Promise.allSettled(networks.map(({ id }) => dockerode.getNetwork(id).remove()));
+}
+
+function labelled(kind: Labelled['kind'], id: string, name: string, labels: Record<string, string>): Labelled {
+  return { kind, id, name: name.replace(/^\//, ''), run: labels[RUN_LABEL] ?? '', harness: Number(labels[HARNESS_LABEL] ?? 0) };
+}

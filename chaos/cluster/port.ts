@@ -1,0 +1,90 @@
+/**
+ * What a scenario needs of a cluster, whatever world it runs in: nodes that can be killed and started, and faults.
+ * `startProcessCluster` (processes.ts) and `startContainerCluster` (containers.ts) return one.
+ */
+import type { Fault } from '../faults/fault.ts';
+
+export type World = 'containers' | 'processes';
+
+export type NodeState = 'running' | 'frozen' | 'stopped';
+
+export interface ClusterNode {
+  readonly name: string;
+  /** Base URL of the node's HTTP API as seen from here. A restart may change it: read it anew, don't keep it. */
+  readonly url: string;
+  readonly state: NodeState;
+  /** Starts a stopped node on the state it had; resolves when its `/health` answers. Throws NodeStartError. */
+  start(): Promise<void>;
+  /** SIGKILL. Resolves when the process is gone. Idempotent. */
+  kill(): Promise<void>;
+  /** SIGTERM, and SIGKILL if that does not end it in time. Idempotent. */
+  stop(): Promise<StopReport>;
+  /** SIGSTOP: the sockets stay open and say nothing. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
+  /** everything the node has written so far, over all its starts */
+  logs(): Promise<string>;
+}
+
+export interface StopReport {
+  readonly tookMs: number;
+  /** null when a signal ended it */
+  readonly exitCode: number | null;
+  /** true when SIGTERM was enough */
+  readonly graceful: boolean;
+}
+
+export interface Cluster {
+  readonly world: World;
+  /** names this run in labels and directories */
+  readonly runId: string;
+  readonly nodes: readonly ClusterNode[];
+  /** bearer token of the write API; null where loopback may write without one */
+  readonly apiToken: string | null;
+  /** Silently cuts this node off from every other on the libp2p port; HTTP stays. Nothing happens before `inject`. */
+  p2pCut(node: ClusterNode): Fault;
+  /** Ends every node, removes everything the cluster made, and looks whether that is true. Idempotent; never throws. */
+  close(): Promise<CloseReport>;
+}
+
+export interface CloseReport {
+  /** what is still there although it should not; empty is clean */
+  readonly leftovers: readonly string[];
+  readonly removed: number;
+}
+
+export interface ClusterOptions {
+  /** 1–20 */
+  readonly nodes: number;
+  readonly runId: string;
+  /** told about slow steps, one line each */
+  readonly progress?: (line: string) => void;
+  /** further environment for every node, over the cluster's own */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A node did not come up; `detail` is the end of its log. */
+export class NodeStartError extends Error {
+  readonly code = 'node_start_failed';
+  readonly node: string;
+  readonly detail: string;
+
+  constructor(node: string, reason: string, detail: string) {
+    super(`${node} did not start: ${reason}`);
+    this.name = 'NodeStartError';
+    this.node = node;
+    this.detail = detail;
+  }
+}
+
+/** The machine lacks something that this world needs; `wayOut` says what to do. */
+export class WorldUnavailableError extends Error {
+  readonly code = 'world_unavailable';
+  readonly wayOut: string;
+
+  constructor(what: string, wayOut: string) {
+    super(`${what}: ${wayOut}`);
+    this.name = 'WorldUnavailableError';
+    this.wayOut = wayOut;
+  }
+}

@@ -1,0 +1,329 @@
+/**
+ * A cluster of real node processes on loopback: needs no Docker, works wherever Node does. Each node has its own state
+ * directory; between each two nodes stands a forwarder per direction (../faults/forwarder.ts) that carries the libp2p
+ * traffic, so that one node's P2P lung can be cut. All of it lives in one temporary directory that `close` removes.
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import net from 'node:net';
+import { once } from 'node:events';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Forwarder } from '../faults/forwarder.ts';
+import { LinkCut } from '../faults/link-cut.ts';
+import type { Fault } from '../faults/fault.ts';
+import { LatticeClient } from './client.ts';
+import { poll } from './poll.ts';
+import { NodeStartError } from './port.ts';
+import type { CloseReport, Cluster, ClusterNode, ClusterOptions, NodeState, StopReport } from './port.ts';
+
+export interface ProcessClusterOptions extends ClusterOptions {
+  /** one per node; free ones where not given */
+  readonly httpPorts?: readonly number[];
+  /** what is started as a node; the product's own main where not given */
+  readonly main?: string;
+}
+
+export interface ProcessCluster extends Cluster {
+  readonly world: 'processes';
+  readonly nodes: readonly ProcessNode[];
+  /** state directories and logs, one sub-directory per node */
+  readonly directory: string;
+}
+
+/** In every lab directory's name, so that `chaos heal` finds what a killed run left. */
+export const DIRECTORY_PREFIX = 'aethel-lab-';
+export const RUN_FILE = 'run.json';
+
+const MAIN = fileURLToPath(new URL('../../node/main.ts', import.meta.url));
+const REDIRECT = new URL('../faults/redirect.ts', import.meta.url).href;
+
+/** A node answers within a second or two; the rest is for a machine that is busy with something else. */
+const START_BUDGET_MS = 30_000;
+/** The contract is five seconds from SIGTERM. */
+const STOP_BUDGET_MS = 8_000;
+
+export async function startProcessCluster(options: ProcessClusterOptions): Promise<ProcessCluster> {
+  const directory = path.join(os.tmpdir(), DIRECTORY_PREFIX + options.runId);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const ports = await freePorts(options.nodes * 2);
+  const names = Array.from({ length: options.nodes }, (_, i) => `node${i + 1}`);
+  const places = names.map((name, i) => ({
+    name,
+    httpPort: options.httpPorts?.[i] ?? at(ports, i),
+    p2pPort: at(ports, options.nodes + i),
+  }));
+  const links = await openLinks(places);
+  const clusterKey = randomBytes(32).toString('hex');
+
+  const nodes: readonly ProcessNode[] = places.map((place) => {
+    const others = places.filter((other) => other !== place);
+    const redirect = Object.fromEntries(
+      links.filter((link) => link.from === place.name).map((link) => [String(link.realPort), link.port]),
+    );
+    return new ProcessNode({
+      name: place.name,
+      url: `http://127.0.0.1:${place.httpPort}`,
+      directory: path.join(directory, place.name),
+      main: options.main ?? MAIN,
+      env: {
+        AETHEL_NODE_NAME: place.name,
+        AETHEL_HTTP_HOST: '127.0.0.1',
+        AETHEL_HTTP_PORT: String(place.httpPort),
+        AETHEL_P2P_LISTEN: `/ip4/127.0.0.1/tcp/${place.p2pPort}`,
+        AETHEL_LATTICE_NODES: others.map((other) => `http://127.0.0.1:${other.httpPort}`).join(','),
+        AETHEL_STATE_DIR: path.join(directory, place.name, 'state'),
+        AETHEL_CLUSTER_KEY: clusterKey,
+        AETHEL_LAB_REDIRECT: JSON.stringify(redirect),
+        ...options.env,
+      },
+      onChange: () => writeRunFile(directory, nodes),
+    });
+  });
+  const cluster = new LoopbackCluster(options.runId, directory, nodes, links);
+  try {
+    await Promise.all(nodes.map((node) => node.start()));
+  } catch (error) {
+    await cluster.close();
+    throw error;
+  }
+  return cluster;
+}
+
+/** The libp2p traffic that `from` dials to `to`. */
+export interface Link {
+  readonly from: string;
+  readonly to: string;
+  readonly realPort: number;
+  readonly port: number;
+  readonly forwarder: Forwarder;
+}
+
+interface Place {
+  readonly name: string;
+  readonly p2pPort: number;
+}
+
+async function openLinks(places: readonly Place[]): Promise<readonly Link[]> {
+  const pairs = places.flatMap((from) => places.filter((to) => to !== from).map((to) => ({ from, to })));
+  return Promise.all(
+    pairs.map(async ({ from, to }) => {
+      const forwarder = new Forwarder(() => ({ host: '127.0.0.1', port: to.p2pPort }));
+      return { from: from.name, to: to.name, realPort: to.p2pPort, port: await forwarder.listen(), forwarder };
+    }),
+  );
+}
+
+class LoopbackCluster implements ProcessCluster {
+  readonly world = 'processes';
+  readonly apiToken = null;
+  readonly runId: string;
+  readonly directory: string;
+  readonly nodes: readonly ProcessNode[];
+  readonly #links: readonly Link[];
+  #closed: Promise<CloseReport> | null = null;
+
+  constructor(runId: string, directory: string, nodes: readonly ProcessNode[], links: readonly Link[]) {
+    this.runId = runId;
+    this.directory = directory;
+    this.nodes = nodes;
+    this.#links = links;
+  }
+
+  p2pCut(node: ClusterNode): Fault {
+    const links = this.#links.filter((link) => link.from === node.name || link.to === node.name);
+    const others = this.#links.filter((link) => !links.includes(link));
+    return new LinkCut(node, links, others);
+  }
+
+  close(): Promise<CloseReport> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<CloseReport> {
+    await Promise.allSettled(this.nodes.map((node) => node.kill()));
+    await Promise.allSettled(this.#links.map((link) => link.forwarder.close()));
+    const leftovers = this.nodes.filter((node) => node.pid !== null).map((node) => `process ${node.pid} (${node.name})`);
+    if (leftovers.length === 0) {
+      try {
+        rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
+      } catch (error) {
+        leftovers.push(`${this.directory} (${String(error)})`);
+      }
+    }
+    return { leftovers, removed: this.nodes.length };
+  }
+}
+
+interface ProcessNodeOptions {
+  readonly name: string;
+  readonly url: string;
+  readonly directory: string;
+  readonly main: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly onChange: () => void;
+}
+
+export class ProcessNode implements ClusterNode {
+  readonly name: string;
+  readonly url: string;
+  readonly #options: ProcessNodeOptions;
+  readonly #logFile: string;
+  #child: ChildProcess | null = null;
+  #state: NodeState = 'stopped';
+
+  constructor(options: ProcessNodeOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.url = options.url;
+    this.#logFile = path.join(options.directory, 'node.log');
+    mkdirSync(path.join(options.directory, 'state'), { recursive: true });
+  }
+
+  get state(): NodeState {
+    return this.#state;
+  }
+
+  /** null when no process runs */
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  async start(): Promise<void> {
+    if (this.#child !== null) return;
+    const log = openSync(this.#logFile, 'a');
+    const child = spawn(process.execPath, ['--import', REDIRECT, this.#options.main], {
+      // Its own directory, where no .env lies that would override the lab's settings.
+      cwd: this.#options.directory,
+      env: { ...inherited(), ...this.#options.env },
+      // Its own process group, so that a terminal's Ctrl-C reaches the lab only; the channel ends it when the lab dies.
+      detached: true,
+      stdio: ['ignore', log, log, 'ipc'],
+    });
+    closeSync(log);
+    child.on('error', () => this.#ended(child));
+    child.on('exit', () => this.#ended(child));
+    this.#child = child;
+    this.#state = 'running';
+    this.#options.onChange();
+
+    const client = new LatticeClient(() => this.url, null, { timeoutMs: 1_000 });
+    const answer = await poll(
+      async () => (this.#child !== child ? 'ended' : (await client.isHealthy()) ? 'healthy' : null),
+      { everyMs: 25, budgetMs: START_BUDGET_MS },
+    );
+    client.close();
+    if (answer === 'healthy') return;
+    const reason =
+      answer === 'ended' ? `it ended with ${child.exitCode ?? child.signalCode}` : `no answer within ${START_BUDGET_MS} ms`;
+    await this.kill();
+    throw new NodeStartError(this.name, reason, tail(await this.logs()));
+  }
+
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL', STOP_BUDGET_MS);
+  }
+
+  async stop(): Promise<StopReport> {
+    const child = this.#child;
+    const startedAt = performance.now();
+    const graceful = await this.#end('SIGTERM', STOP_BUDGET_MS);
+    if (!graceful) await this.#end('SIGKILL', STOP_BUDGET_MS);
+    return { tookMs: performance.now() - startedAt, exitCode: child?.exitCode ?? null, graceful };
+  }
+
+  async freeze(): Promise<void> {
+    if (this.#child?.kill('SIGSTOP') === true) this.#state = 'frozen';
+  }
+
+  async thaw(): Promise<void> {
+    if (this.#child?.kill('SIGCONT') === true) this.#state = 'running';
+  }
+
+  async logs(): Promise<string> {
+    try {
+      return await readFile(this.#logFile, 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  /** @returns whether the process is gone */
+  async #end(signal: 'SIGTERM' | 'SIGKILL', budgetMs: number): Promise<boolean> {
+    const child = this.#child;
+    if (child === null) return true;
+    // A frozen process hears SIGTERM only after it is thawed.
+    if (this.#state === 'frozen') await this.thaw();
+    child.kill(signal);
+    const gone = await poll(async () => (this.#child === child ? null : true), { everyMs: 5, budgetMs });
+    return gone !== null;
+  }
+
+  #ended(child: ChildProcess): void {
+    if (this.#child !== child) return;
+    this.#child = null;
+    this.#state = 'stopped';
+    this.#options.onChange();
+  }
+}
+
+/** What a node needs of our environment; never our own AETHEL_ settings, nor what only this runner's Node understands. */
+function inherited(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('AETHEL_') && name !== 'NODE_OPTIONS'),
+  );
+}
+
+/** Who belongs to this run, for `chaos heal` after a run that was killed. */
+function writeRunFile(directory: string, nodes: readonly ProcessNode[]): void {
+  const run: RunFile = { harness: process.pid, nodes: nodes.flatMap((node) => (node.pid === null ? [] : [node.pid])) };
+  try {
+    writeFileSync(path.join(directory, RUN_FILE), JSON.stringify(run));
+  } catch {
+    // The directory is gone: the run is being cleaned up.
+  }
+}
+
+export interface RunFile {
+  readonly harness: number;
+  readonly nodes: readonly number[];
+}
+
+/** @returns null where there is none, or it is not ours */
+export function readRunFile(directory: string): RunFile | null {
+  try {
+    const run: unknown = JSON.parse(readFileSync(path.join(directory, RUN_FILE), 'utf8'));
+    if (typeof run !== 'object' || run === null || !('harness' in run) || !('nodes' in run)) return null;
+    if (typeof run.harness !== 'number' || !Array.isArray(run.nodes)) return null;
+    return { harness: run.harness, nodes: run.nodes.filter((pid) => typeof pid === 'number') };
+  } catch {
+    return null;
+  }
+}
+
+/** All held open at once, so that no two are the same; somebody may still take one before the node does. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return address !== null && typeof address === 'object' ? address.port : 0;
+  });
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
+
+function at(list: readonly number[], index: number): number {
+  const value = list[index];
+  if (value === undefined) throw new RangeError(`no port number ${index}`);
+  return value;
+}
+
+function tail(text: string): string {
+  return text.trimEnd().split('\n').slice(-15).join('\n');
+}

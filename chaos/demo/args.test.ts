@@ -1,0 +1,40 @@
+import { parseDemoArgs } from './args.ts';
+
+describe('the command line of the demo', () => {
+  it('runs five nodes and stays, unless told otherwise', () => {
+    expect(parseDemoArgs([], {})).toEqual({ kind: 'run', once: false, nodes: 5, language: 'en' });
+    expect(parseDemoArgs(['--once', '--nodes', '3', '--lang', 'pt'], {})).toEqual({
+      kind: 'run',
+      once: true,
+      nodes: 3,
+      language: 'pt',
+    });
+  });
+
+  it('speaks the language of the locale, the more specific variable first, and --lang above all', () => {
+    expect(parseDemoArgs([], { LANG: 'pt_BR.UTF-8' })).toMatchObject({ language: 'pt' });
+    expect(parseDemoArgs([], { LC_ALL: 'C', LANG: 'pt_BR.UTF-8' })).toMatchObject({ language: 'en' });
+    expect(parseDemoArgs([], { LC_ALL: '', LANG: 'pt_BR.UTF-8' })).toMatchObject({ language: 'pt' });
+    expect(parseDemoArgs(['--lang', 'en'], { LANG: 'pt_BR.UTF-8' })).toMatchObject({ language: 'en' });
+  });
+
+  it('shows its help', () => {
+    expect(parseDemoArgs(['--help'], {})).toEqual({ kind: 'help', language: 'en' });
+    expect(parseDemoArgs(['-h'], {})).toMatchObject({ kind: 'help' });
+  });
+
+  it.each([
+    [['--nodes', '2']],
+    [['--nodes', '11']],
+    [['--nodes', '3.5']],
+    [['--nodes', '']],
+    [['--nodes']],
+    [['--lang', 'fr']],
+    [['--twice']],
+    [['five']],
+  ])('refuses %j, saying why', (argv) => {
+    const args = parseDemoArgs(argv, {});
+    expect(args.kind).toBe('mistake');
+    expect(args.kind === 'mistake' ? args.message : '').not.toBe('');
+  });
+});

@@ -1,0 +1,44 @@
+/**
+ * A fault proves that it bit and that it healed; a scenario without that proof is inconclusive, never green.
+ */
+
+export interface Fault {
+  readonly name: string;
+  /** how it is done here, for the report: which mechanism, on which node, which port */
+  readonly means: string;
+  /** Resolves when the fault is in force. @returns since when, ms since the epoch. Throws FaultError. */
+  inject(): Promise<number>;
+  /** What shows that it bites now; may be asked several times while it is in force. */
+  evidence(): Promise<Evidence>;
+  /** Lifts the fault, quickly. Idempotent. @returns since when it is lifted, ms since the epoch. Throws FaultError. */
+  lift(): Promise<number>;
+  /** Lifts the fault where that has not been done, and checks that it is gone. Idempotent. */
+  heal(): Promise<Evidence>;
+}
+
+export interface Evidence {
+  /** true: every check below holds */
+  readonly ok: boolean;
+  readonly checks: readonly Check[];
+  /** packets or, where packets can't be seen, chunks that were swallowed since the fault was injected */
+  readonly dropped: number;
+  readonly droppedBytes: number;
+}
+
+export interface Check {
+  readonly claim: string;
+  readonly holds: boolean;
+}
+
+export function evidenceOf(checks: readonly Check[], dropped: { readonly count: number; readonly bytes: number }): Evidence {
+  return { ok: checks.every((check) => check.holds), checks, dropped: dropped.count, droppedBytes: dropped.bytes };
+}
+
+export class FaultError extends Error {
+  readonly code = 'fault_failed';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'FaultError';
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * The P2P cut of the process cluster: every forwarder from and to one node goes silent. Evidence is what the forwarders
+ * saw: bytes kept back on the node's links, none passing there, and all other links as they were.
+ */
+import type { Forwarder } from './forwarder.ts';
+import { evidenceOf } from './fault.ts';
+import type { Evidence, Fault } from './fault.ts';
+
+export interface CutLink {
+  readonly from: string;
+  readonly to: string;
+  readonly forwarder: Forwarder;
+}
+
+export class LinkCut implements Fault {
+  readonly name = 'p2p-cut';
+  readonly means: string;
+  readonly #links: readonly CutLink[];
+  readonly #others: readonly CutLink[];
+
+  /** @param links those of the node, both directions; @param others those that must stay as they are */
+  constructor(node: { readonly name: string }, links: readonly CutLink[], others: readonly CutLink[]) {
+    this.means = `userspace forwarders of ${node.name}'s ${links.length} libp2p links go silent`;
+    this.#links = links;
+    this.#others = others;
+  }
+
+  async inject(): Promise<number> {
+    for (const { forwarder } of this.#links) forwarder.cut();
+    return Date.now();
+  }
+
+  async evidence(): Promise<Evidence> {
+    const dropped = this.#dropped();
+    return evidenceOf(
+      [
+        { claim: 'every libp2p link of the node is silent', holds: this.#links.every(({ forwarder }) => forwarder.isCut) },
+        { claim: 'traffic was kept back', holds: dropped.count > 0 },
+        { claim: 'no other link is touched', holds: this.#others.every(({ forwarder }) => !forwarder.isCut) },
+      ],
+      dropped,
+    );
+  }
+
+  async lift(): Promise<number> {
+    for (const { forwarder } of this.#links) forwarder.heal();
+    return Date.now();
+  }
+
+  async heal(): Promise<Evidence> {
+    await this.lift();
+    return evidenceOf(
+      [{ claim: 'new libp2p connections pass again', holds: this.#links.every(({ forwarder }) => !forwarder.isCut) }],
+      this.#dropped(),
+    );
+  }
+
+  #dropped(): { readonly count: number; readonly bytes: number } {
+    let count = 0;
+    let bytes = 0;
+    for (const { forwarder } of this.#links) {
+      count += forwarder.counts.chunks + forwarder.counts.dials;
+      bytes += forwarder.counts.bytes;
+    }
+    return { count, bytes };
+  }
+}

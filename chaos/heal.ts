@@ -1,0 +1,90 @@
+/**
+ * `chaos heal`: removes what a run left that could not clean up after itself (SIGKILL, a crash): labelled containers and
+ * networks, and the processes and directories of the process cluster. A run whose lab still lives is left alone.
+ */
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { connectEngine, listLabelled, removeLabelled } from './cluster/engine.ts';
+import { WorldUnavailableError } from './cluster/port.ts';
+import { DIRECTORY_PREFIX, readRunFile } from './cluster/processes.ts';
+
+/** @returns exit code: 0 when nothing of a dead run is left, 3 otherwise */
+export async function heal(options: { readonly force: boolean }, say: (line: string) => void): Promise<number> {
+  const processes = healProcesses(options.force, say);
+  const containers = await healContainers(options.force, say);
+  const removed = processes.removed + containers.removed;
+  const left = processes.left + containers.left;
+  say(`${removed} removed, ${left} could not be removed`);
+  return left === 0 ? 0 : 3;
+}
+
+interface Tally {
+  readonly removed: number;
+  readonly left: number;
+}
+
+async function healContainers(force: boolean, say: (line: string) => void): Promise<Tally> {
+  const engine = await connectEngine().catch((error: unknown) => {
+    if (error instanceof WorldUnavailableError) return null;
+    throw error;
+  });
+  if (engine === null) {
+    say('no Docker engine answers: nothing to heal there');
+    return { removed: 0, left: 0 };
+  }
+  const isOurs = ({ harness }: { readonly harness: number }): boolean => force || !isAlive(harness);
+  const all = await listLabelled(engine, null);
+  for (const run of new Set(all.filter((thing) => !isOurs(thing)).map((thing) => thing.run))) say(`run ${run} still goes, left alone`);
+  const found = all.filter(isOurs);
+  for (const { kind, name, run } of found) say(`removing ${kind} ${name} of run ${run}`);
+  await removeLabelled(engine, found);
+  const left = (await listLabelled(engine, null)).filter(isOurs).length;
+  return { removed: found.length - left, left };
+}
+
+function healProcesses(force: boolean, say: (line: string) => void): Tally {
+  let removed = 0;
+  let left = 0;
+  for (const name of readdirSync(os.tmpdir()).filter((entry) => entry.startsWith(DIRECTORY_PREFIX))) {
+    const directory = path.join(os.tmpdir(), name);
+    const run = readRunFile(directory);
+    if (run !== null && isAlive(run.harness) && !force) {
+      say(`${name} still goes, left alone`);
+      continue;
+    }
+    for (const pid of run?.nodes ?? []) {
+      if (!isNodeOf(pid, directory)) continue;
+      say(`ending process ${pid} of ${name}`);
+      process.kill(pid, 'SIGKILL');
+      removed += 1;
+    }
+    try {
+      say(`removing ${directory}`);
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      removed += 1;
+    } catch {
+      left += 1;
+    }
+  }
+  return { removed, left };
+}
+
+function isAlive(pid: number): boolean {
+  if (pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/** A process id may have been given to somebody else since: its working directory tells. Where that cannot be asked, no. */
+function isNodeOf(pid: number, directory: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`AETHEL_STATE_DIR=${directory}${path.sep}`);
+  } catch {
+    return false;
+  }
+}

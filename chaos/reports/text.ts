@@ -1,0 +1,57 @@
+/** The verdict as a table for a terminal or a CI log; the same facts lie in results.json. */
+import type { Measurement } from '../scenarios/scenario.ts';
+import type { RunResult } from '../runner/run.ts';
+
+export function renderResult(result: RunResult): string {
+  const lines = [
+    '',
+    `${result.scenario} on ${result.nodes} ${result.world}, ${result.rounds} round${result.rounds === 1 ? '' : 's'}, seed ${result.seed}, run ${result.runId}`,
+    `writes: ${result.writes.ok} acknowledged, ${result.writes.fail} refused, ${result.writes.info} unknown`,
+    '',
+    ...table(
+      ['measured', 'took', 'budget', ''],
+      result.measurements.map((measurement) => [
+        result.rounds === 1 ? measurement.what : `${measurement.round}. ${measurement.what}`,
+        milliseconds(measurement.ms),
+        measurement.budgetMs === null ? '' : `≤ ${milliseconds(measurement.budgetMs)}`,
+        withinBudget(measurement),
+      ]),
+    ),
+    ...table(
+      ['checked', '', 'seen'],
+      result.checks.map((check) => [check.claim, check.verdict, check.detail]),
+    ),
+    ...table(
+      ['evidence', '', ''],
+      result.proofs.flatMap(({ what, evidence }) => [
+        ...evidence.checks.map((check) => [what, check.holds ? 'yes' : 'NO', check.claim]),
+        ...(evidence.dropped > 0 ? [[what, '', `${evidence.dropped} packets or chunks, ${evidence.droppedBytes} bytes dropped`]] : []),
+      ]),
+    ),
+    result.cleanUp.leftovers.length === 0
+      ? `clean-up: ${result.cleanUp.removed} removed, nothing left`
+      : `clean-up: LEFT BEHIND ${result.cleanUp.leftovers.join(', ')}`,
+    `report: ${result.directory}`,
+    `verdict: ${result.verdict.toUpperCase()}`,
+    ...result.reasons.map((reason) => `  ${reason}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function withinBudget({ ms, budgetMs }: Measurement): string {
+  if (budgetMs === null) return '';
+  return ms <= budgetMs ? 'met' : 'over';
+}
+
+function milliseconds(ms: number): string {
+  return Number.isFinite(ms) ? `${Math.round(ms)} ms` : 'never';
+}
+
+/** Columns as wide as their longest cell, the last one left free; nothing at all where there are no rows. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  if (rows.length === 0) return [];
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const text = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  return [...text, ''];
+}

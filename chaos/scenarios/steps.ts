@@ -1,0 +1,96 @@
+/**
+ * Steps that scenarios share. Each waits for one thing with a hard limit: generous, since it tells a broken node from a
+ * slow machine; how quick it was is measured and held against the budgets of DESIGN section 8.
+ */
+import { poll } from '../cluster/poll.ts';
+import type { Member } from '../workloads/observer.ts';
+import type { Fact } from '../workloads/unique-facts.ts';
+import { LimitExceededError } from './scenario.ts';
+import type { Stage } from './scenario.ts';
+
+const STEADY_LIMIT_MS = 60_000;
+const CARRY_LIMIT_MS = 30_000;
+const EQUAL_LIMIT_MS = 30_000;
+/** acknowledged writes per node that make a rhythm */
+const RHYTHM_WRITES = 4;
+const LOOK_EVERY_MS = 5;
+
+/** Waits until `claim` holds of what the observer saw last. @returns when, on the history's clock */
+export async function until(stage: Stage, what: string, limitMs: number, claim: () => boolean): Promise<number> {
+  const held = await poll(async () => (claim() ? true : null), { everyMs: LOOK_EVERY_MS, budgetMs: limitMs, signal: stage.signal });
+  if (held === null) throw new LimitExceededError(what, limitMs, seen(stage));
+  return stage.history.now();
+}
+
+/** Everybody says P2P, hears everybody by P2P, and all roots are equal; then the workload runs and is seen everywhere. */
+export async function reachSteadyState(stage: Stage): Promise<void> {
+  const { members, observer, facts, history } = stage;
+  await until(stage, 'P2P between all nodes', STEADY_LIMIT_MS, () => {
+    const latest = members.map(({ node }) => observer.latest(node.name));
+    const roots = new Set(latest.map((observation) => observation?.status.merkle_root));
+    return roots.size === 1 && latest.every((seen) => seen?.status.sync_mode === 'P2P' && seen.p2pAlive === members.length - 1);
+  });
+  facts.start();
+  await keepWriting(stage, members);
+  history.add({ type: 'mark', mark: 'steady', node: '' });
+}
+
+/** Waits until each of these has acknowledged some more writes and all of those are seen on every running node. */
+export async function keepWriting(stage: Stage, writers: readonly Member[]): Promise<void> {
+  const { facts } = stage;
+  const goals = writers.map(({ node }) => ({ name: node.name, from: facts.factsOf(node.name).length }));
+  await until(stage, 'writing', CARRY_LIMIT_MS, () =>
+    goals.every(({ name, from }) => facts.factsOf(name).length >= from + RHYTHM_WRITES),
+  );
+  const written = goals.flatMap(({ name, from }) => facts.factsOf(name).slice(from, from + RHYTHM_WRITES));
+  if (!(await facts.allSeen(written, CARRY_LIMIT_MS, stage.signal))) {
+    throw new LimitExceededError('every write on every node', CARRY_LIMIT_MS, seen(stage));
+  }
+}
+
+/** Writes to each of these now; the final state must contain it. */
+export async function writeFresh(stage: Stage, writers: readonly Member[]): Promise<readonly Fact[]> {
+  const facts: Fact[] = [];
+  for (const writer of writers) {
+    const fact = await poll(() => stage.facts.writeOne(writer), { everyMs: 50, budgetMs: CARRY_LIMIT_MS, signal: stage.signal });
+    if (fact === null) throw new LimitExceededError(`a write on ${writer.node.name}`, CARRY_LIMIT_MS, seen(stage));
+    stage.history.add({ type: 'mark', mark: 'fresh', node: writer.node.name, key: fact.key });
+    facts.push(fact);
+  }
+  return facts;
+}
+
+/** Waits until all roots are equal and every node has these writes, while nobody else writes. @returns when */
+export async function untilEqual(stage: Stage, fresh: readonly Fact[]): Promise<number> {
+  if (!(await stage.facts.allSeen(fresh, EQUAL_LIMIT_MS, stage.signal))) {
+    throw new LimitExceededError('the fresh writes on every node', EQUAL_LIMIT_MS, seen(stage));
+  }
+  // Asked after the fresh writes were seen everywhere, so that equal roots contain them.
+  const seenAt = stage.history.now();
+  return until(stage, 'equal roots', EQUAL_LIMIT_MS, () => {
+    const latest = stage.members.map(({ node }) => stage.observer.latest(node.name));
+    const roots = new Set(latest.map((observation) => observation?.status.merkle_root));
+    return roots.size === 1 && latest.every((observation) => observation !== null && observation.at >= seenAt);
+  });
+}
+
+/** Ends the workload, lets everything arrive, and reads all of every node. */
+export async function readFinals(stage: Stage): Promise<void> {
+  const { facts, members, history } = stage;
+  await facts.pause();
+  await untilEqual(stage, facts.facts);
+  await facts.stop();
+  for (const { node, client } of members) {
+    const { root, entries } = await client.entries();
+    history.add({ type: 'final', node: node.name, root, entries: Object.fromEntries(entries) });
+  }
+}
+
+function seen({ members, observer }: Stage): string {
+  const parts = members.map(({ node }) => {
+    const latest = observer.latest(node.name);
+    if (latest === null) return `${node.name} does not answer`;
+    return `${node.name} ${latest.status.sync_mode} p2p ${latest.p2pAlive} root ${latest.status.merkle_root.slice(0, 8)}`;
+  });
+  return `last seen: ${parts.join(', ')}`;
+}

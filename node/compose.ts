@@ -1,0 +1,224 @@
+/**
+ * Composition root: the one file that names concrete classes and makes them meet.
+ */
+import { hkdfSync } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import { createApp } from './http/app.ts';
+import { HttpServer } from './http/server.ts';
+import { HttpLung } from './lungs/http/http-lung.ts';
+import { memberKeyOf } from './lungs/http/member.ts';
+import { memberMiddleware, syncRoute } from './lungs/http/routes.ts';
+import { P2pLung } from './lungs/p2p/p2p-lung.ts';
+import { EventLog } from './observe/events.ts';
+import { meteredApi, NodeMetrics } from './observe/metrics.ts';
+import type { Clock, Identity, Logger, LungSink, NodeStatus, Storage } from './ports.ts';
+import { Core, type CoreOptions } from './protocol/core.ts';
+import { POLICY_DEFAULTS } from './protocol/mode/policy.ts';
+import { decodeRecord, trustStored } from './protocol/state/record.ts';
+import { Api } from './runtime/api.ts';
+import { Discovery } from './runtime/discovery.ts';
+import { Driver, DRIVER_DEFAULTS } from './runtime/driver.ts';
+import { Intake, INTAKE_DEFAULTS } from './runtime/intake.ts';
+import { Lifecycle } from './runtime/lifecycle.ts';
+import { RevivingLung } from './runtime/reviving-lung.ts';
+import { loadOrCreateIdentity } from './storage/identity.ts';
+import { LmdbStorage } from './storage/lmdb-storage.ts';
+
+/** Where a replica's clock may be at most ahead of ours; DESIGN section 3. */
+const AHEAD_MAX_MS = 60_000;
+const P2P_RETRY_MS = 5_000;
+const DRAIN_MS = 2_000;
+
+const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Opens the store and builds the node; nothing listens yet. Throws what the store and the identity throw. */
+export async function composeNode(config: Config, logger: Logger): Promise<Lifecycle> {
+  const identity = await loadOrCreateIdentity(config.stateDir);
+  const storage = await LmdbStorage.open(join(config.stateDir, 'store'));
+  try {
+    return assemble(config, logger, identity, storage);
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+function assemble(config: Config, logger: Logger, identity: Identity, storage: Storage): Lifecycle {
+  const clock = systemClock;
+  const core = new Core(
+    { self: identity.id, sign: (bytes) => identity.sign(bytes), rng: Math.random },
+    coreOptions(config),
+  );
+  restore(core, storage);
+
+  const memberKey = memberKeyOf(config.clusterKey);
+  const httpLung = new HttpLung(
+    { self: identity.id, key: memberKey, clock, logger },
+    { urls: config.latticeNodes },
+  );
+  const p2pLung = config.p2p.enabled
+    ? new RevivingLung(
+        {
+          make: () => newP2pLung(config, identity, clock, logger),
+          clock,
+          revived: (error) => lifecycle.p2pRevived(error),
+        },
+        { name: 'p2p', retryMs: P2P_RETRY_MS },
+      )
+    : null;
+
+  const metrics = new NodeMetrics({ status: () => api.status() });
+  const events = new EventLog({ logger, clock, metrics, urlOf: (peer) => httpLung.urlOf(peer) });
+  const emit = events.publish.bind(events);
+  const driver = new Driver(
+    {
+      core,
+      storage,
+      clock,
+      logger,
+      emit,
+      lungs: p2pLung === null ? { http: httpLung } : { http: httpLung, p2p: p2pLung },
+      stepped: (seconds) => metrics.observeStep(seconds),
+      committed: (seconds) => metrics.observeCommit(seconds),
+    },
+    DRIVER_DEFAULTS,
+  );
+  const introduce = (address: string): void => p2pLung?.addAddress(address);
+  const intake = new Intake({ driver, core, emit, introduce }, INTAKE_DEFAULTS);
+  const api = new Api({
+    driver,
+    core,
+    identity,
+    surroundings: {
+      name: config.nodeName,
+      p2p: (): NodeStatus['p2p'] => ({
+        enabled: config.p2p.enabled,
+        started: p2pLung?.isStarted ?? false,
+        error: lifecycle.p2pError,
+        topic: config.p2p.topic,
+        listenMultiaddrs: p2pLung?.current.listenMultiaddrs() ?? [],
+        bootstrapPeers: config.p2p.bootstrap,
+      }),
+      httpUrls: () => httpLung.urls(),
+      urlOf: (peer) => httpLung.urlOf(peer),
+      subscribe: (listener) => events.subscribe(listener),
+      isAlone:
+        config.latticeNodes.length === 0 && config.p2p.bootstrap.length === 0 && config.discoveryDns === null,
+    },
+  });
+
+  const sink: LungSink = (event) => httpLung.sink(event);
+  const app = createApp(
+    {
+      api: meteredApi(api, metrics),
+      metricsText: () => metrics.text(),
+      logger,
+      extensions: [
+        memberMiddleware({ self: identity.id, key: memberKey, clock, sink }),
+        syncRoute({ clock, sink }),
+      ],
+    },
+    { apiToken: config.api.token, insecure: config.api.insecure },
+  );
+
+  const lifecycle = new Lifecycle(
+    {
+      driver,
+      intake,
+      storage,
+      logger,
+      server: new HttpServer(app, { host: config.http.host, port: config.http.port, drainMs: DRAIN_MS }),
+      http: httpLung,
+      p2p: p2pLung,
+      discovery: newDiscovery(config, clock, logger, (ip) => {
+        p2pLung?.addAddress(`/ip4/${ip}/tcp/${p2pPortOf(config)}`);
+        httpLung.addAddress(`http://${ip}:${config.http.port}`);
+      }),
+    },
+    {
+      peerId: identity.id,
+      httpPeers: config.latticeNodes.length,
+      discoveryName: config.discoveryDns,
+      drainMs: DRAIN_MS,
+    },
+  );
+  return lifecycle;
+}
+
+function coreOptions(config: Config): CoreOptions {
+  const { heartbeatIntervalMs, suspicionMs, httpPollIntervalMs } = config;
+  return {
+    policy: { ...POLICY_DEFAULTS, beatMs: heartbeatIntervalMs, warmPollMs: httpPollIntervalMs },
+    detector: {
+      suspicionMs,
+      // Two heartbeats lost and a little, but always before the verdict.
+      suspectMs: Math.min(suspicionMs * 0.8, Math.max(suspicionMs * 0.6, heartbeatIntervalMs * 2.4)),
+      httpFreshMs: 3_000,
+      httpWarmMs: httpPollIntervalMs * 2.5,
+      attentiveStepMs: 400,
+    },
+    mode: { returnAfterMs: 300 },
+    aheadMaxMs: AHEAD_MAX_MS,
+  };
+}
+
+/** Records were verified before they were stored, and the store's checksums vouch for the bytes. */
+function restore(core: Core, storage: Storage): void {
+  const { meta, records } = storage.load();
+  core.replica.load(meta, stored(records));
+}
+
+function* stored(records: Iterable<{ readonly slot: number; readonly bytes: Uint8Array }>) {
+  for (const { slot, bytes } of records) yield { slot, record: trustStored(decodeRecord(bytes)) };
+}
+
+function newP2pLung(config: Config, identity: Identity, clock: Clock, logger: Logger): P2pLung {
+  return new P2pLung(
+    { identity, clock, logger, rng: Math.random },
+    {
+      listen: config.p2p.listen,
+      topic: config.p2p.topic,
+      // A short cluster key is as long as a lung wants it; each lung derives its own key from it.
+      clusterKey: new Uint8Array(hkdfSync('sha256', config.clusterKey, '', 'aethel/cluster/v1', 32)),
+      bootstrap: config.p2p.bootstrap,
+      startTimeoutMs: config.p2p.startTimeoutMs,
+    },
+  );
+}
+
+/** Replicas of one service share their ports, so a member's address is its IP and our own ports. */
+function newDiscovery(
+  config: Config,
+  clock: Clock,
+  logger: Logger,
+  found: (ip: string) => void,
+): Discovery | null {
+  if (config.discoveryDns === null) return null;
+  return new Discovery(
+    {
+      clock,
+      logger,
+      resolve: async (name) => (await lookup(name, { all: true, family: 4 })).map(({ address }) => address),
+      ownAddresses: () =>
+        new Set(
+          Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []),
+        ),
+      found,
+    },
+    { name: config.discoveryDns, intervalMinMs: 500, intervalMaxMs: 5_000 },
+  );
+}
+
+function p2pPortOf(config: Config): string {
+  return /\/tcp\/(\d+)/.exec(config.p2p.listen[0] ?? '')?.[1] ?? '9000';
+}

@@ -1,0 +1,126 @@
+/**
+ * The node's HTTP API as one Express app (DESIGN, "Contract: HTTP"). It reads and writes through LatticeApi only and
+ * keeps no state of its own but the number of parked requests.
+ *
+ * Order: security headers, the extensions (the HTTP lung's routes and member check come in there), the routes, then
+ * 404 and 405, then the one place where failures become problems.
+ */
+import express from 'express';
+import type { Express, RequestHandler, Router } from 'express';
+import type { LatticeApi, Logger } from '../ports.ts';
+import { eventRoutes } from './event-routes.ts';
+import { requireWriter } from './auth.ts';
+import { nodeRoutes } from './node-routes.ts';
+import { openApiDocument } from './openapi.ts';
+import { HttpProblem, problemHandler } from './problems.ts';
+import { parseQuery } from './query.ts';
+import { KEY_BYTES_MAX, NoQuery, VALUE_BYTES_MAX, WAIT_SECONDS_MAX } from './schemas.ts';
+import { onlyMethods } from './route-context.ts';
+import type { RouteContext } from './route-context.ts';
+import { CLOSING } from './server.ts';
+import { stateRoutes } from './state-routes.ts';
+
+export interface AppModules {
+  readonly api: LatticeApi;
+  readonly metricsText: () => Promise<string>;
+  readonly logger: Logger;
+  /** mounted before the routes, after the security headers */
+  readonly extensions?: readonly RequestHandler[];
+}
+
+export interface AppOptions {
+  /** bearer token of writes and operator calls; null: only this machine may write */
+  readonly apiToken: string | null;
+  /** without a token, let everybody write */
+  readonly insecure: boolean;
+  /** host names of this node, beside loopback, whose pages may write; default none */
+  readonly ownHosts?: readonly string[];
+  /** at most KEY_BYTES_MAX, the contract's limit and the default */
+  readonly keyBytesMax?: number;
+  /** of a value's JSON text; default VALUE_BYTES_MAX */
+  readonly valueBytesMax?: number;
+  /** of a whole request body; default 1 MiB, as the largest message between members */
+  readonly bodyBytesMax?: number;
+  /** longest hold of `GET /api/lattice/state?wait=`; default WAIT_SECONDS_MAX */
+  readonly waitMaxMs?: number;
+  /** held requests at a time; one more is answered at once, as in plain polling; default 1024 (a guess) */
+  readonly parkedMax?: number;
+  /** clients of the event stream at a time; default 64 (a guess) */
+  readonly streamsMax?: number;
+  /** bytes an event client may lag behind before it is dropped; default 1 MiB */
+  readonly streamBufferBytesMax?: number;
+  /** default 15000: below the 30–60 s after which proxies give up silent connections */
+  readonly streamHeartbeatMs?: number;
+}
+
+export function createApp(modules: AppModules, options: AppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', false);
+
+  const closing = new AbortController();
+  app.once(CLOSING, () => closing.abort());
+
+  const context: RouteContext = {
+    api: modules.api,
+    metricsText: modules.metricsText,
+    writer: requireWriter({
+      apiToken: options.apiToken,
+      insecure: options.insecure,
+      ownHosts: options.ownHosts ?? [],
+    }),
+    closing: closing.signal,
+    limits: {
+      keyBytesMax: Math.min(options.keyBytesMax ?? KEY_BYTES_MAX, KEY_BYTES_MAX),
+      valueBytesMax: options.valueBytesMax ?? VALUE_BYTES_MAX,
+      bodyBytesMax: options.bodyBytesMax ?? 1_048_576,
+      waitMaxMs: Math.min(options.waitMaxMs ?? WAIT_SECONDS_MAX * 1000, WAIT_SECONDS_MAX * 1000),
+      parkedMax: options.parkedMax ?? 1024,
+      streamsMax: options.streamsMax ?? 64,
+      streamBufferBytesMax: options.streamBufferBytesMax ?? 1_048_576,
+      streamHeartbeatMs: options.streamHeartbeatMs ?? 15_000,
+    },
+  };
+
+  app.use(securityHeaders);
+  for (const extension of modules.extensions ?? []) app.use(extension);
+  const router = newRouter();
+  nodeRoutes(router, context);
+  stateRoutes(router, context);
+  eventRoutes(router, context);
+  openApiRoute(router);
+  app.use(router);
+  app.use((request, _response, next) => {
+    next(
+      new HttpProblem('unknown-route', `There is no ${request.path.slice(0, 200)} here; see /openapi.json.`),
+    );
+  });
+  app.use(problemHandler(modules.logger));
+  return app;
+}
+
+/** Paths are exact: no trailing slash, no other case. A key never falls on the route of the whole state. */
+function newRouter(): Router {
+  return express.Router({ strict: true, caseSensitive: true });
+}
+
+const securityHeaders: RequestHandler = (_request, response, next) => {
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+  response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
+  response.setHeader('Cache-Control', 'no-store');
+  next();
+};
+
+function openApiRoute(router: Router): void {
+  let text: string | null = null;
+  router
+    .route('/openapi.json')
+    .get((request, response) => {
+      parseQuery(request, NoQuery);
+      text ??= JSON.stringify(openApiDocument());
+      response.type('application/json').send(text);
+    })
+    .all(onlyMethods('GET, HEAD'));
+}

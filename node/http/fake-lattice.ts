@@ -1,0 +1,150 @@
+/**
+ * A lattice of one node in memory, for tests of the HTTP API: real conditions, versions and roots (of a kind), no
+ * disk, no peers.
+ */
+import { createHash } from 'node:crypto';
+import type { LatticeApi, NodeStatus, ReadEntry } from '../ports.ts';
+import type { Precondition, WriteEntry, WriteOutcome } from '../protocol/border.ts';
+import type { DatedEvent, LatticeEvent } from '../protocol/events.ts';
+import type { Digest, NodeId } from '../protocol/ids.ts';
+
+const PEER_ID = '12D3KooWFakeNode' as NodeId;
+
+export class FakeLattice implements LatticeApi {
+  readonly values = new Map<string, ReadEntry>();
+  readonly signedTexts: string[] = [];
+  /** thrown by the next writes when set */
+  failure: Error | null = null;
+  reasons: string[] = [];
+  waiting = 0;
+  #forced: 'P2P' | 'HTTP' | null = null;
+  #sequence = 0;
+  #eventId = 0;
+  readonly #listeners = new Set<(event: DatedEvent) => void>();
+  readonly #wakers = new Set<() => void>();
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  async write(entries: readonly WriteEntry[], precondition: Precondition | null): Promise<WriteOutcome> {
+    if (this.failure !== null) throw this.failure;
+    for (const { key, value } of entries) {
+      const version = this.values.get(key)?.version ?? null;
+      if (!holds(precondition, version)) return { ok: false, reason: 'precondition', version };
+      if (value === null && version === null) return { ok: false, reason: 'not-found' };
+    }
+    const written = entries.map(({ key, value }) => {
+      this.#sequence += 1;
+      const version = `v${this.#sequence}`;
+      const created = !this.values.has(key);
+      if (value === null) this.values.delete(key);
+      else this.values.set(key, { key, value, version, author: PEER_ID, timestamp: 1, siblings: [] });
+      return { key, version, created };
+    });
+    for (const wake of this.#wakers) wake();
+    return { ok: true, written, root: this.root() };
+  }
+
+  async read(key: string): Promise<ReadEntry | null> {
+    return this.values.get(key) ?? null;
+  }
+
+  async state(): Promise<{ readonly root: Digest; readonly size: number }> {
+    return { root: this.root(), size: this.values.size };
+  }
+
+  async stateUnlike(root: string, waitMs: number, signal: AbortSignal): ReturnType<LatticeApi['state']> {
+    if (this.root() !== root || signal.aborted) return this.state();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, waitMs);
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    this.#wakers.add(resolve);
+    this.waiting += 1;
+    await promise;
+    this.waiting -= 1;
+    clearTimeout(timer);
+    this.#wakers.delete(resolve);
+    return this.state();
+  }
+
+  async entries(
+    cursor: string | null,
+    limit: number,
+  ): Promise<{ readonly entries: readonly ReadEntry[]; readonly next: string | null }> {
+    const all = [...this.values.values()]
+      .sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
+      .filter(({ key }) => cursor === null || Buffer.compare(Buffer.from(key), Buffer.from(cursor)) > 0);
+    const entries = all.slice(0, limit);
+    return { entries, next: all.length > limit ? (entries.at(-1)?.key ?? null) : null };
+  }
+
+  status(): NodeStatus {
+    return {
+      name: 'fake',
+      peerId: PEER_ID,
+      p2p: {
+        enabled: true,
+        started: true,
+        error: null,
+        topic: 'aethel/lattice/v1',
+        listenMultiaddrs: ['/ip4/127.0.0.1/tcp/9000'],
+        bootstrapPeers: [],
+      },
+      httpUrls: ['http://127.0.0.1:8001'],
+      mode: this.#forced ?? 'P2P',
+      forcedMode: this.#forced,
+      modeSince: 1,
+      lastSwitch: { from: 'NONE', to: 'P2P', reason: 'gossip heard', at: 1 },
+      root: this.root(),
+      size: this.values.size,
+      peers: [
+        {
+          peerId: '12D3KooWOther' as NodeId,
+          url: 'http://127.0.0.1:8001',
+          p2p: { state: 'alive', lastHeardMs: 12, rttMs: 1.5 },
+          http: { state: 'unknown', lastHeardMs: null, rttMs: null },
+          root: null,
+        },
+      ],
+    };
+  }
+
+  force(mode: 'P2P' | 'HTTP' | null): void {
+    this.#forced = mode;
+  }
+
+  notReady(): readonly string[] {
+    return this.reasons;
+  }
+
+  subscribe(listener: (event: DatedEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  emit(event: LatticeEvent): void {
+    this.#eventId += 1;
+    for (const listener of this.#listeners) listener({ id: this.#eventId, at: Date.now(), event });
+  }
+
+  sign(bytes: Uint8Array): Uint8Array {
+    this.signedTexts.push(Buffer.from(bytes).toString('utf8'));
+    return new Uint8Array(64).fill(7);
+  }
+
+  root(): Digest {
+    const digest = createHash('sha256');
+    for (const key of [...this.values.keys()].sort()) digest.update(JSON.stringify(this.values.get(key)));
+    return digest.digest('hex') as Digest;
+  }
+}
+
+function holds(precondition: Precondition | null, version: string | null): boolean {
+  const match = precondition?.ifMatch;
+  const noneMatch = precondition?.ifNoneMatch;
+  const isMatched = match === undefined || (version !== null && (match === '*' || match.includes(version)));
+  const isBlocked =
+    noneMatch !== undefined && version !== null && (noneMatch === '*' || noneMatch.includes(version));
+  return isMatched && !isBlocked;
+}

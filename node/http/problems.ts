@@ -1,0 +1,166 @@
+/**
+ * Bad news over HTTP: every failure is one RFC 9457 problem. Routes throw an HttpProblem; whatever else is thrown is
+ * translated here, in one place, so that no failure leaves in another shape and no inside of the node leaks out.
+ */
+import type { ErrorRequestHandler, Response } from 'express';
+import type { z } from 'zod';
+import type { Logger } from '../ports.ts';
+import type { Problem } from './schemas.ts';
+
+const TITLES = {
+  'bad-request': [400, 'Bad request'],
+  'malformed-json': [400, 'Malformed JSON'],
+  'invalid-key': [400, 'Invalid key'],
+  'invalid-encoding': [400, 'Invalid percent encoding'],
+  unauthorized: [401, 'Unauthorized'],
+  forbidden: [403, 'Forbidden'],
+  'not-found': [404, 'Not found'],
+  'unknown-route': [404, 'No such route'],
+  'method-not-allowed': [405, 'Method not allowed'],
+  'precondition-failed': [412, 'Precondition failed'],
+  'too-large': [413, 'Too large'],
+  'unsupported-media-type': [415, 'Unsupported media type'],
+  'expectation-failed': [417, 'Expectation failed'],
+  'headers-too-large': [431, 'Headers too large'],
+  'request-timeout': [408, 'Request timeout'],
+  internal: [500, 'Internal error'],
+  'not-implemented': [501, 'Not implemented'],
+  unavailable: [503, 'Unavailable'],
+  stopping: [503, 'The node is stopping'],
+  'storage-failed': [503, 'Storage failed'],
+  'storage-full': [507, 'Storage full'],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type ProblemSlug = keyof typeof TITLES;
+
+export class HttpProblem extends Error {
+  readonly slug: ProblemSlug;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly extra: Readonly<Record<string, unknown>>;
+
+  constructor(
+    slug: ProblemSlug,
+    detail: string,
+    more: { headers?: Readonly<Record<string, string>>; extra?: Readonly<Record<string, unknown>> } = {},
+  ) {
+    super(detail);
+    this.name = 'HttpProblem';
+    this.slug = slug;
+    this.headers = more.headers ?? {};
+    this.extra = more.extra ?? {};
+  }
+
+  get status(): number {
+    return TITLES[this.slug][0];
+  }
+
+  body(): Problem {
+    return {
+      success: false,
+      type: `urn:aethel:problem:${this.slug}`,
+      title: TITLES[this.slug][1],
+      status: this.status,
+      detail: this.message,
+      ...this.extra,
+    };
+  }
+}
+
+/** What a schema found wrong, as one sentence a caller can act on. */
+export function describeIssues(issues: readonly z.core.$ZodIssue[]): string {
+  const shown = issues.slice(0, 5).map((issue) => {
+    const path = issue.path.map(String).join('.');
+    const first = issue.code === 'invalid_union' ? issue.errors[0]?.[0] : undefined;
+    return `${path === '' ? '' : `${path}: `}${first?.message ?? issue.message}`;
+  });
+  const hidden = issues.length - shown.length;
+  return clip(shown.join('; ') + (hidden > 0 ? `; and ${hidden} more` : ''));
+}
+
+/** The last handler of the app: turns whatever was thrown into a problem. */
+export function problemHandler(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    const problem = problemOf(error);
+    if (problem.slug === 'internal') {
+      logger.error('request failed', {
+        method: request.method,
+        path: clip(request.path),
+        error: describe(error),
+      });
+    }
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    sendProblem(response, problem);
+  };
+}
+
+export function sendProblem(response: Response, problem: HttpProblem): void {
+  response.removeHeader('ETag');
+  response.status(problem.status).set({ 'Cache-Control': 'no-store', ...problem.headers });
+  response.type('application/problem+json').send(JSON.stringify(problem.body()));
+}
+
+/** A problem written on a bare socket, for requests that never became one (broken framing, oversized headers). */
+export function rawProblem(problem: HttpProblem): string {
+  const body = JSON.stringify(problem.body());
+  return [
+    `HTTP/1.1 ${problem.status} ${problem.body().title}`,
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}
+
+function problemOf(error: unknown): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (!(error instanceof Error)) return new HttpProblem('internal', 'The node could not answer.');
+  const status = 'status' in error && typeof error.status === 'number' ? error.status : null;
+  const type = 'type' in error && typeof error.type === 'string' ? error.type : null;
+  if (type === 'entity.too.large') {
+    return new HttpProblem('too-large', 'The body is larger than this node accepts.', {
+      headers: { Connection: 'close' },
+    });
+  }
+  if (type === 'encoding.unsupported') {
+    return new HttpProblem('unsupported-media-type', 'Send the body without Content-Encoding.');
+  }
+  if (error instanceof URIError) {
+    return new HttpProblem('invalid-encoding', 'The path is not valid percent-encoded UTF-8.');
+  }
+  if (error.name === 'NodeStoppingError') {
+    return new HttpProblem('stopping', 'The node is stopping; ask another one.', {
+      headers: { Connection: 'close', 'Retry-After': '1' },
+    });
+  }
+  if (error.name === 'StorageFailedError') {
+    return codesOf(error).includes('ENOSPC')
+      ? new HttpProblem('storage-full', 'The disk is full; nothing was written.')
+      : new HttpProblem('storage-failed', 'The write could not be made durable, so it is not acknowledged.');
+  }
+  if (status !== null && status >= 400 && status < 500)
+    return new HttpProblem('bad-request', clip(error.message));
+  return new HttpProblem('internal', 'The node could not answer.');
+}
+
+/** The codes of an error and of what caused it, nearest first. */
+function codesOf(error: Error): readonly string[] {
+  const codes: string[] = [];
+  let at: unknown = error;
+  for (let depth = 0; depth < 5 && at instanceof Error; depth += 1) {
+    if ('code' in at && typeof at.code === 'string') codes.push(at.code);
+    at = at.cause;
+  }
+  return codes;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function clip(text: string): string {
+  return text.length <= 500 ? text : `${text.slice(0, 500)}…`;
+}

@@ -1,0 +1,41 @@
+/** What every group of routes gets, and how every route ends. */
+import type { RequestHandler } from 'express';
+import type { LatticeApi } from '../ports.ts';
+import { HttpProblem } from './problems.ts';
+
+export interface RouteContext {
+  readonly api: LatticeApi;
+  readonly metricsText: () => Promise<string>;
+  /** lets pass who may write or operate */
+  readonly writer: RequestHandler;
+  /** aborted when the server begins to close */
+  readonly closing: AbortSignal;
+  readonly limits: RouteLimits;
+}
+
+/** As AppOptions describes them. */
+export interface RouteLimits {
+  readonly keyBytesMax: number;
+  readonly valueBytesMax: number;
+  readonly bodyBytesMax: number;
+  readonly waitMaxMs: number;
+  readonly parkedMax: number;
+  readonly streamsMax: number;
+  readonly streamBufferBytesMax: number;
+  readonly streamHeartbeatMs: number;
+}
+
+/** Ends a route: OPTIONS tells what it takes, any other method is refused with the same list. */
+export function onlyMethods(allow: string): RequestHandler {
+  return (request, response, next) => {
+    if (request.method === 'OPTIONS') {
+      response.set('Allow', `${allow}, OPTIONS`).status(204).end();
+      return;
+    }
+    next(
+      new HttpProblem('method-not-allowed', `${request.method} is not for this path; use ${allow}.`, {
+        headers: { Allow: `${allow}, OPTIONS` },
+      }),
+    );
+  };
+}

@@ -1,0 +1,260 @@
+/**
+ * The HTTP contract as schemas: what goes over the wire, in its own snake_case. The routes check requests with them,
+ * the chaos lab and the dashboard check answers, and the OpenAPI document is made of them, so that the contract is
+ * written once. Needs nothing but zod.
+ *
+ * Requests are strict: an unknown field is a mistake of the caller. Answers may grow: readers ignore what they don't know.
+ */
+import { z } from 'zod';
+
+export const KEY_BYTES_MAX = 512;
+export const VALUE_BYTES_MAX = 65_536;
+/** Entries of one batch, all accepted or none. */
+export const BATCH_ENTRIES_MAX = 1000;
+/** Longest hold of a conditional read, in seconds. */
+export const WAIT_SECONDS_MAX = 30;
+export const PAGE_ENTRIES_MAX = 1000;
+export const PAGE_ENTRIES_DEFAULT = 100;
+
+const utf8 = new TextEncoder();
+
+const peerId = z.string().min(1).describe('libp2p peer id of a node (Ed25519)');
+const digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .describe('Merkle root: SHA-256, lower-case hex');
+const epochMs = z.number().nonnegative().describe('milliseconds since the epoch');
+const version = z.string().min(1).describe('names one write of this key; also its ETag');
+/** Present, and any JSON. (zod takes an absent field for `unknown`.) */
+const jsonValue = z
+  .unknown()
+  .refine((value) => value !== undefined, 'is required')
+  .describe('any JSON');
+
+export const SyncModeSchema = z.enum(['P2P', 'HTTP', 'NONE']);
+export const ForcedModeSchema = z.enum(['P2P', 'HTTP']).nullable();
+export const LinkStateSchema = z.enum(['unknown', 'alive', 'suspect', 'dead']);
+export const LungNameSchema = z.enum(['p2p', 'http']);
+
+/** A key: 1–512 bytes of well-formed UTF-8 text. Any text will do, `__proto__` too. */
+export const Key = z
+  .string()
+  .min(1, 'is empty')
+  .refine((key) => key.isWellFormed(), 'is not well-formed text (lone surrogate)')
+  .refine((key) => utf8.encode(key).length <= KEY_BYTES_MAX, `is longer than ${KEY_BYTES_MAX} bytes of UTF-8`)
+  .describe(`1–${KEY_BYTES_MAX} bytes of UTF-8; percent-encoded in a path, its slashes as %2F`);
+
+// ---- answers -------------------------------------------------------------------------------------------------------
+
+export const HealthResponse = z.object({ status: z.literal('healthy') });
+export type HealthResponse = z.infer<typeof HealthResponse>;
+
+/** 200 when ready, 503 when not, with this body either way. */
+export const ReadyResponse = z.object({
+  status: z.enum(['ready', 'not ready']),
+  reasons: z.array(z.string()),
+});
+export type ReadyResponse = z.infer<typeof ReadyResponse>;
+
+export const LinkStatusResponse = z.object({
+  state: LinkStateSchema,
+  last_heard_ms: z.number().nullable().describe('milliseconds ago'),
+  rtt_ms: z.number().nullable(),
+});
+export type LinkStatusResponse = z.infer<typeof LinkStatusResponse>;
+
+export const PeerStatusResponse = z.object({
+  peer_id: peerId,
+  url: z.string().nullable(),
+  p2p: LinkStatusResponse,
+  http: LinkStatusResponse,
+  merkle_root: digest.nullable(),
+});
+export type PeerStatusResponse = z.infer<typeof PeerStatusResponse>;
+
+export const StatusResponse = z.object({
+  success: z.literal(true),
+  name: z.string(),
+  enabled: z.boolean().describe('P2P is wanted by configuration'),
+  started: z.boolean().describe('P2P runs'),
+  libp2p_available: z.boolean(),
+  error: z.string().nullable().describe('why P2P does not run'),
+  http_sync_enabled: z.boolean(),
+  sync_mode: SyncModeSchema.describe('what carries data now, by evidence'),
+  forced_mode: ForcedModeSchema,
+  mode_since: epochMs,
+  last_switch: z
+    .object({ from: SyncModeSchema, to: SyncModeSchema, reason: z.string(), at: epochMs })
+    .nullable(),
+  heartbeat_active: z.boolean(),
+  peer_id: peerId,
+  topic: z.string(),
+  listen_multiaddrs: z.array(z.string()),
+  bootstrap_peers: z.array(z.string()),
+  peer_count: z.number().int().nonnegative().describe('peers that P2P reaches now'),
+  has_peers: z.boolean(),
+  merkle_root: digest,
+  state_size: z.number().int().nonnegative().describe('keys that have a value'),
+  peers: z.array(PeerStatusResponse),
+});
+export type StatusResponse = z.infer<typeof StatusResponse>;
+
+export const IdentityResponse = z.object({
+  success: z.literal(true),
+  peer_id: peerId,
+  listen_addrs: z.array(z.string()),
+});
+export type IdentityResponse = z.infer<typeof IdentityResponse>;
+
+export const NodesResponse = z.object({
+  success: z.literal(true),
+  nodes: z.array(z.string()).describe('base URLs of the HTTP peers known'),
+  count: z.number().int().nonnegative(),
+});
+export type NodesResponse = z.infer<typeof NodesResponse>;
+
+export const StateResponse = z.object({
+  success: z.literal(true),
+  merkle_root: digest,
+  state_size: z.number().int().nonnegative(),
+  timestamp: epochMs,
+  peer_id: peerId,
+  signature: z
+    .base64()
+    .describe(
+      'Ed25519 by the node\'s identity over the text "aethel/state/v1\\n<merkle_root>\\n<timestamp>\\n<peer_id>"',
+    ),
+  signed: z.literal(true),
+});
+export type StateResponse = z.infer<typeof StateResponse>;
+
+export const SiblingResponse = z.object({
+  value: z.unknown().describe('null when `deleted`'),
+  deleted: z.boolean(),
+  version,
+  author: peerId,
+  timestamp: epochMs,
+});
+export type SiblingResponse = z.infer<typeof SiblingResponse>;
+
+const entryFields = {
+  key: z.string(),
+  value: z.unknown(),
+  version,
+  author: peerId,
+  timestamp: epochMs,
+  conflict: z.boolean().describe('concurrent writes lost against this one and are kept as siblings'),
+  siblings: z.array(SiblingResponse),
+};
+
+export const Entry = z.object(entryFields);
+export type Entry = z.infer<typeof Entry>;
+
+export const EntryResponse = z.object({ success: z.literal(true), ...entryFields });
+export type EntryResponse = z.infer<typeof EntryResponse>;
+
+export const EntriesResponse = z.object({
+  success: z.literal(true),
+  merkle_root: digest,
+  state_size: z.number().int().nonnegative(),
+  entries: z.array(Entry).describe('in key order (UTF-8 bytes)'),
+  count: z.number().int().nonnegative(),
+  next_cursor: z.string().nullable().describe('pass as `cursor` for the next page; null: this was the last'),
+});
+export type EntriesResponse = z.infer<typeof EntriesResponse>;
+
+export const WriteResponse = z.object({
+  success: z.literal(true),
+  key: z.string(),
+  version,
+  merkle_root: digest,
+  acks: z.number().int().positive().describe('nodes where the write is durable, this one included'),
+});
+export type WriteResponse = z.infer<typeof WriteResponse>;
+
+export const BatchResponse = z.object({
+  success: z.literal(true),
+  entries: z.array(z.object({ key: z.string(), version, created: z.boolean() })),
+  count: z.number().int().nonnegative(),
+  merkle_root: digest,
+  acks: z.number().int().positive(),
+});
+export type BatchResponse = z.infer<typeof BatchResponse>;
+
+export const SwitchResponse = z.object({
+  success: z.literal(true),
+  forced_mode: ForcedModeSchema,
+  sync_mode: SyncModeSchema,
+});
+export type SwitchResponse = z.infer<typeof SwitchResponse>;
+
+/** RFC 9457; `application/problem+json`. `type` is a URN: `urn:aethel:problem:<slug>`. */
+export const Problem = z.looseObject({
+  success: z.literal(false),
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int().min(400).max(599),
+  detail: z.string(),
+});
+export type Problem = z.infer<typeof Problem>;
+
+/** The data of a server-sent event. `event` is one of LatticeEvent of node/protocol/events.ts, checked loosely here. */
+export const EventEnvelope = z.object({
+  id: z.number().int().nonnegative(),
+  at: epochMs,
+  event: z.looseObject({ type: z.string() }),
+});
+export type EventEnvelope = z.infer<typeof EventEnvelope>;
+
+// ---- requests ------------------------------------------------------------------------------------------------------
+
+export const PutRequest = z.strictObject({ value: jsonValue });
+export type PutRequest = z.infer<typeof PutRequest>;
+
+export const BatchEntry = z.union([
+  z.strictObject({ key: Key, value: jsonValue }),
+  z.strictObject({ key: Key, delete: z.literal(true) }),
+]);
+export type BatchEntry = z.infer<typeof BatchEntry>;
+
+export const BatchRequest = z.strictObject({ entries: z.array(BatchEntry).min(1).max(BATCH_ENTRIES_MAX) });
+export type BatchRequest = z.infer<typeof BatchRequest>;
+
+const acknowledgements = z
+  .string()
+  .regex(/^(majority|all|[1-9][0-9]{0,3})$/, 'must be a count, majority or all')
+  .describe('how many nodes must have the write before the answer');
+const timeoutMs = z
+  .string()
+  .regex(/^[0-9]{1,6}$/, 'must be milliseconds')
+  .describe('longest wait for acknowledgements');
+
+export const NoQuery = z.strictObject({});
+export const WriteQuery = z.strictObject({
+  w: acknowledgements.optional(),
+  timeout_ms: timeoutMs.optional(),
+});
+export type WriteQuery = z.infer<typeof WriteQuery>;
+
+/** Either the root (`wait`), or a page of entries (`entries=1`, `cursor`, `limit`). */
+export const StateQuery = z.strictObject({
+  wait: z
+    .string()
+    .regex(/^[0-9]{1,2}(\.[0-9]{1,3})?$/, 'must be seconds, like 25 or 0.5')
+    .refine((text) => Number(text) <= WAIT_SECONDS_MAX, `must be at most ${WAIT_SECONDS_MAX} seconds`)
+    .describe(`seconds, 0–${WAIT_SECONDS_MAX}: holds the answer until the root changes`)
+    .optional(),
+  entries: z.enum(['0', '1'], 'must be 0 or 1').optional(),
+  cursor: Key.optional(),
+  limit: z
+    .string()
+    .regex(/^[0-9]{1,4}$/, 'must be a number')
+    .refine((text) => Number(text) >= 1 && Number(text) <= PAGE_ENTRIES_MAX, `must be 1–${PAGE_ENTRIES_MAX}`)
+    .optional(),
+});
+export type StateQuery = z.infer<typeof StateQuery>;
+
+export const SwitchQuery = z.strictObject({
+  mode: z.enum(['p2p', 'http', 'auto'], 'must be p2p, http or auto'),
+});
+export type SwitchQuery = z.infer<typeof SwitchQuery>;

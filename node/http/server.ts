@@ -1,0 +1,121 @@
+/**
+ * The listening socket of the API. Starts bounded, ends bounded: on close it stops accepting, tells the app (which
+ * releases long polls and event streams), lets requests under way finish for `drainMs`, then cuts what is left.
+ */
+import { IncomingMessage, ServerResponse, createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Express } from 'express';
+import { HttpProblem, rawProblem } from './problems.ts';
+
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0: any free one */
+  readonly port: number;
+  /** longest time requests under way get to finish on close; a guess below the 5 s in which a container must stop */
+  readonly drainMs?: number;
+}
+
+/** Emitted on the app when its server begins to close. */
+export const CLOSING = 'closing';
+
+const DRAIN_MS = 2000;
+/** A request must arrive whole in this time, its headers in a third of it: slow senders hold no socket. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 65_000;
+const CONNECTIONS_MAX = 4096;
+
+export class HttpServer {
+  readonly #app: Express;
+  readonly #options: HttpServerOptions;
+  readonly #server: Server;
+  #closing: Promise<void> | null = null;
+
+  constructor(app: Express, options: HttpServerOptions) {
+    this.#app = app;
+    this.#options = options;
+    this.#server = createServer(
+      {
+        IncomingMessage: withPrototype(IncomingMessage, app.request),
+        ServerResponse: withPrototype(ServerResponse, app.response),
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        connectionsCheckingInterval: 5000,
+        noDelay: true,
+      },
+      (request, response) => {
+        if (this.#closing !== null) response.setHeader('Connection', 'close');
+        app(request, response);
+      },
+    );
+    this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.on('clientError', refuseBrokenRequest);
+    this.#server.on('checkExpectation', (_request, response: ServerResponse) => {
+      const problem = new HttpProblem('expectation-failed', 'Only "Expect: 100-continue" is understood.');
+      response.writeHead(problem.status, { 'Content-Type': 'application/problem+json' });
+      response.end(JSON.stringify(problem.body()));
+    });
+  }
+
+  /** Resolves with the port in use; rejects with the system's error (EADDRINUSE, EACCES, …). */
+  async listen(): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.once('error', reject);
+    this.#server.listen({ host: this.#options.host, port: this.#options.port }, resolve);
+    await promise;
+    this.#server.off('error', reject);
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Idempotent. Resolves when no socket is left. */
+  close(): Promise<void> {
+    this.#closing ??= this.#drain();
+    return this.#closing;
+  }
+
+  async #drain(): Promise<void> {
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    if (!this.#server.listening) return;
+    this.#server.close(() => resolve());
+    this.#app.emit(CLOSING);
+    const sweep = setInterval(() => this.#server.closeIdleConnections(), 20);
+    const cut = setTimeout(() => this.#server.closeAllConnections(), this.#options.drainMs ?? DRAIN_MS);
+    await closed;
+    clearInterval(sweep);
+    clearTimeout(cut);
+  }
+}
+
+/**
+ * A message class whose instances already have the app's prototype, so that Express need not switch prototypes on
+ * every request, which costs half of its time.
+ */
+function withPrototype<C extends typeof IncomingMessage | typeof ServerResponse>(
+  base: C,
+  prototype: object,
+): C {
+  function Message(...args: unknown[]): object {
+    return Reflect.construct(base, args, Message) as object;
+  }
+  Message.prototype = prototype;
+  return Message as unknown as C;
+}
+
+/** Broken framing, oversized headers, a sender too slow: answered as a problem where the socket still takes it. */
+function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.end(rawProblem(problemOfFraming(error.code)), () => socket.destroy());
+}
+
+function problemOfFraming(code: string | undefined): HttpProblem {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new HttpProblem('headers-too-large', 'The headers are larger than 16 KiB.');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new HttpProblem('request-timeout', 'The request did not arrive in time.');
+  return new HttpProblem('bad-request', 'This is not HTTP/1.1 that the node understands.');
+}

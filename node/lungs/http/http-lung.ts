@@ -1,0 +1,392 @@
+/**
+ * The second lung: asks members over HTTP. It knows base URLs; which member lives behind one it learns from a signed answer,
+ * and asks again when that one falls silent, since addresses are reassigned and nodes come back as others.
+ *
+ *   unknown URL ──probe answers──▶ link up, heard         probes: 250 ms, doubling with jitter to 10 s
+ *   poll ──▶ heard | silent       ask ──▶ answered | unanswered
+ *   3 failures in a row ──▶ the URL is probed again; the member stays mapped to it until another answers there
+ *
+ * Whether silence means death is the detector's to say: a link goes down here only when another member answers at the URL
+ * or when the URL is forgotten.
+ */
+import assert from 'node:assert/strict';
+import type { Clock, Logger, Lung, LungEffect, LungEvent, LungSink } from '../../ports.ts';
+import { MESSAGE_BYTES_MAX } from '../../ports.ts';
+import type { Beacon } from '../../protocol/border.ts';
+import type { Digest, NodeId } from '../../protocol/ids.ts';
+import { MemberClient, parseJson, type Answer, type Call } from './member-client.ts';
+import { STATE_PATH, SYNC_PATH, type MemberKey } from './member.ts';
+import { idleSocketsEnd, newSite, normalUrl, type Site } from './sites.ts';
+
+export interface HttpLungModules {
+  readonly self: NodeId;
+  readonly key: MemberKey;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface HttpLungOptions {
+  /** base URLs of members; kept for ever, unless one turns out to be our own */
+  readonly urls: readonly string[];
+  /** ms for dialling and answering, beyond what a poll is held; default 1000 (bounds how late a black hole is noticed) */
+  readonly answerMs?: number;
+  /** first and longest pause between probes of a URL, ms; default 250 and 10000 (the contract's poll interval) */
+  readonly probeFirstMs?: number;
+  readonly probeMaxMs?: number;
+  /** failures in a row after which a URL is probed again; default 3 (a guess; one lost packet is no reason) */
+  readonly failuresMax?: number;
+  /** ms after which a discovered URL that does not answer is forgotten; default 600000 */
+  readonly addressForgetMs?: number;
+  /** URLs known at most; default 1024 (a guess, several times a large cluster) */
+  readonly sitesMax?: number;
+}
+
+type Knobs = Required<HttpLungOptions>;
+type PollEffect = Extract<LungEffect, { type: 'poll' }>;
+type AskEffect = Extract<LungEffect, { type: 'ask' }>;
+type Believed = Extract<Answer, { kind: 'believed' }>;
+
+/** A state is a few hundred bytes; its signature and future fields fit many times. */
+const STATE_BYTES_MAX = 65_536;
+/** the contract's longest `wait` */
+const WAIT_MS_MAX = 30_000;
+const NO_BODY = new Uint8Array(0);
+const TAG = 'HTTP_SYNC';
+
+export class HttpLung implements Lung {
+  readonly name = 'http';
+  /** What the routes that answer (routes.ts) report to: the same sink, while the lung breathes. */
+  readonly sink: LungSink = (event) => this.#emit(event);
+  readonly #modules: HttpLungModules;
+  readonly #knobs: Knobs;
+  readonly #client: MemberClient;
+  readonly #sites = new Map<string, Site>();
+  readonly #siteOf = new Map<NodeId, Site>();
+  /** URLs that turned out to be ours, and since when (monotonic ms) */
+  readonly #own = new Map<string, number>();
+  readonly #polls = new Map<NodeId, AbortController>();
+  readonly #underWay = new Map<AbortController, Promise<void>>();
+  #isStopped = false;
+  #sink: LungSink | null = null;
+  #isWarned = false;
+
+  constructor(modules: HttpLungModules, options: HttpLungOptions) {
+    this.#modules = modules;
+    this.#knobs = {
+      answerMs: 1000,
+      probeFirstMs: 250,
+      probeMaxMs: 10_000,
+      failuresMax: 3,
+      addressForgetMs: 600_000,
+      sitesMax: 1024,
+      ...options,
+    };
+    this.#client = new MemberClient(modules);
+    for (const url of options.urls) this.#add(url, true);
+  }
+
+  async start(sink: LungSink): Promise<void> {
+    assert(this.#sink === null, 'a lung starts once');
+    if (this.#isStopped) return;
+    this.#sink = sink;
+    for (const site of this.#sites.values()) this.#probe(site);
+    await Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const controller of this.#underWay.keys()) controller.abort();
+    for (const site of this.#sites.values()) {
+      site.cancelProbe?.();
+      site.agent.destroy();
+    }
+    await Promise.allSettled(this.#underWay.values());
+    this.#sink = null;
+  }
+
+  perform(effect: LungEffect): void {
+    if (this.#sink === null || this.#isStopped) return;
+    switch (effect.type) {
+      case 'poll':
+        return this.#poll(effect);
+      case 'ask':
+        return this.#ask(effect);
+      case 'reset':
+        this.#siteOf.get(effect.peer)?.agent.destroy();
+        return;
+      case 'publish':
+      case 'beat':
+        return assert.fail(`the HTTP lung cannot ${effect.type}`);
+    }
+  }
+
+  /** @param address a base URL, http or https; anything else is left out with a warning */
+  addAddress(address: string): void {
+    this.#add(address, false);
+  }
+
+  urlOf(peer: NodeId): string | null {
+    return this.#siteOf.get(peer)?.url ?? null;
+  }
+
+  /** One URL per member, and those behind which nobody is known yet. */
+  urls(): readonly string[] {
+    return [...this.#sites.values()]
+      .filter((site) => site.peer === null || this.#siteOf.get(site.peer) === site)
+      .map(({ url }) => url);
+  }
+
+  #add(address: string, isConfigured: boolean): void {
+    const { clock, logger } = this.#modules;
+    const url = normalUrl(address);
+    if (url === null) {
+      logger.warn('not a base URL of a member', { tag: TAG, address: address.slice(0, 200) });
+      return;
+    }
+    const now = clock.monotonicMs();
+    const ownSince = this.#own.get(url);
+    if (ownSince !== undefined && now - ownSince < this.#knobs.addressForgetMs) return;
+    this.#own.delete(url);
+    if (this.#sites.has(url)) return;
+    if (this.#sites.size >= this.#knobs.sitesMax) {
+      logger.warn('too many addresses, this one is left out', { tag: TAG, url });
+      return;
+    }
+    const site = newSite(url, isConfigured, now, this.#knobs.probeFirstMs);
+    this.#sites.set(url, site);
+    if (this.#sink !== null) this.#probe(site);
+  }
+
+  // ── finding out who lives behind a URL ──
+
+  #probe(site: Site): void {
+    site.cancelProbe?.();
+    site.cancelProbe = null;
+    if (this.#isStopped || site.isProbed || this.#sites.get(site.url) !== site) return;
+    site.isProbed = true;
+    const call = getState(STATE_PATH, '', this.#knobs.answerMs);
+    this.#run(call, async () => {
+      const answer = await this.#client.call(site, call);
+      site.isProbed = false;
+      if (answer.kind === 'aborted' || this.#sites.get(site.url) !== site) return;
+      if (answer.kind === 'believed') {
+        if (this.#meet(site, answer.member)) {
+          this.#emit({
+            type: 'heard',
+            peer: answer.member,
+            rttMs: answer.rttMs,
+            beacon: beaconIn(answer, site),
+          });
+        }
+        return;
+      }
+      this.#noteFailure(site, answer);
+      this.#forgetOrProbeAgain(site);
+    });
+  }
+
+  #forgetOrProbeAgain(site: Site): void {
+    const { clock } = this.#modules;
+    const silentMs = clock.monotonicMs() - (site.answeredAt ?? site.since);
+    if (!site.isConfigured && silentMs >= this.#knobs.addressForgetMs) {
+      this.#drop(site, 'address forgotten');
+      return;
+    }
+    this.#scheduleProbe(site);
+  }
+
+  #scheduleProbe(site: Site): void {
+    if (site.cancelProbe !== null || site.isProbed) return;
+    const jitter = 0.75 + Math.random() / 2;
+    site.cancelProbe = this.#modules.clock.after(site.probeMs * jitter, () => this.#probe(site));
+    site.probeMs = Math.min(site.probeMs * 2, this.#knobs.probeMaxMs);
+  }
+
+  /**
+   * A member answered at this site.
+   * @returns false when it is ourselves
+   */
+  #meet(site: Site, member: NodeId): boolean {
+    const { self, clock, logger } = this.#modules;
+    if (member === self) {
+      this.#own.set(site.url, clock.monotonicMs());
+      this.#drop(site, 'it is our own address');
+      logger.debug('own address left out', { tag: TAG, url: site.url });
+      return false;
+    }
+    site.cancelProbe?.();
+    site.cancelProbe = null;
+    site.failures = 0;
+    site.isRefusalTold = false;
+    site.probeMs = this.#knobs.probeFirstMs;
+    site.answeredAt = clock.monotonicMs();
+    this.#isWarned = false;
+    if (site.peer !== member) {
+      this.#unmap(site, 'another member answers at its address');
+      site.peer = member;
+      site.records = null;
+    }
+    const mapped = this.#siteOf.get(member);
+    if (mapped === undefined || (mapped !== site && mapped.failures > 0)) {
+      this.#siteOf.set(member, site);
+      this.#emit({ type: 'link', peer: member, state: 'up', address: site.url });
+    }
+    return true;
+  }
+
+  #drop(site: Site, reason: string): void {
+    site.cancelProbe?.();
+    site.cancelProbe = null;
+    site.agent.destroy();
+    this.#sites.delete(site.url);
+    this.#unmap(site, reason);
+  }
+
+  /** The link goes down only with its last way: another URL of the same member takes over. */
+  #unmap(site: Site, reason: string): void {
+    const { peer } = site;
+    if (peer === null || this.#siteOf.get(peer) !== site) return;
+    const other = [...this.#sites.values()].find((one) => one !== site && one.peer === peer);
+    if (other !== undefined) {
+      this.#siteOf.set(peer, other);
+      this.#emit({ type: 'link', peer, state: 'up', address: other.url });
+      return;
+    }
+    this.#siteOf.delete(peer);
+    this.#emit({ type: 'link', peer, state: 'down', reason });
+  }
+
+  #noteFailure(site: Site, answer: Extract<Answer, { kind: 'failed' | 'unbelieved' }>): void {
+    const { logger } = this.#modules;
+    site.failures += 1;
+    // what is pooled has probably met the same fate; the next attempt dials anew instead of waiting for TCP
+    idleSocketsEnd(site);
+    logger.debug('no answer', { tag: TAG, url: site.url, reason: answer.reason });
+    if (answer.kind === 'unbelieved' && !site.isRefusalTold) {
+      site.isRefusalTold = true;
+      this.#emit({ type: 'refused', peer: null, what: 'peer', reason: `${site.url}: ${answer.reason}` });
+    }
+    if (site.failures === this.#knobs.failuresMax) {
+      for (const one of this.#sites.values()) {
+        if (one === site || (site.peer !== null && one.peer === site.peer)) this.#scheduleProbe(one);
+      }
+    }
+    if (!this.#isWarned && [...this.#sites.values()].every(({ failures }) => failures > 0)) {
+      this.#isWarned = true;
+      logger.warn('no HTTP peer answers', { tag: TAG, urls: this.urls() });
+    }
+  }
+
+  // ── exchanges ──
+
+  #poll({ peer, root, waitMs }: PollEffect): void {
+    this.#polls.get(peer)?.abort();
+    const site = this.#siteOf.get(peer);
+    if (site === undefined) {
+      this.#emit({ type: 'silent', peer, reason: 'no address known' });
+      return;
+    }
+    const heldMs = Math.min(Math.max(0, Math.round(waitMs)), WAIT_MS_MAX);
+    const target = heldMs > 0 ? `${STATE_PATH}?wait=${heldMs / 1000}` : STATE_PATH;
+    const call = getState(target, `"${root}"`, heldMs + this.#knobs.answerMs);
+    this.#polls.set(peer, call.controller);
+    this.#run(call, async () => {
+      const answer = await this.#client.call(site, call);
+      if (this.#polls.get(peer) === call.controller) this.#polls.delete(peer);
+      const reason = this.#account(site, peer, answer);
+      if (answer.kind === 'aborted') return;
+      const beacon = answer.kind === 'believed' ? beaconIn(answer, site, root) : null;
+      if (reason !== null || answer.kind !== 'believed' || beacon === null) {
+        this.#emit({ type: 'silent', peer, reason: reason ?? 'an answer that is no state' });
+        return;
+      }
+      this.#emit({ type: 'heard', peer, rttMs: heldMs > 0 ? null : answer.rttMs, beacon });
+    });
+  }
+
+  #ask({ peer, exchange, bytes, timeoutMs }: AskEffect): void {
+    const site = this.#siteOf.get(peer);
+    const unanswered = (reason: string): void => this.#emit({ type: 'unanswered', peer, exchange, reason });
+    if (site === undefined) return unanswered('no address known');
+    if (bytes.length > MESSAGE_BYTES_MAX)
+      return unanswered(`a message of ${bytes.length} bytes is too large`);
+    const call: Call = {
+      method: 'POST',
+      target: SYNC_PATH,
+      ifNoneMatch: '',
+      body: bytes,
+      answerBytesMax: MESSAGE_BYTES_MAX,
+      timeoutMs,
+      controller: new AbortController(),
+    };
+    this.#run(call, async () => {
+      const answer = await this.#client.call(site, call);
+      const reason = this.#account(site, peer, answer);
+      if (answer.kind === 'aborted') return;
+      if (reason !== null || answer.kind !== 'believed') return unanswered(reason ?? 'no answer');
+      this.#emit({ type: 'heard', peer, rttMs: null, beacon: null });
+      if (answer.status !== 200) return unanswered(`answered ${answer.status}`);
+      this.#emit({ type: 'answered', peer, exchange, bytes: answer.body, rttMs: answer.rttMs });
+    });
+  }
+
+  /** @returns why this exchange failed, or null when the member that was asked gave an answer that can be believed */
+  #account(site: Site, peer: NodeId, answer: Answer): string | null {
+    const isKnown = this.#sites.get(site.url) === site;
+    switch (answer.kind) {
+      case 'believed':
+        if (isKnown) this.#meet(site, answer.member);
+        return answer.member === peer ? null : 'another member answered';
+      case 'failed':
+      case 'unbelieved':
+        if (isKnown) this.#noteFailure(site, answer);
+        return answer.reason;
+      case 'aborted':
+        return null;
+    }
+  }
+
+  /** Nothing in here rejects but our own mistakes, and those may end the process. */
+  #run({ controller }: Call, exchange: () => Promise<void>): void {
+    this.#underWay.set(
+      controller,
+      exchange().finally(() => this.#underWay.delete(controller)),
+    );
+  }
+
+  #emit(event: LungEvent): void {
+    if (this.#sink !== null && !this.#isStopped) this.#sink(event);
+    else if (event.type === 'asked') event.answer(null);
+  }
+}
+
+function getState(target: string, ifNoneMatch: string, timeoutMs: number): Call {
+  return {
+    method: 'GET',
+    target,
+    ifNoneMatch,
+    body: NO_BODY,
+    answerBytesMax: STATE_BYTES_MAX,
+    timeoutMs,
+    controller: new AbortController(),
+  };
+}
+
+/**
+ * What the state route says: 200 with the root in its body, or 304 for the root that was asked about.
+ * @returns null when it is neither
+ */
+function beaconIn(answer: Believed, site: Site, asked?: Digest): Beacon | null {
+  if (answer.status === 304 && asked !== undefined) {
+    site.records = answer.records ?? site.records;
+    return { root: asked, records: site.records ?? 0 };
+  }
+  if (answer.status !== 200) return null;
+  const state = parseJson(answer.body);
+  if (typeof state !== 'object' || state === null || !('merkle_root' in state)) return null;
+  const root = state.merkle_root;
+  if (typeof root !== 'string' || !/^[0-9a-f]{64}$/.test(root)) return null;
+  const size = 'state_size' in state && Number.isSafeInteger(state.state_size) ? Number(state.state_size) : 0;
+  site.records = answer.records ?? Math.max(0, size);
+  return { root: root as Digest, records: site.records };
+}

@@ -1,0 +1,314 @@
+/**
+ * The side of the HTTP lung that answers, as express handlers. `memberMiddleware` tells members from the public by their
+ * MAC and signs what members get; `syncRoute` carries the exchange of anti-entropy, for members only.
+ */
+import type { Request, RequestHandler, Response } from 'express';
+import { MESSAGE_BYTES_MAX, type Clock, type LungSink } from '../../ports.ts';
+import { isNodeId, type NodeId } from '../../protocol/ids.ts';
+import {
+  answerMac,
+  DIGEST_HEADER,
+  digestOf,
+  isSameMac,
+  MAC_HEADER,
+  MEMBER_HEADER,
+  NONCE_HEADER,
+  RECORDS_HEADER,
+  requestMac,
+  steadyTime,
+  SYNC_PATH,
+  TIME_HEADER,
+  type MemberKey,
+} from './member.ts';
+import { Nonces, type NonceOptions } from './nonces.ts';
+
+export interface MemberModules {
+  readonly self: NodeId;
+  readonly key: MemberKey;
+  readonly clock: Clock;
+  readonly sink: LungSink;
+}
+
+/** What a verified request said of itself. */
+interface Claim {
+  readonly member: NodeId;
+  readonly time: number;
+  readonly nonce: string;
+  /** SHA-256 that the body must have */
+  readonly digest: string;
+}
+
+const claims = new WeakMap<Response, Claim>();
+
+/** @returns the member that this answer goes to, or null when it is the public's */
+export function memberOf(response: Response): NodeId | null {
+  return claims.get(response)?.member ?? null;
+}
+
+/**
+ * Requests without `aethel-` headers pass untouched. With them a GET, or a POST to the sync route, is verified before
+ * anything else sees it; its answer is signed. Mount it before every route that members read.
+ */
+export function memberMiddleware(
+  modules: MemberModules,
+  options: Partial<NonceOptions> = {},
+): RequestHandler {
+  const { self, key, clock, sink } = modules;
+  const nonces = new Nonces({ skewMsMax: 120_000, noncesMax: 100_000, ...options });
+  const now = steadyTime(clock);
+  return (request, response, next) => {
+    const isOurs = request.method === 'GET' || isSync(request);
+    if (!isOurs || request.headers[MAC_HEADER] === undefined) return next();
+    const claim = verify(request, key);
+    if (claim === null) {
+      sink({ type: 'refused', peer: null, what: 'peer', reason: 'a request without a right MAC' });
+      return sendProblem(response, UNKNOWN_MEMBER);
+    }
+    signAnswer(response, { self, key, nonce: claim.nonce });
+    switch (nonces.admit(claim.time, claim.nonce, now())) {
+      case 'stale':
+        return sendProblem(response, { ...WRONG_TIME, time: now() });
+      case 'replayed':
+        sink({ type: 'refused', peer: claim.member, what: 'message', reason: 'a replayed request' });
+        return sendProblem(response, REPLAYED);
+      case 'fresh':
+        break;
+    }
+    claims.set(response, claim);
+    if (claim.member !== self) sink({ type: 'heard', peer: claim.member, rttMs: null, beacon: null });
+    return next();
+  };
+}
+
+export interface SyncRouteOptions {
+  /** exchanges answered at a time, of all members and of one; defaults 32 and 4 (guesses; each may hold 2 × 1 MiB) */
+  readonly exchangesMax?: number;
+  readonly exchangesPerMemberMax?: number;
+  /** ms for the body to arrive, and then for the answer to be found; default 10000 */
+  readonly timeLimitMs?: number;
+}
+
+/** `POST /api/lattice/sync`; every other request passes. Must come after `memberMiddleware`. */
+export function syncRoute(
+  modules: Pick<MemberModules, 'clock' | 'sink'>,
+  options: SyncRouteOptions = {},
+): RequestHandler {
+  const { clock, sink } = modules;
+  const { exchangesMax = 32, exchangesPerMemberMax = 4, timeLimitMs = 10_000 } = options;
+  const running = new Map<NodeId, number>();
+  let total = 0;
+
+  return async (request, response, next) => {
+    if (!isSync(request)) return next();
+    const claim = claims.get(response);
+    if (claim === undefined) return sendProblem(response, UNKNOWN_MEMBER);
+    if (request.headers['content-type'] !== 'application/octet-stream')
+      return sendProblem(response, WRONG_TYPE);
+    if (Number(request.headers['content-length'] ?? 0) > MESSAGE_BYTES_MAX)
+      return sendProblem(response, TOO_LARGE);
+    const ofMember = running.get(claim.member) ?? 0;
+    if (total >= exchangesMax || ofMember >= exchangesPerMemberMax) return sendProblem(response, BUSY);
+    total += 1;
+    running.set(claim.member, ofMember + 1);
+    try {
+      const body = await readBody(request, clock, timeLimitMs);
+      if ('status' in body) return sendProblem(response, body);
+      if (digestOf(body) !== claim.digest) {
+        sink({
+          type: 'refused',
+          peer: claim.member,
+          what: 'message',
+          reason: 'a body that is not the signed one',
+        });
+        return sendProblem(response, OTHER_BODY);
+      }
+      const answer = await askCore(body, claim.member, response);
+      if ('status' in answer) return sendProblem(response, answer);
+      response.status(200).setHeader('Content-Type', 'application/octet-stream');
+      response.end(answer);
+    } finally {
+      total -= 1;
+      const left = (running.get(claim.member) ?? 1) - 1;
+      if (left > 0) running.set(claim.member, left);
+      else running.delete(claim.member);
+    }
+  };
+
+  function askCore(body: Uint8Array, peer: NodeId, response: Response): Promise<Uint8Array | Problem> {
+    return new Promise((resolve) => {
+      const cancel = clock.after(timeLimitMs, () => resolve(TOO_SLOW));
+      // the asker left: nobody needs the answer
+      response.once('close', () => resolve(TOO_SLOW));
+      const answer = (bytes: Uint8Array | null): void => {
+        cancel();
+        resolve(bytes ?? NOT_UNDERSTOOD);
+      };
+      sink({ type: 'asked', peer, bytes: body, answer });
+    });
+  }
+}
+
+function isSync(request: Request): boolean {
+  return request.method === 'POST' && request.originalUrl === SYNC_PATH;
+}
+
+function verify(request: Request, key: MemberKey): Claim | null {
+  const header = (name: string): string => {
+    const value = request.headers[name];
+    return typeof value === 'string' ? value : '';
+  };
+  const member = header(MEMBER_HEADER);
+  const time = header(TIME_HEADER);
+  const nonce = header(NONCE_HEADER);
+  const digest = header(DIGEST_HEADER);
+  if (!/^[0-9]{1,15}$/.test(time) || !/^[0-9a-f]{32}$/.test(nonce) || !/^[0-9a-f]{64}$/.test(digest))
+    return null;
+  if (!isNodeId(member)) return null;
+  const claim = { member, time: Number(time), nonce, digest };
+  const { method, originalUrl: target } = request;
+  const right = requestMac(key, { ...claim, method, target, ifNoneMatch: header('if-none-match') });
+  return isSameMac(header(MAC_HEADER), right) ? claim : null;
+}
+
+/** Signs at the last moment, when status, tag and body are known. Answers that were begun in pieces stay unsigned. */
+function signAnswer(
+  response: Response,
+  { self, key, nonce }: { readonly self: NodeId; readonly key: MemberKey; readonly nonce: string },
+): void {
+  const end = response.end.bind(response) as (...args: unknown[]) => Response;
+  const header = (name: string): string => {
+    const value = response.getHeader(name);
+    return value === undefined ? '' : String(value);
+  };
+  const signingEnd = (...args: unknown[]): Response => {
+    if (!response.headersSent) {
+      const { statusCode: status } = response;
+      const body = status === 304 || status === 204 ? NO_BODY : bytesOf(args[0], args[1]);
+      const facts = { etag: header('etag'), records: header(RECORDS_HEADER), digest: digestOf(body) };
+      response.setHeader(MEMBER_HEADER, self);
+      response.setHeader(MAC_HEADER, answerMac(key, { nonce, status, member: self, ...facts }));
+    }
+    return end(...args);
+  };
+  response.end = signingEnd;
+}
+
+const NO_BODY = new Uint8Array(0);
+
+function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
+  if (typeof chunk === 'string') {
+    return Buffer.from(
+      chunk,
+      typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8',
+    );
+  }
+  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  return NO_BODY;
+}
+
+/** Resolves with a problem when the body is too large, too slow or broken off. */
+function readBody(request: Request, clock: Clock, timeLimitMs: number): Promise<Uint8Array | Problem> {
+  return new Promise((resolve) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    const finish = (result: Uint8Array | Problem): void => {
+      cancel();
+      request.off('data', take);
+      resolve(result);
+    };
+    const take = (chunk: Uint8Array): void => {
+      size += chunk.length;
+      if (size > MESSAGE_BYTES_MAX) return finish(TOO_LARGE);
+      chunks.push(chunk);
+    };
+    const cancel = clock.after(timeLimitMs, () => finish(BODY_TOO_SLOW));
+    request.on('data', take);
+    request.once('end', () => finish(Buffer.concat(chunks)));
+    request.once('close', () => finish(BODY_TOO_SLOW));
+    request.once('error', () => finish(BODY_TOO_SLOW));
+  });
+}
+
+/** RFC 9457, as every failure of the API. */
+interface Problem {
+  readonly slug: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** our clock, for a member whose own is off */
+  readonly time?: number;
+}
+
+const UNKNOWN_MEMBER: Problem = {
+  slug: 'not-a-member',
+  title: 'Not a member',
+  status: 401,
+  detail: 'This needs a request signed with the cluster’s key.',
+  headers: { Connection: 'close' },
+};
+const WRONG_TIME: Problem = {
+  slug: 'wrong-time',
+  title: 'Wrong time',
+  status: 401,
+  detail: 'The request is signed, but its time is too far from ours.',
+};
+const REPLAYED: Problem = {
+  slug: 'replayed',
+  title: 'Replayed request',
+  status: 401,
+  detail: 'This request was answered before.',
+};
+const OTHER_BODY: Problem = {
+  slug: 'other-body',
+  title: 'Another body',
+  status: 401,
+  detail: 'The body is not the one that was signed.',
+};
+const WRONG_TYPE: Problem = {
+  slug: 'unsupported-media-type',
+  title: 'Unsupported media type',
+  status: 415,
+  detail: 'Messages between members are application/octet-stream.',
+};
+const TOO_LARGE: Problem = {
+  slug: 'too-large',
+  title: 'Too large',
+  status: 413,
+  detail: `A message holds at most ${MESSAGE_BYTES_MAX} bytes.`,
+  headers: { Connection: 'close' },
+};
+const BODY_TOO_SLOW: Problem = {
+  slug: 'request-timeout',
+  title: 'Request timeout',
+  status: 408,
+  detail: 'The body did not arrive in time.',
+  headers: { Connection: 'close' },
+};
+const BUSY: Problem = {
+  slug: 'busy',
+  title: 'Busy',
+  status: 503,
+  detail: 'Too many exchanges are under way; ask again.',
+  headers: { 'Retry-After': '1' },
+};
+const NOT_UNDERSTOOD: Problem = {
+  slug: 'not-understood',
+  title: 'Not understood',
+  status: 422,
+  detail: 'The message is not one that this node answers.',
+};
+const TOO_SLOW: Problem = {
+  slug: 'no-answer',
+  title: 'No answer in time',
+  status: 504,
+  detail: 'The node found no answer in time.',
+};
+
+function sendProblem(response: Response, problem: Problem): void {
+  if (response.destroyed || response.headersSent) return;
+  const { slug, headers, ...facts } = problem;
+  response.status(problem.status).set({ 'Cache-Control': 'no-store', ...headers });
+  response.setHeader('Content-Type', 'application/problem+json');
+  response.end(JSON.stringify({ success: false, type: `urn:aethel:problem:${slug}`, ...facts }));
+}

@@ -1,0 +1,66 @@
+/**
+ * A site is a base URL with its own pool of sockets and what is known of the member behind it. A pool per site makes
+ * giving up on one member's sockets a matter of that member alone.
+ */
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { NodeId } from '../../protocol/ids.ts';
+import type { Door } from './member-client.ts';
+
+export interface Site extends Door {
+  readonly isConfigured: boolean;
+  /** monotonic ms when it became known */
+  readonly since: number;
+  /** the member that answered here last */
+  peer: NodeId | null;
+  /** monotonic ms of the last signed answer */
+  answeredAt: number | null;
+  /** of the last beacon */
+  records: number | null;
+  /** in a row */
+  failures: number;
+  /** ms until the next probe, before jitter */
+  probeMs: number;
+  isProbed: boolean;
+  cancelProbe: (() => void) | null;
+  /** that somebody without the key answers here is said once, not with every probe */
+  isRefusalTold: boolean;
+}
+
+/** A held poll, a probe and a few exchanges at a time; more wait for a socket. */
+const SOCKETS_MAX = 8;
+
+export function newSite(url: string, isConfigured: boolean, now: number, probeMs: number): Site {
+  const options = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: SOCKETS_MAX };
+  return {
+    url,
+    agent: url.startsWith('https:') ? new HttpsAgent(options) : new HttpAgent(options),
+    clockOffsetMs: 0,
+    isConfigured,
+    since: now,
+    peer: null,
+    answeredAt: null,
+    records: null,
+    failures: 0,
+    probeMs,
+    isProbed: false,
+    cancelProbe: null,
+    isRefusalTold: false,
+  };
+}
+
+/** Ends the sockets that carry nothing now. */
+export function idleSocketsEnd({ agent }: Site): void {
+  for (const sockets of Object.values(agent.freeSockets)) {
+    for (const socket of sockets ?? []) socket.destroy();
+  }
+}
+
+/** @returns scheme, host, port and path prefix without a trailing slash, or null when it cannot be a member's base URL */
+export function normalUrl(address: string): string | null {
+  if (address.length > 2048 || !URL.canParse(address)) return null;
+  const { protocol, origin, pathname, username, password, search, hash } = new URL(address);
+  if (protocol !== 'http:' && protocol !== 'https:') return null;
+  if (`${username}${password}${search}${hash}` !== '') return null;
+  return origin + pathname.replace(/\/+$/, '');
+}

@@ -1,0 +1,190 @@
+/**
+ * Where members may be, and when to try each place next. Pure: the dialer brings time, dice and outcomes.
+ *
+ * An address is a place, not a member: behind it may be somebody unknown, a member with a new identity, or
+ * ourselves. So the id is learned from every successful dial, and our own addresses are dropped for good.
+ */
+import { isNodeId } from '../../protocol/ids.ts';
+import type { NodeId } from '../../protocol/ids.ts';
+
+/** `fixed` (bootstrap) is kept for ever, `found` (added, or told by a peer) is forgotten when it leads nowhere. */
+export type AddressOrigin = 'fixed' | 'found';
+
+export interface Address {
+  /** multiaddr as dialled; ends in `/p2p/…` only where it was given so */
+  readonly text: string;
+  readonly origin: AddressOrigin;
+  /** who was last found there */
+  readonly peer: NodeId | null;
+}
+
+export interface AddressOptions {
+  readonly redialMinMs: number;
+  readonly redialMaxMs: number;
+  readonly addressForgetMs: number;
+  readonly addressesMax: number;
+}
+
+interface Entry {
+  text: string;
+  origin: AddressOrigin;
+  peer: NodeId | null;
+  delayMs: number;
+  dueAt: number;
+  /** when it was last added or proven */
+  freshAt: number;
+  dialing: boolean;
+}
+
+const GROWTH = 1.5;
+const OWN_KEPT_MAX = 1024;
+const PLACE = /^(\/(?:ip4|ip6|dns|dns4|dns6)\/[^/\s]{1,253}\/tcp\/\d{1,5})(?:\/p2p\/([A-Za-z0-9]{40,60}))?$/;
+
+/** @returns the place and the id of a dialable multiaddr, null when the text is none */
+export function parseAddress(text: string): { readonly place: string; readonly peer: NodeId | null } | null {
+  const match = PLACE.exec(text);
+  const place = match?.[1];
+  if (place === undefined) return null;
+  const port = Number(place.slice(place.lastIndexOf('/') + 1));
+  if (port < 1 || port > 65_535) return null;
+  const id = match?.[2];
+  if (id === undefined) return { place, peer: null };
+  return isNodeId(id) ? { place, peer: id } : null;
+}
+
+export class AddressBook {
+  readonly #own: NodeId;
+  readonly #rng: () => number;
+  readonly #options: AddressOptions;
+  /** by place */
+  readonly #entries = new Map<string, Entry>();
+  readonly #ownPlaces = new Set<string>();
+
+  constructor(own: NodeId, rng: () => number, options: AddressOptions) {
+    this.#own = own;
+    this.#rng = rng;
+    this.#options = options;
+  }
+
+  /** @param peer who is said to be there; only a hint, the dial decides */
+  add(text: string, origin: AddressOrigin, now: number, peer: NodeId | null = null): 'new' | 'known' | 'own' | 'full' | 'malformed' {
+    const parsed = parseAddress(text);
+    if (parsed === null) return 'malformed';
+    if (parsed.peer === this.#own || this.#ownPlaces.has(parsed.place)) return 'own';
+    const known = this.#entries.get(parsed.place);
+    if (known !== undefined) {
+      known.freshAt = now;
+      known.peer ??= parsed.peer ?? peer;
+      return 'known';
+    }
+    if (this.#entries.size >= this.#options.addressesMax && !this.#evict()) return 'full';
+    this.#entries.set(parsed.place, {
+      text,
+      origin,
+      peer: parsed.peer ?? peer,
+      delayMs: this.#options.redialMinMs,
+      dueAt: now,
+      freshAt: now,
+      dialing: false,
+    });
+    return 'new';
+  }
+
+  /** Addresses to dial now, at most `max`, never two of one peer at once. `connected` peers need no dial. */
+  takeDue(now: number, max: number, connected: (peer: NodeId) => boolean): readonly Address[] {
+    const busy = new Set<NodeId>();
+    for (const entry of this.#entries.values()) if (entry.dialing && entry.peer !== null) busy.add(entry.peer);
+    const due = [...this.#entries.values()]
+      .filter((entry) => !entry.dialing && entry.dueAt <= now && !(entry.peer !== null && connected(entry.peer)))
+      .sort((a, b) => a.dueAt - b.dueAt);
+    const taken: Entry[] = [];
+    for (const entry of due) {
+      if (taken.length >= max) break;
+      if (entry.peer !== null && busy.has(entry.peer)) continue;
+      if (entry.peer !== null) busy.add(entry.peer);
+      entry.dialing = true;
+      entry.dueAt = now + this.#jittered(entry.delayMs);
+      taken.push(entry);
+    }
+    return taken.map(({ text, origin, peer }) => ({ text, origin, peer }));
+  }
+
+  /** @returns the earliest time at which an address will be due, null when there is nothing to dial */
+  nextDueAt(connected: (peer: NodeId) => boolean): number | null {
+    let next: number | null = null;
+    for (const entry of this.#entries.values()) {
+      if (entry.dialing || (entry.peer !== null && connected(entry.peer))) continue;
+      if (next === null || entry.dueAt < next) next = entry.dueAt;
+    }
+    return next;
+  }
+
+  /** This member answers there. */
+  proven(text: string, peer: NodeId, now: number): void {
+    const entry = this.#entryOf(text);
+    if (entry === undefined) return;
+    entry.peer = peer;
+    entry.dialing = false;
+    entry.freshAt = now;
+    entry.delayMs = this.#options.redialMinMs;
+    entry.dueAt = now + this.#jittered(entry.delayMs);
+  }
+
+  failed(text: string, now: number): void {
+    const entry = this.#entryOf(text);
+    if (entry === undefined) return;
+    entry.dialing = false;
+    entry.delayMs = Math.min(entry.delayMs * GROWTH, this.#options.redialMaxMs);
+    entry.dueAt = Math.max(entry.dueAt, now);
+  }
+
+  /** That was ourselves. */
+  ownedByUs(text: string): void {
+    const parsed = parseAddress(text);
+    if (parsed === null) return;
+    this.#entries.delete(parsed.place);
+    if (this.#ownPlaces.size < OWN_KEPT_MAX) this.#ownPlaces.add(parsed.place);
+  }
+
+  /** The network may have healed: try this peer's addresses, or with null all of them, within `redialMinMs`. */
+  hurry(peer: NodeId | null, now: number): void {
+    for (const entry of this.#entries.values()) {
+      if (peer !== null && entry.peer !== peer) continue;
+      entry.delayMs = this.#options.redialMinMs;
+      entry.dueAt = Math.min(entry.dueAt, now + this.#jittered(entry.delayMs) / 2);
+    }
+  }
+
+  forget(now: number, connected: (peer: NodeId) => boolean): void {
+    for (const [place, entry] of this.#entries) {
+      if (entry.peer !== null && connected(entry.peer)) entry.freshAt = now;
+      else if (entry.origin === 'found' && !entry.dialing && now - entry.freshAt > this.#options.addressForgetMs) this.#entries.delete(place);
+    }
+  }
+
+  list(): readonly Address[] {
+    return [...this.#entries.values()].map(({ text, origin, peer }) => ({ text, origin, peer }));
+  }
+
+  #entryOf(text: string): Entry | undefined {
+    const parsed = parseAddress(text);
+    return parsed === null ? undefined : this.#entries.get(parsed.place);
+  }
+
+  /** Half of the delay is fixed, half is dice, so that two nodes do not dial each other in step. */
+  #jittered(delayMs: number): number {
+    return delayMs * (0.5 + 0.5 * this.#rng());
+  }
+
+  #evict(): boolean {
+    let oldest: string | null = null;
+    let oldestAt = Infinity;
+    for (const [place, entry] of this.#entries) {
+      if (entry.origin === 'found' && !entry.dialing && entry.freshAt < oldestAt) {
+        oldest = place;
+        oldestAt = entry.freshAt;
+      }
+    }
+    return oldest !== null && this.#entries.delete(oldest);
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * One connection per peer, decided at the door.
+ *
+ * Gossipsub keeps one stream per peer and direction and forgets a peer when any of its streams breaks, so a second
+ * connection, or a dead one that lingers beside a live one, silently ends gossip with that peer. libp2p asks this
+ * gate after each handshake, when the peer is authenticated and before anybody hears of the connection:
+ *
+ *   there is none                                → admit
+ *   the other is younger than `raceMs`           → both sides dialled at once: keep the one dialled by the smaller id
+ *   the other is older, and this one is ours     → an address turned out to be a connected member: refuse
+ *   the other is older, and this one is theirs   → a peer does not dial who it is connected to, so it has lost the
+ *                                                  other: replace it, unless something was heard just now
+ *
+ * The gate also sees who fails to get in: strangers without the cluster's key.
+ */
+import type { Clock } from '../../ports.ts';
+import { isNodeId } from '../../protocol/ids.ts';
+import type { NodeId } from '../../protocol/ids.ts';
+import { reasonOf } from './errors.ts';
+import type { Gater, PeerId, RawConnection } from './types.ts';
+
+export interface GateModules {
+  readonly own: NodeId;
+  readonly clock: Clock;
+  /** monotonic ms when something of this peer was last heard, null when never */
+  readonly lastHeardMs: (peer: NodeId) => number | null;
+  /** our dial of this address ended at a member that is connected already */
+  readonly onOccupied: (address: string, peer: NodeId) => void;
+  /** an inbound connection ended before its handshake did */
+  readonly onStranger: (address: string, reason: string) => void;
+}
+
+export interface GateOptions {
+  readonly raceMs: number;
+  readonly aliveMs: number;
+}
+
+type Direction = 'inbound' | 'outbound';
+
+interface Seat {
+  readonly raw: RawConnection;
+  readonly direction: Direction;
+  readonly sinceMs: number;
+}
+
+export class Gate {
+  readonly #modules: GateModules;
+  readonly #options: GateOptions;
+  readonly #seats = new Map<NodeId, Seat>();
+  readonly #known = new WeakSet<RawConnection>();
+
+  constructor(modules: GateModules, options: GateOptions) {
+    this.#modules = modules;
+    this.#options = options;
+  }
+
+  hooks(): Gater {
+    return {
+      denyInboundConnection: (raw) => {
+        this.#watchHandshake(raw);
+        return false;
+      },
+      denyInboundEncryptedConnection: (_peer, raw) => {
+        this.#known.add(raw);
+        return false;
+      },
+      denyInboundUpgradedConnection: (peer, raw) => this.#denies(peer, 'inbound', raw),
+      denyOutboundUpgradedConnection: (peer, raw) => this.#denies(peer, 'outbound', raw),
+    };
+  }
+
+  #denies(peerId: PeerId, direction: Direction, raw: RawConnection): boolean {
+    const peer = peerId.toString();
+    if (!isNodeId(peer) || raw.status !== 'open') return true;
+    const seat = this.#seats.get(peer);
+    if (seat !== undefined && seat.raw.status === 'open') {
+      if (!this.#replaces(peer, seat, direction)) {
+        if (direction === 'outbound') this.#modules.onOccupied(raw.remoteAddr.toString(), peer);
+        return true;
+      }
+      seat.raw.abort(new Error('replaced by a newer connection of the same peer'));
+    }
+    const taken: Seat = { raw, direction, sinceMs: this.#modules.clock.monotonicMs() };
+    this.#seats.set(peer, taken);
+    raw.addEventListener('close', () => {
+      if (this.#seats.get(peer) === taken) this.#seats.delete(peer);
+    });
+    return false;
+  }
+
+  #replaces(peer: NodeId, seat: Seat, direction: Direction): boolean {
+    const now = this.#modules.clock.monotonicMs();
+    if (now - seat.sinceMs < this.#options.raceMs) {
+      if (seat.direction === direction) return false;
+      const ours = direction === 'outbound';
+      return ours === (this.#modules.own < peer);
+    }
+    if (direction === 'outbound') return false;
+    const heardMs = this.#modules.lastHeardMs(peer);
+    return heardMs === null || now - heardMs > this.#options.aliveMs;
+  }
+
+  #watchHandshake(raw: RawConnection): void {
+    raw.addEventListener('close', (event) => {
+      if (this.#known.has(raw)) return;
+      this.#modules.onStranger(raw.remoteAddr.toString(), event.error === undefined ? 'closed in the handshake' : reasonOf(event.error));
+    });
+  }
+}

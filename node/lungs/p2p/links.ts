@@ -1,0 +1,149 @@
+/**
+ * When a connected peer counts as a link: it is subscribed to our topic, and our gossip has a stream to it. A peer
+ * that is connected for `gossipTimeoutMs` without that, or loses it, gets a fresh connection, because gossipsub
+ * does not open a stream again on an old one.
+ */
+import type { Clock } from '../../ports.ts';
+import type { NodeId } from '../../protocol/ids.ts';
+import { isNodeId } from '../../protocol/ids.ts';
+import type { Connection, Stack } from './types.ts';
+
+export interface LinksModules {
+  readonly stack: Stack;
+  readonly clock: Clock;
+  readonly onUp: (peer: NodeId, address: string) => void;
+  readonly onDown: (peer: NodeId, reason: string) => void;
+  /** the last connection of a peer is gone, whether it was a link or not */
+  readonly onGone: (peer: NodeId) => void;
+}
+
+export interface LinksOptions {
+  readonly topic: string;
+  readonly gossipTimeoutMs: number;
+}
+
+interface Member {
+  readonly connections: Set<Connection>;
+  readonly sinceMs: number;
+  up: boolean;
+  downReason: string | null;
+}
+
+/** How often a connection that is not yet a link is looked at. Opening our own gossip stream is not announced by an event. */
+const SETTLE_MS = 25;
+const GOSSIP_PROTOCOLS = '/meshsub/';
+
+export class Links {
+  readonly #modules: LinksModules;
+  readonly #options: LinksOptions;
+  readonly #members = new Map<NodeId, Member>();
+  readonly #unlisten: (() => void)[] = [];
+  #cancelSettle: (() => void) | null = null;
+
+  constructor(modules: LinksModules, options: LinksOptions) {
+    this.#modules = modules;
+    this.#options = options;
+  }
+
+  start(): void {
+    const { stack } = this.#modules;
+    const { gossip } = stack.services;
+    const onOpen = (event: CustomEvent<Connection>): void => this.#opened(event.detail);
+    const onClose = (event: CustomEvent<Connection>): void => this.#closed(event.detail);
+    const onGossip = (): void => this.#settle();
+    stack.addEventListener('connection:open', onOpen);
+    stack.addEventListener('connection:close', onClose);
+    gossip.addEventListener('subscription-change', onGossip);
+    gossip.addEventListener('gossipsub:heartbeat', onGossip);
+    this.#unlisten.push(() => {
+      stack.removeEventListener('connection:open', onOpen);
+      stack.removeEventListener('connection:close', onClose);
+      gossip.removeEventListener('subscription-change', onGossip);
+      gossip.removeEventListener('gossipsub:heartbeat', onGossip);
+    });
+  }
+
+  /** Silent from here on: no event is told any more. */
+  stop(): void {
+    for (const unlisten of this.#unlisten.splice(0)) unlisten();
+    this.#cancelSettle?.();
+    this.#cancelSettle = null;
+    this.#members.clear();
+  }
+
+  isConnected(peer: NodeId): boolean {
+    return this.#members.has(peer);
+  }
+
+  connectionTo(peer: NodeId): Connection | null {
+    for (const connection of this.#members.get(peer)?.connections ?? []) {
+      if (connection.status === 'open') return connection;
+    }
+    return null;
+  }
+
+  /** Ends all connections of this peer at once, without the goodbyes that a dead path would swallow. */
+  abort(peer: NodeId, reason: string): void {
+    const member = this.#members.get(peer);
+    if (member === undefined) return;
+    member.downReason ??= reason;
+    for (const connection of [...member.connections]) connection.abort(new Error(reason));
+  }
+
+  #opened(connection: Connection): void {
+    const peer = connection.remotePeer.toString();
+    if (!isNodeId(peer) || connection.status !== 'open') return;
+    const member = this.#members.get(peer);
+    if (member !== undefined) member.connections.add(connection);
+    else {
+      const sinceMs = this.#modules.clock.monotonicMs();
+      this.#members.set(peer, { connections: new Set([connection]), sinceMs, up: false, downReason: null });
+    }
+    this.#settle();
+  }
+
+  #closed(connection: Connection): void {
+    const peer = connection.remotePeer.toString();
+    if (!isNodeId(peer)) return;
+    const member = this.#members.get(peer);
+    if (member === undefined || !member.connections.delete(connection) || member.connections.size > 0) return;
+    this.#members.delete(peer);
+    if (member.up) this.#modules.onDown(peer, member.downReason ?? 'connection closed');
+    this.#modules.onGone(peer);
+  }
+
+  /** Looks at every connected peer, and again soon while one of them is not a link yet. */
+  #settle(): void {
+    this.#cancelSettle?.();
+    this.#cancelSettle = null;
+    const { stack, clock, onUp } = this.#modules;
+    if (this.#members.size === 0) return;
+    const now = clock.monotonicMs();
+    const subscribers = new Set(stack.services.gossip.getSubscribers(this.#options.topic).map((peer) => peer.toString()));
+    let waiting = false;
+    for (const [peer, member] of [...this.#members]) {
+      const carrier = subscribers.has(peer) ? [...member.connections].find(carriesGossip) : undefined;
+      if (carrier !== undefined) {
+        if (member.up) continue;
+        member.up = true;
+        onUp(peer, carrier.remoteAddr.toString());
+      } else if (member.up) {
+        this.abort(peer, 'gossip stream lost');
+      } else if (now - member.sinceMs > this.#options.gossipTimeoutMs) {
+        this.abort(peer, 'gossip did not come up');
+      } else {
+        waiting = true;
+      }
+    }
+    if (waiting) this.#cancelSettle = clock.after(SETTLE_MS, () => this.#settle());
+  }
+}
+
+function carriesGossip(connection: Connection): boolean {
+  return (
+    connection.status === 'open' &&
+    connection.streams.some(
+      (stream) => stream.direction === 'outbound' && stream.status === 'open' && stream.protocol.startsWith(GOSSIP_PROTOCOLS),
+    )
+  );
+}

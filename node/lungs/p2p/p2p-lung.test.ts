@@ -1,0 +1,265 @@
+/** What the P2P lung promises beyond the contract of every lung: membership, failing to start, and healing. */
+import net from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { identityFrom, linked, realClock, Recorded, silentLogger, until, beaconOf } from '../../../test/contract/lung-kit.ts';
+import { SilentProxy } from '../../../test/contract/lung-proxy.ts';
+import type { Clock } from '../../ports.ts';
+import { P2pLung } from './p2p-lung.ts';
+import { P2pStartError } from './errors.ts';
+import type { P2pKnobs, P2pSettings } from './options.ts';
+
+const KEY = new Uint8Array(32).fill(1);
+const HERE = '/ip4/127.0.0.1/tcp/0';
+const cleanups: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  await Promise.all(cleanups.splice(0).map((cleanup) => cleanup()));
+});
+
+interface Member extends Recorded {
+  readonly lung: P2pLung;
+}
+
+function member(seedByte: number, options: Partial<P2pSettings & P2pKnobs> = {}, clock: Clock = realClock): Member {
+  const identity = identityFrom(seedByte);
+  const lung = new P2pLung(
+    { identity, logger: silentLogger, clock, rng: Math.random },
+    { listen: [HERE], topic: 'test', clusterKey: KEY, bootstrap: [], ...options },
+  );
+  cleanups.push(() => lung.stop());
+  return Object.assign(new Recorded(lung, identity.id), { lung });
+}
+
+async function started(seedByte: number, options: Partial<P2pSettings & P2pKnobs> = {}): Promise<Member> {
+  const made = member(seedByte, options);
+  await made.start();
+  return made;
+}
+
+function portOf(of: Member): number {
+  return Number(of.lung.listenMultiaddrs()[0]?.split('/')[4]);
+}
+
+async function proxyTo(of: Member): Promise<{ readonly proxy: SilentProxy; readonly address: string }> {
+  const proxy = new SilentProxy(portOf(of));
+  cleanups.push(() => proxy.stop());
+  return { proxy, address: `/ip4/127.0.0.1/tcp/${await proxy.start()}` };
+}
+
+/** Two members whose only way to each other is a proxy. */
+async function proxied(): Promise<{ readonly a: Member; readonly b: Member; readonly proxy: SilentProxy }> {
+  const b = await started(2, { addressesPerPeerMax: 0 });
+  const { proxy, address } = await proxyTo(b);
+  const a = await started(1, { addressesPerPeerMax: 0, bootstrap: [address] });
+  await linked(a, b);
+  return { a, b, proxy };
+}
+
+async function gossipFlows(from: Member, to: Member): Promise<void> {
+  let count = 0;
+  const tag = `${from.id} ${performance.now()}`;
+  await until('gossip arrives', () => {
+    from.lung.perform({ type: 'publish', bytes: Buffer.from(`${tag} ${(count += 1)}`) });
+    return to.all('gossip').some((event) => Buffer.from(event.bytes).toString().startsWith(tag));
+  });
+}
+
+describe('membership', () => {
+  it('has the name of its identity', async () => {
+    const a = await started(1);
+    expect(a.lung.listenMultiaddrs()).toEqual([expect.stringMatching(new RegExp(`^/ip4/127.0.0.1/tcp/\\d+/p2p/${a.id}$`))]);
+  });
+
+  it('never links to a peer with another cluster key, and reports the stranger', async () => {
+    const a = await started(1);
+    const b = await started(2, { clusterKey: new Uint8Array(32).fill(2), bootstrap: a.lung.listenMultiaddrs() });
+    await until('a refused', () => a.all('refused').some((event) => event.what === 'peer'));
+    await until('b was refused', () => b.all('refused').some((event) => event.what === 'peer'));
+    expect([...a.all('link'), ...b.all('link')]).toEqual([]);
+  });
+
+  it('does not link to a peer of another topic', async () => {
+    const a = await started(1, { gossipTimeoutMs: 200 });
+    const b = await started(2, { topic: 'other', gossipTimeoutMs: 200, bootstrap: a.lung.listenMultiaddrs() });
+    await until('connected for a while', () => {
+      a.lung.perform({ type: 'ask', peer: b.id, exchange: 1, bytes: new Uint8Array(1), timeoutMs: 500 });
+      return b.all('asked').length >= 20;
+    });
+    expect([...a.all('link'), ...b.all('link')]).toEqual([]);
+  });
+});
+
+describe('starting', () => {
+  it('fails with p2p_listen_failed when the port is taken, and leaves nothing', async () => {
+    const holder = net.createServer();
+    await new Promise<void>((resolve) => {
+      holder.listen(0, '127.0.0.1', resolve);
+    });
+    cleanups.push(() => new Promise((resolve) => {
+      holder.close(() => resolve());
+    }));
+    const { port } = holder.address() as AddressInfo;
+    const a = member(1, { listen: [`/ip4/127.0.0.1/tcp/${port}`] });
+    await expect(a.start()).rejects.toEqual(expect.objectContaining({ code: 'p2p_listen_failed', message: expect.stringContaining('EADDRINUSE') }));
+    expect(a.lung.listenMultiaddrs()).toEqual([]);
+  });
+
+  it('fails when one of two ports is taken', async () => {
+    const b = await started(2);
+    const a = member(1, { listen: [HERE, `/ip4/127.0.0.1/tcp/${portOf(b)}`] });
+    await expect(a.start()).rejects.toBeInstanceOf(P2pStartError);
+  });
+
+  it('fails with p2p_listen_failed on an address that is none', async () => {
+    await expect(member(1, { listen: ['nonsense'] }).start()).rejects.toEqual(expect.objectContaining({ code: 'p2p_listen_failed' }));
+  });
+
+  it('fails with p2p_start_timeout when it takes too long', async () => {
+    const hasty: Clock = {
+      ...realClock,
+      after: (_ms, run) => {
+        queueMicrotask(run);
+        return () => undefined;
+      },
+    };
+    await expect(member(1, {}, hasty).start()).rejects.toEqual(expect.objectContaining({ code: 'p2p_start_timeout' }));
+  });
+
+  it('fails with p2p_bad_key on a short cluster key', async () => {
+    await expect(member(1, { clusterKey: new Uint8Array(16) }).start()).rejects.toEqual(expect.objectContaining({ code: 'p2p_bad_key' }));
+  });
+
+  it('fails with p2p_bad_key when the seed is not the identity’s', async () => {
+    const identity = { ...identityFrom(1), id: identityFrom(2).id };
+    const lung = new P2pLung({ identity, logger: silentLogger, clock: realClock, rng: Math.random }, { listen: [], topic: 'test', clusterKey: KEY, bootstrap: [] });
+    await expect(lung.start(() => undefined)).rejects.toEqual(expect.objectContaining({ code: 'p2p_bad_key' }));
+  });
+
+  it('gives up a start when stopped', async () => {
+    const a = member(1);
+    const start = a.start();
+    const stop = a.lung.stop();
+    await expect(start).rejects.toEqual(expect.objectContaining({ code: 'p2p_stopped' }));
+    await stop;
+  });
+
+  it('leaves no handle and no timer behind after stop', async () => {
+    const kinds = (): string[] => process.getActiveResourcesInfo().filter((kind) => kind !== 'Immediate' && kind !== 'TickObject').sort();
+    const base = kinds();
+    const a = await started(1);
+    const b = await started(2, { bootstrap: [...a.lung.listenMultiaddrs(), '/ip4/127.0.0.1/tcp/9'] });
+    await linked(a, b);
+    a.lung.perform({ type: 'beat', peer: b.id, beacon: beaconOf('a', 1) });
+    await Promise.all([a.lung.stop(), b.lung.stop()]);
+    // gossipsub lets its last heartbeat timer run out
+    await until(`resources are back to ${base.join()}`, () => kinds().length <= base.length + 1);
+  });
+});
+
+describe('gossip', () => {
+  it('is relayed by a node in the middle', async () => {
+    const b = await started(2);
+    const a = await started(1, { bootstrap: b.lung.listenMultiaddrs() });
+    const c = await started(3, { bootstrap: b.lung.listenMultiaddrs() });
+    await Promise.all([linked(a, b), linked(c, b)]);
+    await gossipFlows(a, c);
+    expect(c.all('gossip').every((event) => event.peer === b.id)).toBe(true);
+    expect(c.isLinked(a.id)).toBe(false);
+  });
+});
+
+describe('finding peers', () => {
+  it('ends with one working link when both dial at once', async () => {
+    const a = await started(1);
+    const b = await started(2);
+    a.lung.addAddress(`/ip4/127.0.0.1/tcp/${portOf(b)}`);
+    b.lung.addAddress(`/ip4/127.0.0.1/tcp/${portOf(a)}`);
+    await linked(a, b);
+    await Promise.all([gossipFlows(a, b), gossipFlows(b, a)]);
+  });
+
+  it('learns an address without id, and drops its own', async () => {
+    const a = await started(1);
+    const b = await started(2);
+    a.lung.addAddress(`/ip4/127.0.0.1/tcp/${portOf(a)}`);
+    a.lung.addAddress(`/ip4/127.0.0.1/tcp/${portOf(b)}`);
+    await linked(a, b);
+    await until('learned', () => a.lung.knownAddresses().length === 1);
+    expect(a.lung.knownAddresses()).toEqual([expect.objectContaining({ peer: b.id })]);
+    a.lung.addAddress(`/ip4/127.0.0.1/tcp/${portOf(a)}`);
+    expect(a.lung.knownAddresses().length).toBe(1);
+    expect(a.all('refused')).toEqual([]);
+  });
+
+  it('keeps the link when a second address leads to a connected member', async () => {
+    const { a, b } = await proxied();
+    a.lung.addAddress(`/ip4/127.0.0.1/tcp/${portOf(b)}`);
+    const { address } = await proxyTo(b);
+    a.lung.addAddress(address);
+    await until('learned', () => {
+      a.lung.perform({ type: 'beat', peer: b.id, beacon: beaconOf('a', 1) });
+      b.lung.perform({ type: 'beat', peer: a.id, beacon: beaconOf('a', 1) });
+      return a.lung.knownAddresses().every((known) => known.peer === b.id);
+    });
+    await gossipFlows(b, a);
+    expect(a.isLinked(b.id)).toBe(true);
+  });
+
+  it('waits for a peer that comes later', async () => {
+    const first = await started(2);
+    const port = portOf(first);
+    await first.lung.stop();
+    const a = await started(1, { bootstrap: [`/ip4/127.0.0.1/tcp/${port}`] });
+    const b = await started(2, { listen: [`/ip4/127.0.0.1/tcp/${port}`] });
+    await linked(a, b);
+  });
+});
+
+describe('healing', () => {
+  it('relinks after a reset, and gossip flows both ways again', async () => {
+    const a = await started(1);
+    const b = await started(2, { bootstrap: a.lung.listenMultiaddrs() });
+    await linked(a, b);
+    a.lung.perform({ type: 'reset', peer: b.id });
+    expect(a.all('link').at(-1)).toEqual(expect.objectContaining({ state: 'down', reason: 'reset' }));
+    await until('b noticed', () => b.all('link').length >= 2);
+    await linked(a, b);
+    await Promise.all([gossipFlows(a, b), gossipFlows(b, a)]);
+  });
+
+  it('notices a killed peer', async () => {
+    const { a, b, proxy } = await proxied();
+    proxy.kill();
+    await until('both noticed', () => a.all('link').length >= 2 && b.all('link').length >= 2);
+    await linked(a, b);
+  });
+
+  it('comes back from a black hole that both sides noticed', async () => {
+    const { a, b, proxy } = await proxied();
+    proxy.silence();
+    a.lung.perform({ type: 'reset', peer: b.id });
+    b.lung.perform({ type: 'reset', peer: a.id });
+    proxy.heal();
+    await linked(a, b);
+    await Promise.all([gossipFlows(a, b), gossipFlows(b, a)]);
+  });
+
+  it('replaces a dead connection that only the other side has given up', async () => {
+    const { a, b, proxy } = await proxied();
+    proxy.silence();
+    a.lung.perform({ type: 'reset', peer: b.id });
+    expect(b.isLinked(a.id)).toBe(true);
+    proxy.heal();
+    await until('b replaced it', () => b.all('link').length >= 3);
+    await linked(a, b);
+    await Promise.all([gossipFlows(a, b), gossipFlows(b, a)]);
+  });
+
+  it('answers within the time-out when the path is a black hole', async () => {
+    const { a, b, proxy } = await proxied();
+    proxy.silence();
+    a.lung.perform({ type: 'ask', peer: b.id, exchange: 1, bytes: new Uint8Array(8), timeoutMs: 200 });
+    await until('unanswered', () => a.all('unanswered').length > 0);
+    expect(a.all('unanswered')).toEqual([expect.objectContaining({ exchange: 1 })]);
+  });
+});

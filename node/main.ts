@@ -1,0 +1,139 @@
+/**
+ * The process: environment → config → compose → listen; signals → drain → stop; exit codes by kind of failure.
+ *
+ *   0 stopped as asked   1 crashed   2 configuration   3 store or identity   4 HTTP port   130 stopped by a second signal
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+import { parseArgs } from 'node:util';
+
+enableCompileCache();
+
+const EXIT = { ok: 0, crash: 1, config: 2, store: 3, listen: 4, interrupted: 130 } as const;
+
+const HELP = `Usage: node node/main.ts [command]
+
+  (none)               start a node, configured by AETHEL_… in the environment and the .env file
+  keygen --out FILE    write a random cluster key into FILE; does nothing when FILE exists
+  --help
+
+Exit: 0 stopped as asked, 1 crashed, 2 configuration, 3 store or identity, 4 HTTP port taken.
+The settings are in docs/OPERATIONS.md.`;
+
+async function main(): Promise<void> {
+  let given: ReturnType<typeof readArguments>;
+  try {
+    given = readArguments();
+  } catch (error) {
+    return fail(EXIT.config, messageOf(error));
+  }
+  if (given.values.help === true) return console.log(HELP);
+  const [command, ...rest] = given.positionals;
+  if (rest.length > 0) return fail(EXIT.config, `unexpected argument ${rest[0]}, see --help`);
+  switch (command) {
+    case undefined:
+      return runNode();
+    case 'keygen':
+      return keygen(given.values.out);
+    default:
+      return fail(EXIT.config, `unknown command ${command}, see --help`);
+  }
+}
+
+function readArguments() {
+  const options = { help: { type: 'boolean' }, out: { type: 'string' } } as const;
+  return parseArgs({ allowPositionals: true, options });
+}
+
+/** Only the owner may read the key; a key that is there is never replaced. */
+function keygen(out: string | undefined): void {
+  if (out === undefined || out === '') return fail(EXIT.config, 'keygen needs --out FILE');
+  try {
+    writeFileSync(out, `${randomBytes(32).toString('hex')}\n`, { flag: 'wx', mode: 0o400 });
+    console.log(`wrote a new cluster key to ${out}`);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return console.log(`${out} exists and stays as it is`);
+    fail(EXIT.store, `cannot write ${out}: ${messageOf(error)}`);
+  }
+}
+
+async function runNode(): Promise<void> {
+  const { ConfigError, loadConfig } = await import('./config.ts');
+  let config: ReturnType<typeof loadConfig>;
+  try {
+    config = loadConfig(process.env, (path) => readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof ConfigError) return fail(EXIT.config, error.message);
+    throw error;
+  }
+  const { createLogger } = await import('./observe/logger.ts');
+  const logger = createLogger({ ...config.log, node: config.nodeName });
+  logger.info('Aethel Lattice node', { tag: 'STARTUP', node: config.nodeName, env_file: config.envFile });
+
+  const { composeNode } = await import('./compose.ts');
+  let node: Awaited<ReturnType<typeof composeNode>>;
+  try {
+    node = await composeNode(config, logger);
+  } catch (error) {
+    return failLater(EXIT.store, messageOf(error));
+  }
+
+  let isStopping = false;
+  const stop = async (code: number, why: string): Promise<void> => {
+    if (isStopping) process.exit(EXIT.interrupted);
+    isStopping = true;
+    logger.info(`Shutdown: ${why}`, { tag: 'STARTUP' });
+    const lateness = setTimeout(() => process.exit(EXIT.crash), STOP_MAX_MS);
+    lateness.unref();
+    await node.stop();
+    await logger.close();
+    process.exit(code);
+  };
+  const crash = (error: unknown): void => {
+    logger.error('crashed', { tag: 'STARTUP', error: error instanceof Error ? error.stack : String(error) });
+    // Whatever state we are in, only what is durable counts: go down at once, as after SIGKILL.
+    setTimeout(() => process.exit(EXIT.crash), FLUSH_MS);
+  };
+  process.on('SIGTERM', () => void stop(EXIT.ok, 'SIGTERM'));
+  process.on('SIGINT', () => void stop(EXIT.ok, 'SIGINT'));
+  // A parent that started us with a channel (the lab, the demo) has died.
+  process.on('disconnect', () => void stop(EXIT.ok, 'the parent is gone'));
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+
+  try {
+    await node.start();
+  } catch (error) {
+    await node.stop();
+    await failLater(
+      EXIT.listen,
+      `cannot listen for HTTP on ${config.http.host}:${config.http.port}: ${messageOf(error)}`,
+    );
+  }
+
+  async function failLater(code: number, message: string): Promise<void> {
+    logger.error(message, { tag: 'STARTUP' });
+    await logger.close();
+    process.exit(code);
+  }
+}
+
+/** The contract is five seconds from SIGTERM. */
+const STOP_MAX_MS = 4_800;
+const FLUSH_MS = 50;
+
+function fail(code: number, message: string): void {
+  console.error(`aethel: ${message}`);
+  process.exitCode = code;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : null;
+}
+
+await main();

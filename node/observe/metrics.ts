@@ -1,0 +1,197 @@
+/**
+ * The node's numbers for Prometheus, in an own registry. Counters come from events, gauges are read from the node's
+ * status when somebody scrapes, durations are handed in. Label values are all from small fixed sets: no peer, no key
+ * and no reason becomes a label.
+ */
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { LatticeApi, NodeStatus } from '../ports.ts';
+import type { WriteOutcome } from '../protocol/border.ts';
+import type { DatedEvent, LinkState, LungName, SyncMode } from '../protocol/events.ts';
+
+export interface MetricsModules {
+  /** null while the node is not composed yet */
+  readonly status: () => NodeStatus | null;
+}
+
+export interface MetricsOptions {
+  /** CPU, memory, event loop and garbage collection of the process; default true */
+  readonly withProcess?: boolean;
+}
+
+/** How a write ended; `failed`: nothing was acknowledged. */
+type WriteResult = 'ok' | Extract<WriteOutcome, { ok: false }>['reason'] | 'failed';
+
+const MODES: readonly SyncMode[] = ['P2P', 'HTTP', 'NONE'];
+const LUNGS: readonly LungName[] = ['p2p', 'http'];
+const LINK_STATES: readonly LinkState[] = ['unknown', 'alive', 'suspect', 'dead'];
+/** Steps take microseconds; one above 10 ms delays heartbeats. */
+const STEP_BUCKETS = [0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5];
+/** A flush costs 0.2–0.3 ms on the reference machine. */
+const COMMIT_BUCKETS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2];
+const EXCHANGE_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
+
+export class NodeMetrics {
+  readonly #registry = new Registry();
+  readonly #status: () => NodeStatus | null;
+
+  readonly #switches = this.#counter('aethel_mode_switches_total', 'Changes of sync_mode', ['from', 'to']);
+  readonly #rootChanges = this.#counter(
+    'aethel_root_changes_total',
+    'Changes of the Merkle root, by how the records came',
+    ['cause'],
+  );
+  readonly #linkChanges = this.#counter(
+    'aethel_peer_changes_total',
+    'Changes of the health of a peer over a lung',
+    ['lung', 'to'],
+  );
+  readonly #lungChanges = this.#counter('aethel_lung_changes_total', 'Lungs that came up or went down', [
+    'lung',
+    'state',
+  ]);
+  readonly #divergences = this.#counter('aethel_divergences_total', 'Peers found with another root', [
+    'lung',
+  ]);
+  readonly #reconciliations = this.#counter('aethel_reconciliations_total', 'Reconciliations ended', [
+    'lung',
+    'rung',
+    'outcome',
+  ]);
+  readonly #reconciled = this.#counter('aethel_reconciled_records_total', 'Records moved by reconciliation', [
+    'lung',
+    'direction',
+  ]);
+  readonly #conflicts = this.#counter('aethel_conflicts_total', 'Keys found with concurrent writes', []);
+  readonly #refused = this.#counter('aethel_refused_total', 'What was turned away', ['lung', 'what']);
+  readonly #writes = this.#counter('aethel_writes_total', 'Entries asked to be written here', ['outcome']);
+
+  readonly #step = this.#histogram('aethel_step_duration_seconds', 'One step of the core', STEP_BUCKETS);
+  readonly #commit = this.#histogram(
+    'aethel_commit_duration_seconds',
+    'From a commit asked to durable',
+    COMMIT_BUCKETS,
+  );
+  readonly #write = this.#histogram(
+    'aethel_write_duration_seconds',
+    'From a write asked to acknowledged',
+    COMMIT_BUCKETS,
+  );
+  readonly #reconciliation = this.#histogram(
+    'aethel_reconciliation_duration_seconds',
+    'One reconciliation',
+    EXCHANGE_BUCKETS,
+  );
+
+  readonly #mode = this.#gauge('aethel_sync_mode', '1 for the mode the node is in', ['mode']);
+  readonly #keys = this.#gauge('aethel_state_keys', 'Keys that have a value', []);
+  readonly #peers = this.#gauge('aethel_peers', 'Peers by their health over a lung', ['lung', 'state']);
+
+  constructor(modules: MetricsModules, options: MetricsOptions = {}) {
+    this.#status = modules.status;
+    if (options.withProcess ?? true) collectDefaultMetrics({ register: this.#registry });
+  }
+
+  observe(dated: DatedEvent): void {
+    const { event } = dated;
+    switch (event.type) {
+      case 'mode':
+        this.#switches.inc({ from: event.from, to: event.to });
+        return;
+      case 'lung':
+        this.#lungChanges.inc({ lung: event.lung, state: event.state });
+        return;
+      case 'peer':
+        this.#linkChanges.inc({ lung: event.lung, to: event.to });
+        return;
+      case 'root':
+        this.#rootChanges.inc({ cause: event.cause });
+        return;
+      case 'divergence':
+        this.#divergences.inc({ lung: event.lung });
+        return;
+      case 'reconciliation':
+        this.#reconciliations.inc({ lung: event.lung, rung: event.rung, outcome: event.outcome });
+        this.#reconciled.inc({ lung: event.lung, direction: 'pulled' }, event.pulled);
+        this.#reconciled.inc({ lung: event.lung, direction: 'pushed' }, event.pushed);
+        this.#reconciliation.observe(event.tookMs / 1000);
+        return;
+      case 'conflict':
+        this.#conflicts.inc();
+        return;
+      case 'refused':
+        this.#refused.inc({ lung: event.lung, what: event.what });
+        return;
+      case 'forced':
+        return;
+    }
+  }
+
+  observeStep(seconds: number): void {
+    this.#step.observe(seconds);
+  }
+
+  observeCommit(seconds: number): void {
+    this.#commit.observe(seconds);
+  }
+
+  observeWrite(outcome: WriteResult, entries: number, seconds: number): void {
+    this.#writes.inc({ outcome }, entries);
+    if (outcome === 'ok') this.#write.observe(seconds);
+  }
+
+  /** Prometheus text format 0.0.4. */
+  async text(): Promise<string> {
+    this.#readStatus();
+    return await this.#registry.metrics();
+  }
+
+  #readStatus(): void {
+    const status = this.#status();
+    if (status === null) return;
+    this.#keys.set(status.size);
+    for (const mode of MODES) this.#mode.set({ mode }, status.mode === mode ? 1 : 0);
+    for (const lung of LUNGS) {
+      for (const state of LINK_STATES) {
+        this.#peers.set({ lung, state }, status.peers.filter((peer) => peer[lung].state === state).length);
+      }
+    }
+  }
+
+  #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
+    return new Counter({ name, help, labelNames: [...labelNames], registers: [this.#registry] });
+  }
+
+  #gauge<L extends string>(name: string, help: string, labelNames: readonly L[]): Gauge<L> {
+    return new Gauge({ name, help, labelNames: [...labelNames], registers: [this.#registry] });
+  }
+
+  #histogram(name: string, help: string, buckets: readonly number[]): Histogram {
+    return new Histogram({ name, help, buckets: [...buckets], registers: [this.#registry] });
+  }
+}
+
+/** The same API, with every write counted and timed. */
+export function meteredApi(api: LatticeApi, metrics: NodeMetrics): LatticeApi {
+  return {
+    write: async (entries, precondition) => {
+      const start = performance.now();
+      let outcome: WriteResult = 'failed';
+      try {
+        const result = await api.write(entries, precondition);
+        outcome = result.ok ? 'ok' : result.reason;
+        return result;
+      } finally {
+        metrics.observeWrite(outcome, entries.length, (performance.now() - start) / 1000);
+      }
+    },
+    read: (key) => api.read(key),
+    state: () => api.state(),
+    stateUnlike: (root, waitMs, signal) => api.stateUnlike(root, waitMs, signal),
+    entries: (cursor, limit) => api.entries(cursor, limit),
+    status: () => api.status(),
+    force: (mode) => api.force(mode),
+    notReady: () => api.notReady(),
+    subscribe: (listener) => api.subscribe(listener),
+    sign: (bytes) => api.sign(bytes),
+  };
+}

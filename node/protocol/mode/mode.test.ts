@@ -1,0 +1,64 @@
+import type { SyncMode } from '../events.ts';
+import { INITIAL_MODE, nextMode, type ModeState } from './mode.ts';
+
+const OPTIONS = { returnAfterMs: 300 };
+type Row = readonly [from: SyncMode, p2p: number, http: number, forced: 'P2P' | 'HTTP' | null, to: SyncMode];
+
+describe('the mode table', () => {
+  // p2pSince is long ago wherever gossip reaches somebody, so hysteresis does not speak here.
+  const table: readonly Row[] = [
+    ['NONE', 0, 0, null, 'NONE'],
+    ['NONE', 0, 1, null, 'HTTP'],
+    ['NONE', 1, 0, null, 'P2P'],
+    ['NONE', 1, 1, null, 'P2P'],
+    ['HTTP', 0, 0, null, 'NONE'],
+    ['HTTP', 0, 1, null, 'HTTP'],
+    ['HTTP', 1, 0, null, 'P2P'],
+    ['HTTP', 1, 1, null, 'P2P'],
+    ['P2P', 0, 0, null, 'NONE'],
+    ['P2P', 0, 1, null, 'HTTP'],
+    ['P2P', 1, 0, null, 'P2P'],
+    ['P2P', 4, 4, null, 'P2P'],
+    ['P2P', 1, 1, 'HTTP', 'HTTP'],
+    ['P2P', 1, 0, 'HTTP', 'NONE'],
+    ['HTTP', 1, 1, 'P2P', 'P2P'],
+    ['HTTP', 0, 1, 'P2P', 'NONE'],
+    ['HTTP', 0, 1, 'HTTP', 'HTTP'],
+    ['NONE', 0, 0, 'P2P', 'NONE'],
+  ];
+
+  it.each(table)(
+    'from %s with p2p=%i http=%i forced=%s goes to %s',
+    (mode, p2pReached, httpReached, forced, to) => {
+      const state: ModeState = { mode, forced, p2pSince: p2pReached > 0 ? 0 : null };
+      const step = nextMode(state, { p2pReached, httpReached }, 10_000, OPTIONS);
+      expect(step.state.mode).toBe(to);
+      expect(step.reason === null).toBe(mode === to);
+    },
+  );
+});
+
+describe('hysteresis', () => {
+  const http: ModeState = { mode: 'HTTP', forced: null, p2pSince: null };
+
+  it('comes back to P2P only after gossip has reached somebody for long enough', () => {
+    const first = nextMode(http, { p2pReached: 1, httpReached: 1 }, 1_000, OPTIONS);
+    expect(first.state.mode).toBe('HTTP');
+    expect(nextMode(first.state, { p2pReached: 1, httpReached: 1 }, 1_299, OPTIONS).state.mode).toBe('HTTP');
+    expect(nextMode(first.state, { p2pReached: 1, httpReached: 1 }, 1_300, OPTIONS).state.mode).toBe('P2P');
+  });
+
+  it('does not flicker with a lung that flickers every 200 ms', () => {
+    let state = http;
+    for (let now = 0; now < 10_000; now += 200) {
+      const p2pReached = (now / 200) % 2;
+      state = nextMode(state, { p2pReached, httpReached: 1 }, now, OPTIONS).state;
+      expect(state.mode).toBe('HTTP');
+    }
+  });
+
+  it('takes any breath at once when nothing else carries', () => {
+    expect(nextMode(http, { p2pReached: 1, httpReached: 0 }, 5, OPTIONS).state.mode).toBe('P2P');
+    expect(nextMode(INITIAL_MODE, { p2pReached: 1, httpReached: 1 }, 5, OPTIONS).state.mode).toBe('P2P');
+  });
+});

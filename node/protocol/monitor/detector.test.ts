@@ -1,0 +1,92 @@
+import type { NodeId } from '../ids.ts';
+import { Detector } from './detector.ts';
+
+const PEER = 'peer' as NodeId;
+const OPTIONS = {
+  suspicionMs: 1_000,
+  suspectMs: 600,
+  httpFreshMs: 3_000,
+  httpWarmMs: 25_000,
+  attentiveStepMs: 400,
+};
+
+describe('the detector over P2P', () => {
+  it('knows nothing of a peer that was never heard', () => {
+    const detector = new Detector(OPTIONS);
+    expect(detector.health(PEER, 'p2p').state).toBe('unknown');
+    expect(detector.reached('p2p')).toBe(0);
+    expect(detector.sweep()).toEqual([]);
+  });
+
+  it('suspects after 600 ms of silence, and gives up after 1000 ms', () => {
+    const detector = heardAt(0);
+    const seen = silence(detector, 0, 1_200, 100);
+    expect(seen.map(({ at, to }) => ({ at, to }))).toEqual([
+      { at: 600, to: 'suspect' },
+      { at: 1_000, to: 'dead' },
+    ]);
+    expect(detector.reached('p2p')).toBe(0);
+  });
+
+  it('counts a suspect as reached, and any word clears the suspicion', () => {
+    const detector = heardAt(0);
+    silence(detector, 0, 700, 100);
+    expect(detector.reached('p2p')).toBe(1);
+    expect(detector.heard(PEER, 'p2p', 750, 2)).toMatchObject({ from: 'suspect', to: 'alive' });
+  });
+
+  it('does not accuse a peer of our own stall', () => {
+    const detector = heardAt(0);
+    detector.advance(5_000);
+    expect(detector.sweep()).toEqual([]);
+    detector.advance(5_100);
+    expect(detector.sweep()).toEqual([]);
+    expect(silence(detector, 5_100, 6_000, 100).map(({ to }) => to)).toEqual(['suspect', 'dead']);
+  });
+
+  it('takes a closed connection for certain at once', () => {
+    const detector = heardAt(0);
+    expect(detector.lost(PEER, 'p2p', 'reset')).toMatchObject({ from: 'alive', to: 'dead', reason: 'reset' });
+    expect(detector.lost(PEER, 'p2p', 'reset')).toBeNull();
+  });
+});
+
+describe('the detector over HTTP', () => {
+  it('keeps warm evidence for 25 s, and asks for fresh evidence where gossip does not reach', () => {
+    const detector = new Detector(OPTIONS);
+    detector.advance(0);
+    detector.heard(PEER, 'http', 0, null);
+    expect(silence(detector, 0, 10_000, 100)).toEqual([]);
+    detector.setEager(PEER, true);
+    expect(detector.sweep()).toMatchObject([{ lung: 'http', to: 'suspect' }]);
+    expect(detector.reached('http')).toBe(0);
+    expect(silence(detector, 10_000, 25_100, 100)).toMatchObject([{ to: 'dead' }]);
+  });
+
+  it('forgives one failed poll, not two', () => {
+    const detector = new Detector(OPTIONS);
+    detector.heard(PEER, 'http', 0, null);
+    expect(detector.failed(PEER, 'http', 'timeout')).toBeNull();
+    expect(detector.reached('http')).toBe(1);
+    expect(detector.failed(PEER, 'http', 'timeout')).toMatchObject({ from: 'alive', to: 'dead' });
+    expect(detector.heard(PEER, 'http', 10, null)).toMatchObject({ to: 'alive' });
+    expect(detector.failed(PEER, 'http', 'timeout')).toBeNull();
+  });
+});
+
+function heardAt(now: number): Detector {
+  const detector = new Detector(OPTIONS);
+  detector.advance(now);
+  detector.heard(PEER, 'p2p', now, null);
+  return detector;
+}
+
+/** Sweeps every `step` ms and hears nothing. */
+function silence(detector: Detector, from: number, to: number, step: number) {
+  const seen: { at: number; to: string }[] = [];
+  for (let now = from + step; now <= to; now += step) {
+    detector.advance(now);
+    for (const transition of detector.sweep()) seen.push({ at: now, ...transition });
+  }
+  return seen;
+}

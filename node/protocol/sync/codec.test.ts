@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import { CodecError } from '../codec.ts';
+import { decodeBatch, encodeBatch } from '../gossip/batch.ts';
+import type { Digest, RecordId } from '../ids.ts';
+import { testIdentity, testRecord } from '../state/test-records.ts';
+import { decodeReply, decodeRequest, encodeReply, encodeRequest } from './codec.ts';
+import type { SyncReply, SyncRequest } from './messages.ts';
+
+const digest = fc.stringMatching(/^[0-9a-f]{64}$/).map((text) => text as Digest);
+const id = digest.map((text) => text as string as RecordId);
+const prefix = fc.stringMatching(/^[0-9a-f]{0,64}$/);
+const records = fc
+  .array(fc.integer({ min: 1, max: 5 }), { maxLength: 4 })
+  .map((sequences) =>
+    sequences.map((sequence) =>
+      testRecord({ author: testIdentity(1), key: `k${sequence}`, value: String(sequence), sequence }),
+    ),
+  );
+
+const request: fc.Arbitrary<SyncRequest> = fc.oneof(
+  fc.record({
+    type: fc.constant('compare' as const),
+    root: digest,
+    subtrees: fc.array(fc.record({ prefix, digest }), { maxLength: 5 }),
+  }),
+  fc.record({
+    type: fc.constant('transfer' as const),
+    root: digest,
+    want: fc.array(id, { maxLength: 5 }),
+    records,
+  }),
+);
+
+const difference = fc.oneof(
+  fc.record({
+    kind: fc.constant('children' as const),
+    prefix,
+    digests: fc.array(digest, { minLength: 16, maxLength: 16 }),
+  }),
+  fc.record({ kind: fc.constant('entries' as const), prefix, ids: fc.array(id, { maxLength: 5 }) }),
+);
+const answered = fc.integer({ min: 0, max: 65_535 });
+const reply: fc.Arbitrary<SyncReply> = fc.oneof(
+  fc.record({
+    type: fc.constant('differences' as const),
+    root: digest,
+    answered,
+    differences: fc.array(difference, { maxLength: 4 }),
+  }),
+  fc.record({ type: fc.constant('transferred' as const), root: digest, answered, records }),
+  fc.record({ type: fc.constant('refused' as const), reason: fc.stringMatching(/^[a-z_]{0,40}$/) }),
+);
+
+describe('messages of anti-entropy', () => {
+  it('come back as they were sent', () => {
+    fc.assert(
+      fc.property(request, (message) => expect(decodeRequest(encodeRequest(message))).toEqual(message)),
+    );
+    fc.assert(fc.property(reply, (message) => expect(decodeReply(encodeReply(message))).toEqual(message)));
+  });
+
+  it('are refused with a CodecError when they are anything else', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+        for (const decode of [decodeRequest, decodeReply, decodeBatch]) onlyCodecErrors(() => decode(bytes));
+      }),
+    );
+  });
+
+  it('are refused or read, never anything worse, when bytes flip or are missing', () => {
+    fc.assert(
+      fc.property(request, reply, fc.nat(), fc.integer({ min: 1, max: 255 }), (asked, replied, at, flip) => {
+        for (const [bytes, decode] of [
+          [encodeRequest(asked), decodeRequest],
+          [encodeReply(replied), decodeReply],
+        ] as const) {
+          const broken = Uint8Array.from(bytes);
+          const i = at % broken.length;
+          broken[i] = (broken[i] ?? 0) ^ flip;
+          onlyCodecErrors(() => decode(broken));
+          expect(() => decode(bytes.subarray(0, i))).toThrow(CodecError);
+        }
+      }),
+    );
+  });
+});
+
+describe('gossip batches', () => {
+  it('come back as they were sent, and the same records give the same bytes', () => {
+    fc.assert(
+      fc.property(records, (batch) => {
+        expect(decodeBatch(encodeBatch(batch))).toEqual(batch);
+        expect(encodeBatch(batch)).toEqual(encodeBatch([...batch]));
+      }),
+    );
+  });
+});
+
+function onlyCodecErrors(run: () => unknown): void {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(CodecError);
+  }
+}

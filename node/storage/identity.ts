@@ -1,0 +1,99 @@
+/**
+ * The node's key in its state directory: `identity.key`, the 32 bytes of the Ed25519 seed, mode 0600. It is created once, so
+ * that a crash leaves either no file or a whole one, and never replaced: a node that loses it comes back as another node.
+ */
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Identity } from '../ports.ts';
+import { identityFromSeed, SEED_BYTES } from '../protocol/state/signature.ts';
+
+const FILE_NAME = 'identity.key';
+
+/** The file is there and is no identity, or it cannot be read or made. `file` names it. */
+export class IdentityError extends Error {
+  override readonly name = 'IdentityError';
+  readonly code: string;
+  readonly file: string;
+
+  constructor(
+    facts: { readonly code: string; readonly file: string; readonly detail: string },
+    options?: ErrorOptions,
+  ) {
+    super(`${facts.file}: ${facts.detail}`, options);
+    this.code = facts.code;
+    this.file = facts.file;
+  }
+}
+
+/** @throws IdentityError */
+export async function loadOrCreateIdentity(dir: string): Promise<Identity> {
+  const file = join(dir, FILE_NAME);
+  try {
+    const seed = (await read(file)) ?? (await create(file));
+    if (seed.length !== SEED_BYTES) {
+      const detail = `holds ${seed.length} bytes where the node's key has ${SEED_BYTES}; restore it, or remove it to start as a new node`;
+      throw new IdentityError({ code: 'SIZE', file, detail });
+    }
+    return identityFromSeed(seed);
+  } catch (error) {
+    if (error instanceof IdentityError) throw error;
+    const code = codeOf(error) ?? 'UNKNOWN';
+    throw new IdentityError({ code, file, detail: `cannot be read or made (${code})` }, { cause: error });
+  }
+}
+
+async function read(file: string): Promise<Uint8Array | null> {
+  try {
+    return new Uint8Array(await readFile(file));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** Written and flushed under another name, then linked: a link, unlike a rename, never replaces what another starter made. */
+async function create(file: string): Promise<Uint8Array> {
+  const dir = dirname(file);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const seed = new Uint8Array(randomBytes(SEED_BYTES));
+  const draft = `${file}.${randomBytes(8).toString('hex')}.tmp`;
+  try {
+    await writeFlushed(draft, seed);
+    await link(draft, file);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    return (await read(file)) ?? seed;
+  } finally {
+    await rm(draft, { force: true });
+    await flushDirectory(dir);
+  }
+  return seed;
+}
+
+async function writeFlushed(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function flushDirectory(dir: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Told by shape: an error of Node's own may come from another realm. */
+function codeOf(error: unknown): string | null {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : null;
+}

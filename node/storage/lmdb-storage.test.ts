@@ -1,0 +1,151 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { open } from 'lmdb';
+import { LmdbStorage } from './lmdb-storage.ts';
+
+const WRITER = fileURLToPath(new URL('../../test/fixtures/storage-writer.ts', import.meta.url));
+const META = { sequence: 1, wallMs: 1, counter: 0 };
+
+describe('LmdbStorage', () => {
+  let parent: string;
+  let dir: string;
+  beforeEach(async () => {
+    parent = await mkdtemp(join(tmpdir(), 'aethel-store-'));
+    dir = join(parent, 'state');
+  });
+  afterEach(() => rm(parent, { recursive: true, force: true }));
+
+  it('loses no promised batch and keeps no half of one when it is killed in the middle of commits', async () => {
+    let promised = 0;
+    for (let round = 0; round < 20; round += 1) {
+      const child = spawn(process.execPath, ['--no-warnings', WRITER, dir], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      // another instant of the commit cycle each round
+      promised = Math.max(promised, await killAfterLines(child, 1 + round * 7));
+      const storage = await LmdbStorage.open(dir);
+      const { meta, records } = storage.load();
+      const texts = new Map(
+        [...records].map(({ slot, bytes }) => [slot, Buffer.from(bytes).toString('utf8').trim()]),
+      );
+      const last = meta?.sequence ?? 0;
+      expect(last).toBeGreaterThanOrEqual(promised);
+      expect([0, 1, 2].map((slot) => texts.get(slot))).toEqual([last, last, last].map(String));
+      expect(texts.size).toBe(last + 3);
+      for (let n = 1; n <= last; n += 1) expect(texts.get(n + 10)).toBe(String(n));
+      promised = last;
+      await storage.close();
+    }
+  }, 120_000);
+
+  it('refuses a directory that a living process has open, and takes it over when that one is killed', async () => {
+    const child = spawn(process.execPath, ['--no-warnings', WRITER, dir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const lines = createInterface({ input: child.stdout });
+    await once(lines, 'line');
+    const refused = LmdbStorage.open(dir);
+    await expect(refused).rejects.toMatchObject({ name: 'StorageLockedError', code: 'LOCKED' });
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const storage = await LmdbStorage.open(dir);
+    await storage.close();
+  });
+
+  it('lets exactly one of several starters have the directory', async () => {
+    const opened = await Promise.allSettled([1, 2, 3, 4, 5].map(() => LmdbStorage.open(dir)));
+    const winners = opened.filter((result) => result.status === 'fulfilled');
+    expect(winners).toHaveLength(1);
+    await Promise.all(winners.map(({ value }) => value.close()));
+    const again = await LmdbStorage.open(dir);
+    await again.close();
+  });
+
+  it('leaves no socket behind, and works in a directory whose path is too long for one', async () => {
+    const deep = join(dir, 'd'.repeat(100), 'e'.repeat(100));
+    const storage = await LmdbStorage.open(deep);
+    await expect(LmdbStorage.open(deep)).rejects.toMatchObject({ code: 'LOCKED' });
+    await storage.close();
+    expect((await readdir(deep)).toSorted()).toEqual(['data.mdb', 'lock.mdb']);
+  });
+
+  it('makes its directory for the owner alone', async () => {
+    const storage = await LmdbStorage.open(dir);
+    expect((await stat(dir)).mode & 0o777).toBe(0o700);
+    await storage.close();
+  });
+
+  it('says which format it found when it is not its own', async () => {
+    const db = open<Buffer, number>({ path: dir, noSubdir: false, encoding: 'binary' });
+    await db.put(-2, Buffer.from('aethel-store/99'));
+    await db.close();
+    const opened = LmdbStorage.open(dir);
+    await expect(opened).rejects.toMatchObject({
+      name: 'StorageFormatError',
+      message: expect.stringMatching(/aethel-store\/99.*aethel-store\/1/),
+    });
+  });
+
+  it.each([
+    ['other bytes', (): Buffer => Buffer.alloc(100_000, 'x')],
+    ['a few bytes', (): Buffer => Buffer.from('abc')],
+    ['its first page only', (whole: Buffer): Buffer => whole.subarray(0, 4096)],
+    ['a broken second page', (whole: Buffer): Buffer => Buffer.from(whole).fill(0, 4096, 8192)],
+  ])('says so when the file holds %s', async (_what, change) => {
+    const storage = await LmdbStorage.open(dir);
+    await storage.close();
+    const file = join(dir, 'data.mdb');
+    await writeFile(file, change(await readFile(file)));
+    await expect(LmdbStorage.open(dir)).rejects.toMatchObject({ name: 'StorageCorruptError', slot: null });
+  });
+
+  it('names the error when the directory cannot be made', async () => {
+    await writeFile(join(parent, 'file'), '');
+    await expect(LmdbStorage.open(join(parent, 'file', 'state'))).rejects.toMatchObject({
+      name: 'StorageFailedError',
+      code: 'ENOTDIR',
+    });
+  });
+
+  it('fails the batches that found no room, and stays readable', async () => {
+    // a limit on the size of files stands in for a full disk
+    const child = spawn(
+      'sh',
+      ['-c', 'ulimit -f 200; exec "$0" "$@"', process.execPath, WRITER, dir, '3000'],
+      {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    );
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) lines.push(line);
+    const promised = lines.filter((line) => !line.startsWith('failed')).length;
+    expect(promised).toBeGreaterThan(0);
+    const failed = lines.slice(promised);
+    expect(failed).toHaveLength(4);
+    // EIO where the last write was cut short, EFBIG where there was no room to begin with
+    for (const line of failed) expect(line).toMatch(new RegExp(`^failed (EIO|EFBIG) ${promised + 3}$`));
+    const storage = await LmdbStorage.open(dir);
+    expect([...storage.load().records]).toHaveLength(promised + 3);
+    await storage.commit({ put: [{ slot: 5, bytes: Buffer.from('room again') }], remove: [], meta: META });
+    await storage.close();
+  });
+});
+
+/** @returns the greatest number that the child printed */
+async function killAfterLines(child: ChildProcess, count: number): Promise<number> {
+  if (child.stdout === null) throw new Error('the child has no stdout');
+  let lines = 0;
+  let greatest = 0;
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines += 1;
+    greatest = Math.max(greatest, Number(line));
+    if (lines === count) child.kill('SIGKILL');
+  }
+  expect(lines).toBeGreaterThanOrEqual(count);
+  return greatest;
+}

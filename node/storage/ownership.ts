@@ -1,0 +1,111 @@
+/**
+ * One living process per store. The owner listens on a unix socket inside the directory (a named pipe on Windows) whose
+ * never reused name stands in the store itself:
+ *
+ *   1. read the owner named in the store; if its socket answers, the store is taken
+ *   2. listen on a socket of our own, under a fresh random name
+ *   3. in one store transaction, put our name where the dead owner's still stands (compare and swap); else begin again
+ *
+ * A killed process leaves a socket file that refuses connections, so it never blocks a restart. Why not a pid file: in a
+ * container every node has the same small pid, and the pid namespace that could tell is gone after a restart. Why not an
+ * abstract socket: it belongs to a network namespace, and two containers may share one volume. Unlinking and binding one fixed
+ * path would race between two starters; the swap does not, since LMDB's writer lock survives the death of its holder.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { StorageFailedError, StorageLockedError } from './errors.ts';
+
+export interface OwnerCell {
+  read(): string | null;
+  /** Puts `next` if `expected` still stands; durable and atomic against every other process. */
+  swap(expected: string | null, next: string): boolean;
+}
+
+/** Two starters may keep each other from swapping only if one of them wins, so few rounds suffice. */
+const ROUNDS_MAX = 8;
+/** sun_path holds 108 bytes on Linux and 104 on macOS, with the closing zero */
+const SOCKET_PATH_BYTES_MAX = 103;
+
+/**
+ * @returns a function that gives the store up
+ * @throws StorageLockedError when a living process owns it
+ */
+export async function takeOwnership(dir: string, cell: OwnerCell): Promise<() => Promise<void>> {
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const before = cell.read();
+    if (before !== null && (await isAlive(dir, before))) throw new StorageLockedError({ dir });
+    const name = `own-${randomBytes(8).toString('hex')}.sock`;
+    const release = await listen(dir, name);
+    if (cell.swap(before, name)) {
+      if (before !== null && isSocketName(before)) rmSync(join(dir, before), { force: true });
+      return release;
+    }
+    await release();
+  }
+  throw new StorageLockedError({ dir });
+}
+
+async function listen(dir: string, name: string): Promise<() => Promise<void>> {
+  const server = createServer((socket) => socket.destroy());
+  // the owner's process must be free to end
+  server.unref();
+  await withSocketPath(
+    dir,
+    name,
+    (path) =>
+      new Promise<void>((resolve, reject) => {
+        server.once('error', (error: NodeJS.ErrnoException) => {
+          reject(
+            new StorageFailedError(
+              { code: error.code ?? 'UNKNOWN', detail: `cannot listen on a socket in ${dir}` },
+              { cause: error },
+            ),
+          );
+        });
+        server.listen(path, resolve);
+      }),
+  );
+  return async () => {
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    rmSync(join(dir, name), { force: true });
+  };
+}
+
+/** Only a refusal or a missing socket proves that nobody is there; any other answer counts as life. */
+async function isAlive(dir: string, name: string): Promise<boolean> {
+  if (!isSocketName(name)) return false;
+  return withSocketPath(
+    dir,
+    name,
+    (path) =>
+      new Promise<boolean>((resolve) => {
+        const socket = connect(path);
+        socket.once('connect', () => {
+          socket.destroy();
+          resolve(true);
+        });
+        socket.once('error', (error: NodeJS.ErrnoException) => {
+          resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
+        });
+      }),
+  );
+}
+
+function isSocketName(name: string): boolean {
+  return /^own-[0-9a-f]{16}\.sock$/.test(name);
+}
+
+/** A long path does not fit into a socket address; on Linux it is shortened through the directory's descriptor. */
+async function withSocketPath<T>(dir: string, name: string, use: (path: string) => Promise<T>): Promise<T> {
+  if (process.platform === 'win32') return use(`\\\\.\\pipe\\aethel-${name}`);
+  const path = join(dir, name);
+  if (process.platform !== 'linux' || Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return use(path);
+  const descriptor = openSync(dir, 'r');
+  try {
+    return await use(`/proc/self/fd/${descriptor}/${name}`);
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Both stores through the contract suite.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
+import { MemoryStorage, newMemoryDisk } from '../../node/storage/memory-storage.ts';
+import { describeStorage } from './storage.ts';
+
+describeStorage('MemoryStorage', async () => {
+  const disk = newMemoryDisk();
+  return {
+    open: async () => new MemoryStorage(disk),
+    damage: async (slot) => flipOneBit(disk.records.get(slot)),
+    dispose: async () => undefined,
+  };
+});
+
+describeStorage('LmdbStorage', async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'aethel-store-'));
+  const dir = join(parent, 'state');
+  return {
+    open: () => LmdbStorage.open(dir),
+    damage: async (_slot, bytes) => {
+      const file = join(dir, 'data.mdb');
+      const content = await readFile(file);
+      // copy-on-write leaves older copies of a page behind: all of them are damaged
+      let found = 0;
+      for (let at = content.indexOf(bytes); at >= 0; at = content.indexOf(bytes, at + 1)) {
+        flipOneBit(content.subarray(at, at + bytes.length));
+        found += 1;
+      }
+      expect(found).toBeGreaterThan(0);
+      await writeFile(file, content);
+    },
+    dispose: () => rm(parent, { recursive: true, force: true }),
+  };
+});
+
+function flipOneBit(bytes: Uint8Array | undefined): void {
+  const middle = bytes === undefined ? -1 : bytes.length >> 1;
+  const byte = bytes?.[middle];
+  if (bytes === undefined || byte === undefined) throw new Error('nothing to damage');
+  bytes[middle] = byte ^ 1;
+}
