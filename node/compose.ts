@@ -1,7 +1,6 @@
 /**
  * Composition root: the one file that names concrete classes and makes them meet.
  */
-import { hkdfSync } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -188,8 +187,7 @@ function newP2pLung(config: Config, identity: Identity, clock: Clock, logger: Lo
     {
       listen: config.p2p.listen,
       topic: config.p2p.topic,
-      // A short cluster key is as long as a lung wants it; each lung derives its own key from it.
-      clusterKey: new Uint8Array(hkdfSync('sha256', config.clusterKey, '', 'aethel/cluster/v1', 32)),
+      clusterKey: config.clusterKey,
       bootstrap: config.p2p.bootstrap,
       startTimeoutMs: config.p2p.startTimeoutMs,
     },

@@ -574,6 +574,7 @@ export class Core {
   #noteRoot(peer: Peer, root: Digest): void {
     peer.root = root;
     if (root === this.replica.root()) {
+      peer.urgent = false;
       peer.unlikeSince = null;
       peer.sessionBackoffMs = this.#policy.sessionBackoffMinMs;
     }

@@ -1,0 +1,200 @@
+import { MemoryStorage, newMemoryDisk } from '../storage/memory-storage.ts';
+import type { Clock, Lung, LungEffect, Storage, StoreBatch } from '../ports.ts';
+import { Core, type CoreOptions } from '../protocol/core.ts';
+import { POLICY_DEFAULTS } from '../protocol/mode/policy.ts';
+import { testIdentity } from '../protocol/state/test-records.ts';
+import { Driver, DRIVER_DEFAULTS } from './driver.ts';
+
+const CORE: CoreOptions = {
+  policy: POLICY_DEFAULTS,
+  detector: {
+    suspicionMs: 1_000,
+    suspectMs: 600,
+    httpFreshMs: 3_000,
+    httpWarmMs: 25_000,
+    attentiveStepMs: 400,
+  },
+  mode: { returnAfterMs: 300 },
+  aheadMaxMs: 60_000,
+};
+
+describe('the driver', () => {
+  it('tells nobody of a record before it is durable: neither the writer nor a member', async () => {
+    const { driver, store, sent } = make();
+    linkPeer(driver);
+    const writing = driver.write([{ key: 'k', value: '1' }], null);
+    let isTold = false;
+    void writing.then(() => {
+      isTold = true;
+    });
+    await store.asked(1);
+    await turn();
+    expect(isTold).toBe(false);
+    expect(sent.filter(({ type }) => type === 'ask')).toEqual([]);
+    store.finish();
+    expect((await writing).ok).toBe(true);
+    expect(sent.filter(({ type }) => type === 'ask')).toHaveLength(1);
+  });
+
+  it('puts what comes during a commit into the next one, and all writes of a turn into one', async () => {
+    const { driver, store } = make();
+    const first = [1, 2, 3].map((n) => driver.write([{ key: `a${n}`, value: '1' }], null));
+    await store.asked(1);
+    const second = [1, 2].map((n) => driver.write([{ key: `b${n}`, value: '1' }], null));
+    store.finish();
+    await Promise.all(first);
+    await store.asked(2);
+    store.finish();
+    await Promise.all(second);
+    expect(store.batches.map(({ put }) => put.length)).toEqual([3, 2]);
+  });
+
+  it('stores only the last of several records of one key in one commit', async () => {
+    const { driver, store } = make();
+    const writes = [1, 2, 3].map((n) => driver.write([{ key: 'k', value: String(n) }], null));
+    await store.asked(1);
+    store.finish();
+    await Promise.all(writes);
+    expect(store.batches[0]?.put).toHaveLength(1);
+    expect(store.batches[0]?.remove).toEqual([]);
+    expect(store.batches[0]?.meta.sequence).toBe(3);
+  });
+
+  it('shows a read that was taken during a commit only after it', async () => {
+    const { driver, store } = make();
+    const writing = driver.write([{ key: 'k', value: '1' }], null);
+    await store.asked(1);
+    let isSettled = false;
+    const settling = driver.settled().then(() => {
+      isSettled = true;
+    });
+    await turn();
+    expect(isSettled).toBe(false);
+    store.finish();
+    await Promise.all([writing, settling]);
+    await driver.settled();
+  });
+
+  it('refuses writers while the disk refuses, tries again, and takes writes once it works', async () => {
+    const { driver, store, fire } = make();
+    const refused = driver.write([{ key: 'k', value: '1' }], null);
+    await store.asked(1);
+    store.fail(new Error('disk full'));
+    await expect(refused).rejects.toThrow('disk full');
+    await expect(driver.write([{ key: 'l', value: '1' }], null)).rejects.toThrow('disk full');
+    expect(driver.failure?.message).toBe('disk full');
+    await fire(DRIVER_DEFAULTS.commitRetryMs);
+    await store.asked(2);
+    expect(store.batches[1]).toEqual(store.batches[0]);
+    store.finish();
+    await driver.settled();
+    await turn();
+    expect(driver.failure).toBeNull();
+    const after = driver.write([{ key: 'm', value: '1' }], null);
+    await store.asked(3);
+    store.finish();
+    expect((await after).ok).toBe(true);
+  });
+
+  it('makes durable what was stepped when it is stopped, and takes nothing after', async () => {
+    const disk = newMemoryDisk();
+    const storage = new MemoryStorage(disk);
+    const { driver, core } = make(storage);
+    const writing = driver.write([{ key: 'k', value: '1' }], null);
+    await driver.stop(1_000);
+    expect((await writing).ok).toBe(true);
+    expect([...new MemoryStorage(disk).load().records]).toHaveLength(1);
+    await expect(driver.write([{ key: 'l', value: '1' }], null)).rejects.toThrow('stopping');
+    expect(core.replica.get('l')).toBeNull();
+  });
+
+  it('answers a write that makes no legal record instead of falling over', async () => {
+    const { driver } = make();
+    expect(await driver.write([{ key: '\ud800', value: '1' }], null)).toMatchObject({
+      ok: false,
+      reason: 'invalid',
+    });
+    expect(await driver.write([{ key: 'k', value: 'no json' }], null)).toMatchObject({
+      ok: false,
+      reason: 'invalid',
+    });
+  });
+});
+
+/** A store whose commits end when the test says so. */
+class HeldStorage implements Storage {
+  readonly batches: StoreBatch[] = [];
+  #end: { resolve: () => void; reject: (error: Error) => void } | null = null;
+
+  load() {
+    return { meta: null, records: [] };
+  }
+
+  commit(batch: StoreBatch): Promise<void> {
+    this.batches.push(batch);
+    return new Promise((resolve, reject) => {
+      this.#end = { resolve, reject };
+    });
+  }
+
+  async close(): Promise<void> {}
+
+  async asked(count: number): Promise<void> {
+    for (let turns = 0; this.batches.length < count; turns += 1) {
+      if (turns > 1_000) throw new Error(`no commit number ${count}`);
+      await turn();
+    }
+  }
+
+  finish(): void {
+    this.#end?.resolve();
+  }
+
+  fail(error: Error): void {
+    this.#end?.reject(error);
+  }
+}
+
+function make(storage: Storage = new HeldStorage()) {
+  const identity = testIdentity(1);
+  const core = new Core({ self: identity.id, sign: (bytes) => identity.sign(bytes), rng: () => 0.5 }, CORE);
+  const sent: LungEffect[] = [];
+  const timers: { ms: number; run: () => void }[] = [];
+  const clock: Clock = {
+    wallMs: () => 1_767_225_600_000,
+    monotonicMs: () => 0,
+    after: (ms, run) => {
+      timers.push({ ms, run });
+      return () => {};
+    },
+  };
+  const lung: Lung = {
+    name: 'http',
+    start: async () => {},
+    stop: async () => {},
+    perform: (effect) => sent.push(effect),
+    addAddress: () => {},
+  };
+  const quiet = { error() {}, warn() {}, info() {}, debug() {} };
+  const driver = new Driver(
+    { core, storage, clock, logger: quiet, emit: () => {}, lungs: { http: lung } },
+    DRIVER_DEFAULTS,
+  );
+  const fire = async (ms: number): Promise<void> => {
+    await turn();
+    timers.find((timer) => timer.ms === ms)?.run();
+  };
+  return { driver, core, sent, fire, store: storage as HeldStorage };
+}
+
+/** A member that only HTTP reaches, so that a fresh record is pushed to it. */
+function linkPeer(driver: Driver): void {
+  const peer = testIdentity(2).id;
+  driver.dispatch({ type: 'lung', lung: 'http', state: 'up', reason: 'test' });
+  driver.dispatch({ type: 'link', peer, lung: 'http', state: 'up', reason: 'test' });
+  driver.dispatch({ type: 'heard', peer, lung: 'http', rttMs: 1, beacon: null });
+}
+
+async function turn(): Promise<void> {
+  await new Promise(setImmediate);
+}

@@ -1,0 +1,92 @@
+/** A node process with a free hand over its environment, for what a healthy cluster never shows: exits, refusals, taken ports. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { poll } from '../../chaos/cluster/poll.ts';
+
+const MAIN = fileURLToPath(new URL('../../node/main.ts', import.meta.url));
+
+export class NodeProcess {
+  readonly directory = mkdtempSync(join(tmpdir(), 'aethel-test-'));
+  output = '';
+  #child: ChildProcess | null = null;
+
+  start(env: Readonly<Record<string, string>>, args: readonly string[] = []): void {
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: this.directory,
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    const listen = (chunk: Buffer): void => {
+      this.output += chunk.toString();
+    };
+    child.stdout?.on('data', listen);
+    child.stderr?.on('data', listen);
+    this.#child = child;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** What happens to the channel when our process dies. */
+  disconnect(): void {
+    this.#child?.disconnect();
+  }
+
+  /** @returns the exit code, or the name of the signal that ended it */
+  async ended(budgetMs: number): Promise<number | NodeJS.Signals> {
+    const child = this.#child;
+    if (child === null) throw new Error('not started');
+    await poll(async () => (child.exitCode ?? child.signalCode) || child.exitCode === 0 || null, {
+      everyMs: 10,
+      budgetMs,
+    });
+    const end = child.exitCode ?? child.signalCode;
+    if (end === null) throw new Error(`still running after ${budgetMs} ms:\n${this.output}`);
+    return end;
+  }
+
+  /** Waits for a line of output. */
+  async says(what: string | RegExp, budgetMs: number): Promise<void> {
+    const said = await poll(async () => (this.#isSaid(what) ? true : null), { everyMs: 20, budgetMs });
+    if (said === null) throw new Error(`never said ${what}:\n${this.output}`);
+  }
+
+  async close(): Promise<void> {
+    const child = this.#child;
+    if (child !== null && child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #isSaid(what: string | RegExp): boolean {
+    return typeof what === 'string' ? this.output.includes(what) : what.test(this.output);
+  }
+}
+
+/** Somebody else's socket on a port of loopback. */
+export async function occupy(): Promise<{ readonly port: number; readonly free: () => Promise<void> }> {
+  const server: Server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const free = async (): Promise<void> => {
+    if (!server.listening) return;
+    server.close();
+    await once(server, 'close');
+  };
+  return { port: (server.address() as AddressInfo).port, free };
+}
+
+export async function freePort(): Promise<number> {
+  const { port, free } = await occupy();
+  await free();
+  return port;
+}
+
+export const CLUSTER_KEY = '7f'.repeat(32);

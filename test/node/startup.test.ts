@@ -1,0 +1,154 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { poll } from '../../chaos/cluster/poll.ts';
+import { CLUSTER_KEY, freePort, NodeProcess, occupy } from './node-process.ts';
+
+const BUDGET_MS = 20_000;
+
+describe('a node process', () => {
+  let node: NodeProcess;
+
+  beforeEach(() => {
+    node = new NodeProcess();
+  });
+
+  afterEach(async () => {
+    await node.close();
+  });
+
+  it('reports every problem of its configuration at once and exits 2', async () => {
+    node.start({
+      AETHEL_HTTP_PORT: 'eighty',
+      AETHEL_P2P_LISTEN: 'tcp://here',
+      AETHEL_LATTICE_NODES: 'ftp://x',
+      AETHEL_LOG_LEVEL: 'loud',
+      AETHEL_HTTP_PROT: '8000',
+    });
+    expect(await node.ended(BUDGET_MS)).toBe(2);
+    for (const name of [
+      'AETHEL_HTTP_PORT',
+      'AETHEL_P2P_LISTEN',
+      'AETHEL_LATTICE_NODES',
+      'AETHEL_LOG_LEVEL',
+      'AETHEL_HTTP_PROT',
+      'AETHEL_CLUSTER_KEY',
+    ]) {
+      expect(node.output).toContain(name);
+    }
+  });
+
+  it('lets the .env file override the environment, at every start', async () => {
+    writeFileSync(join(node.directory, '.env'), 'AETHEL_NODE_NAME=from-file\nAETHEL_HTTP_PORT=nonsense\n');
+    node.start({ ...(await working()), AETHEL_NODE_NAME: 'from-environment' });
+    expect(await node.ended(BUDGET_MS)).toBe(2);
+    writeFileSync(join(node.directory, '.env'), 'AETHEL_NODE_NAME=from-file\n');
+    node.start({ ...(await working()), AETHEL_NODE_NAME: 'from-environment' });
+    await node.says('from-file [STARTUP] LATTICE READY', BUDGET_MS);
+    expect(node.output).not.toContain('from-environment');
+  });
+
+  it('tells the story of a start in tagged lines, and stops on SIGTERM with 0', async () => {
+    node.start(await working());
+    await node.says('[STARTUP] LATTICE READY - Hybrid Sync Active', BUDGET_MS);
+    for (const line of [
+      '[STARTUP] P2P started successfully',
+      '[STARTUP] peer_id: 12D3KooW',
+      '[HTTP_SYNC] Heartbeat activated (secondary lung)',
+      '[HTTP_SYNC] Monitoring 1 peer node(s)',
+    ]) {
+      expect(node.output).toContain(line);
+    }
+    expect(node.output).not.toContain(CLUSTER_KEY);
+    node.kill('SIGTERM');
+    expect(await node.ended(5_000)).toBe(0);
+  });
+
+  it('comes up on HTTP where the P2P port is taken, says why, and takes P2P up once the port is free', async () => {
+    const taken = await occupy();
+    const env = { ...(await working()), AETHEL_P2P_LISTEN: `/ip4/127.0.0.1/tcp/${taken.port}` };
+    try {
+      node.start(env);
+      await node.says('[STARTUP] LATTICE READY - HTTP Sync Active', BUDGET_MS);
+      expect(node.output).toContain('[STARTUP] P2P failed to start: p2p_listen_failed');
+      const status = await statusOf(env);
+      expect(status).toMatchObject({ enabled: true, started: false, error: 'p2p_listen_failed' });
+    } finally {
+      await taken.free();
+    }
+    await node.says('[STARTUP] P2P started successfully', BUDGET_MS);
+    expect(await statusOf(env)).toMatchObject({ started: true, error: null });
+  });
+
+  it('exits 4 where the HTTP port is taken', async () => {
+    const taken = await occupy();
+    try {
+      node.start({ ...(await working()), AETHEL_HTTP_PORT: String(taken.port) });
+      expect(await node.ended(BUDGET_MS)).toBe(4);
+      expect(node.output).toContain('EADDRINUSE');
+    } finally {
+      await taken.free();
+    }
+  });
+
+  it('exits 3 where another node has the state directory', async () => {
+    const second = new NodeProcess();
+    try {
+      node.start({ ...(await working()), AETHEL_STATE_DIR: join(node.directory, 'state') });
+      await node.says('LATTICE READY', BUDGET_MS);
+      second.start({ ...(await working()), AETHEL_STATE_DIR: join(node.directory, 'state') });
+      expect(await second.ended(BUDGET_MS)).toBe(3);
+    } finally {
+      await second.close();
+    }
+  });
+
+  it('ends when the process that started it with a channel is gone', async () => {
+    node.start(await working());
+    await node.says('LATTICE READY', BUDGET_MS);
+    node.disconnect();
+    expect(await node.ended(5_000)).toBe(0);
+  });
+
+  it('makes a cluster key once, readable by its owner only', async () => {
+    const file = join(node.directory, 'cluster.key');
+    node.start({}, ['keygen', '--out', file]);
+    expect(await node.ended(BUDGET_MS)).toBe(0);
+    const key = readFileSync(file, 'utf8');
+    expect(key).toMatch(/^[0-9a-f]{64}\n$/);
+    expect(statSync(file).mode & 0o777).toBe(0o400);
+    node.start({}, ['keygen', '--out', file]);
+    expect(await node.ended(BUDGET_MS)).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe(key);
+    expect(node.output).not.toContain(key.trim());
+  });
+
+  it.each([[['--nonsense']], [['nonsense']], [['keygen']], [['keygen', '--out', 'x', 'y']]])(
+    'refuses the arguments %j with one line and exit 2',
+    async (args) => {
+      node.start({}, args);
+      expect(await node.ended(BUDGET_MS)).toBe(2);
+      expect(node.output.trim().split('\n')).toHaveLength(1);
+    },
+  );
+});
+
+async function working(): Promise<Record<string, string>> {
+  return {
+    AETHEL_NODE_NAME: 'test',
+    AETHEL_CLUSTER_KEY: CLUSTER_KEY,
+    AETHEL_HTTP_PORT: String(await freePort()),
+    AETHEL_P2P_LISTEN: '/ip4/127.0.0.1/tcp/0',
+    AETHEL_LATTICE_NODES: `http://127.0.0.1:${await freePort()}`,
+  };
+}
+
+async function statusOf(env: Readonly<Record<string, string>>): Promise<unknown> {
+  const answer = await poll(
+    async () => {
+      const response = await fetch(`http://127.0.0.1:${env['AETHEL_HTTP_PORT']}/api/lattice/p2p/status`);
+      return response.json();
+    },
+    { everyMs: 50, budgetMs: 1_000 },
+  );
+  return answer;
+}
