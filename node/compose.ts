@@ -16,11 +16,14 @@ import { meteredApi, NodeMetrics } from './observe/metrics.ts';
 import type { Clock, Identity, Logger, LungSink, NodeStatus, Storage } from './ports.ts';
 import { Core, type CoreOptions } from './protocol/core.ts';
 import { POLICY_DEFAULTS } from './protocol/mode/policy.ts';
+import type { LungName } from './protocol/events.ts';
+import type { NodeId } from './protocol/ids.ts';
 import { decodeRecord, trustStored } from './protocol/state/record.ts';
 import { Api } from './runtime/api.ts';
 import { Discovery } from './runtime/discovery.ts';
 import { Driver, DRIVER_DEFAULTS } from './runtime/driver.ts';
 import { Intake, INTAKE_DEFAULTS } from './runtime/intake.ts';
+import { Introductions, INTRODUCTIONS_DEFAULTS } from './runtime/introductions.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
 import { loadOrCreateIdentity } from './storage/identity.ts';
@@ -92,8 +95,18 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
     },
     DRIVER_DEFAULTS,
   );
-  const introduce = (address: string): void => p2pLung?.addAddress(address);
-  const intake = new Intake({ driver, core, emit, introduce }, INTAKE_DEFAULTS);
+  const introductions = new Introductions(
+    {
+      clock,
+      addressesOf: (peer) => httpLung.p2pAddressesOf(peer),
+      introduce: (address) => p2pLung?.addAddress(address),
+    },
+    INTRODUCTIONS_DEFAULTS,
+  );
+  const met = (peer: NodeId, lung: LungName): void => {
+    if (lung === 'http' && p2pLung !== null) introductions.met(peer);
+  };
+  const intake = new Intake({ driver, core, emit, met }, INTAKE_DEFAULTS);
   const api = new Api({
     driver,
     core,
@@ -123,7 +136,13 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
       metricsText: () => metrics.text(),
       logger,
       extensions: [
-        memberMiddleware({ self: identity.id, key: memberKey, clock, sink }),
+        memberMiddleware({
+          self: identity.id,
+          key: memberKey,
+          clock,
+          sink,
+          records: () => core.replica.recordCount(),
+        }),
         syncRoute({ clock, sink }),
       ],
     },
@@ -139,6 +158,7 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
       server: new HttpServer(app, { host: config.http.host, port: config.http.port, drainMs: DRAIN_MS }),
       http: httpLung,
       p2p: p2pLung,
+      introductions,
       discovery: newDiscovery(config, clock, logger, (ip) => {
         p2pLung?.addAddress(`/ip4/${ip}/tcp/${p2pPortOf(config)}`);
         httpLung.addAddress(`http://${ip}:${config.http.port}`);

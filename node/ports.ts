@@ -67,8 +67,6 @@ export type LungEvent =
       readonly rttMs: number;
     }
   | { readonly type: 'unanswered'; readonly peer: NodeId; readonly exchange: number; readonly reason: string }
-  /** this member says that it can be reached there: addresses for the other lung */
-  | { readonly type: 'introduced'; readonly peer: NodeId; readonly multiaddrs: readonly string[] }
   /** somebody without the cluster's key, or with a broken message, was turned away */
   | {
       readonly type: 'refused';

@@ -28,7 +28,9 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
   // CommonJS packages inside the bundle call require(), which an ES module does not have.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
+  },
 });
 const copied = new Set<string>();
 for (const name of NATIVE) copyPackage(name, ROOT);

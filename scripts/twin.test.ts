@@ -89,12 +89,24 @@ function envFiles(directory: string, ports: readonly number[]): readonly string[
   return ['--env-a', files[0], '--env-b', files[1]];
 }
 
+/** Below the range from which the system takes ports for outgoing connections, so that none takes ours meanwhile. */
 async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
+  const free: number[] = [];
+  for (let port = 20_000 + Math.floor(Math.random() * 10_000); free.length < count; port += 1) {
+    if (await isFree(port)) free.push(port);
+  }
+  return free;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = net.createServer();
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+  } catch {
+    return false;
+  }
+  await once(server.close(), 'close');
+  return true;
 }
 
 function isRunning(pid: number): boolean {

@@ -2,7 +2,7 @@
  * `npm run twin`: two nodes on this machine. Node A is started first; its peer id, taken from its API, is passed to node
  * B as the place to dial. Prints how both tell their start, then a short line now and then; Ctrl-C stops both.
  */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { once } from 'node:events';
@@ -51,7 +51,7 @@ async function run(args: Extract<TwinArgs, { kind: 'run' }>): Promise<number> {
   try {
     const settings = readTwinSettings(envFile(args.fileA), envFile(args.fileB));
     await refuseTakenPorts([settings.a, settings.b]);
-    if (settings.keyFile !== null) await NodeChild.run(ROOT, ['keygen', '--out', settings.keyFile]);
+    if (settings.keyFile !== null) await makeClusterKey(settings.keyFile);
     await startBoth(settings, children, interrupt.signal);
     if (!args.once) return await stay(settings, children, interrupt.signal);
     const meeting = await meet(settings, children, interrupt.signal);
@@ -80,6 +80,12 @@ function envFile(name: string): { readonly file: string; readonly text: string }
   }
 }
 
+/** At the first run only: a key that is there stays. */
+async function makeClusterKey(keyFile: string): Promise<void> {
+  mkdirSync(path.dirname(path.resolve(ROOT, keyFile)), { recursive: true, mode: 0o700 });
+  await NodeChild.run(ROOT, ['keygen', '--out', keyFile]);
+}
+
 /** Before anything is started: with a port taken, a node would end or, worse, somebody else would answer for it. */
 async function refuseTakenPorts(nodes: readonly NodeSettings[]): Promise<void> {
   for (const { file, ports } of nodes) {
@@ -103,13 +109,29 @@ async function refuseTakenPorts(nodes: readonly NodeSettings[]): Promise<void> {
 async function startBoth(settings: TwinSettings, children: NodeChild[], signal: AbortSignal): Promise<void> {
   const { a, b } = settings;
   await startNode(a, {}, children, signal);
-  const answer = await fetch(`${urlOf(a)}/api/lattice/p2p/identity`, { signal });
-  const identity = IdentityResponse.parse(await answer.json());
-  const bootstrap = bootstrapAddress(identity.peer_id, identity.listen_addrs);
+  const bootstrap = await addressOf(a, signal);
   console.log(
-    `${a.name} is ${identity.peer_id}; ${b.name} dials ${bootstrap ?? 'nowhere: its P2P does not run'}`,
+    `${b.name} dials ${a.name} at ${bootstrap ?? `nothing: the P2P lung of ${a.name} does not run`}`,
   );
   await startNode(b, bootstrap === null ? {} : { AETHEL_P2P_BOOTSTRAP: bootstrap }, children, signal);
+}
+
+/** HTTP answers first; what the P2P lung listens on is known a moment later, or never, when it can't start. */
+async function addressOf(node: NodeSettings, signal: AbortSignal): Promise<string | null> {
+  const client = new LatticeClient(() => urlOf(node), null, { timeoutMs: 1000 });
+  const ask = async (): Promise<{ readonly address: string | null } | null> => {
+    const answer = await fetch(`${urlOf(node)}/api/lattice/p2p/identity`, { signal });
+    const identity = IdentityResponse.parse(await answer.json());
+    const address = bootstrapAddress(identity.peer_id, identity.listen_addrs);
+    if (address !== null) return { address };
+    const { enabled, error } = await client.status();
+    return enabled && error === null ? null : { address: null };
+  };
+  try {
+    return (await poll(ask, { everyMs: 50, budgetMs: START_BUDGET_MS, signal }))?.address ?? null;
+  } finally {
+    client.close();
+  }
 }
 
 /** Resolves when the node answers HTTP. */

@@ -21,8 +21,8 @@ export interface IntakeModules {
   readonly driver: Driver;
   readonly core: Core;
   readonly emit: (event: LatticeEvent) => void;
-  /** a multiaddr where a member says it listens */
-  readonly introduce: (multiaddr: string) => void;
+  /** a member was met over this lung */
+  readonly met: (peer: NodeId, lung: LungName) => void;
 }
 
 export interface IntakeOptions {
@@ -54,6 +54,7 @@ export class Intake {
     switch (event.type) {
       case 'link': {
         const reason = event.state === 'up' ? event.address : event.reason;
+        if (event.state === 'up') this.#modules.met(event.peer, lung);
         return driver.dispatch({ type: 'link', peer: event.peer, lung, state: event.state, reason });
       }
       case 'heard':
@@ -76,9 +77,6 @@ export class Intake {
         const { peer, exchange, reason } = event;
         return driver.dispatch({ type: 'unanswered', peer, lung, exchange, reason });
       }
-      case 'introduced':
-        for (const multiaddr of event.multiaddrs) this.#modules.introduce(multiaddr);
-        return;
       case 'refused':
         return this.#modules.emit({
           type: 'refused',

@@ -7,6 +7,7 @@ import type { LungName } from '../protocol/events.ts';
 import type { Discovery } from './discovery.ts';
 import type { Driver } from './driver.ts';
 import type { Intake } from './intake.ts';
+import type { Introductions } from './introductions.ts';
 
 export interface LifecycleModules {
   readonly driver: Driver;
@@ -16,6 +17,7 @@ export interface LifecycleModules {
   readonly http: Lung;
   /** null where P2P is disabled */
   readonly p2p: Lung | null;
+  readonly introductions: Introductions;
   readonly discovery: Discovery | null;
   readonly logger: Logger;
 }
@@ -85,9 +87,10 @@ export class Lifecycle {
   }
 
   async #stop(): Promise<void> {
-    const { driver, server, http, p2p, discovery, storage } = this.#modules;
+    const { driver, server, http, p2p, introductions, discovery, storage } = this.#modules;
     this.#say('STARTUP', 'Stopping');
     discovery?.stop();
+    introductions.stop();
     await driver.stop(this.#options.drainMs);
     await Promise.allSettled([server.close(), http.stop(), p2p?.stop()]);
     await storage.close();

@@ -23,18 +23,15 @@ export class NodeChild {
   #isGone = false;
 
   constructor(options: ChildOptions) {
-    const child = spawn(
-      process.execPath,
-      ['--import', new URL('leash.ts', import.meta.url).href, 'node/main.ts'],
-      {
-        cwd: options.root,
-        env: { ...inherited(), ...options.env, AETHEL_ENV_FILE: options.envFile },
-        // Its own process group, so that Ctrl-C reaches the twin, which stops both. Windows would open a window for that.
-        detached: !IS_WINDOWS,
-        windowsHide: true,
-        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      },
-    );
+    const child = spawn(process.execPath, ['node/main.ts'], {
+      cwd: options.root,
+      env: { ...inherited(), ...options.env, AETHEL_ENV_FILE: options.envFile },
+      // Its own process group, so that Ctrl-C reaches the twin, which stops both. Windows would open a window for that.
+      detached: !IS_WINDOWS,
+      windowsHide: true,
+      // A node that was started with a channel stops when the channel closes: it does not outlive a twin that is killed.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
     this.#process = child;
     this.ended = new Promise((resolve) => {
       const end = (how: string): void => {

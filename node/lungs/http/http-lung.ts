@@ -50,6 +50,8 @@ type Believed = Extract<Answer, { kind: 'believed' }>;
 const STATE_BYTES_MAX = 65_536;
 /** the contract's longest `wait` */
 const WAIT_MS_MAX = 30_000;
+const IDENTITY_PATH = '/api/lattice/p2p/identity';
+const P2P_ADDRESSES_MAX = 16;
 const NO_BODY = new Uint8Array(0);
 const TAG = 'HTTP_SYNC';
 
@@ -134,6 +136,22 @@ export class HttpLung implements Lung {
     return [...this.#sites.values()]
       .filter((site) => site.peer === null || this.#siteOf.get(site.peer) === site)
       .map(({ url }) => url);
+  }
+
+  /**
+   * Where a member says that it listens for P2P, asked of itself.
+   *
+   * @returns multiaddrs, at most 16 and perhaps none yet; null when it did not answer
+   */
+  async p2pAddressesOf(peer: NodeId): Promise<readonly string[] | null> {
+    const site = this.#siteOf.get(peer);
+    if (site === undefined || this.#isStopped) return null;
+    const call = getState(IDENTITY_PATH, '', this.#knobs.answerMs);
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    this.#run(call, async () => resolve(await this.#client.call(site, call)));
+    const answer = await promise;
+    if (answer.kind !== 'believed' || answer.member !== peer || answer.status !== 200) return null;
+    return addressesIn(parseJson(answer.body));
   }
 
   #add(address: string, isConfigured: boolean): void {
@@ -370,6 +388,13 @@ function getState(target: string, ifNoneMatch: string, timeoutMs: number): Call 
     timeoutMs,
     controller: new AbortController(),
   };
+}
+
+function addressesIn(identity: unknown): readonly string[] | null {
+  if (typeof identity !== 'object' || identity === null || !('listen_addrs' in identity)) return null;
+  const { listen_addrs: addresses } = identity;
+  if (!Array.isArray(addresses)) return null;
+  return addresses.filter((address) => typeof address === 'string').slice(0, P2P_ADDRESSES_MAX);
 }
 
 /**

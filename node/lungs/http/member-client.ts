@@ -82,14 +82,14 @@ export class MemberClient {
 
   /** Never rejects. */
   async call(door: Door, call: Call): Promise<Answer> {
-    const { controller, timeoutMs } = call;
-    const cancel = this.#modules.clock.after(timeoutMs, () => controller.abort(TIME_IS_UP));
+    const { controller } = call;
+    const cancel = this.#modules.clock.after(call.timeoutMs, () => controller.abort(TIME_IS_UP));
     const mended = new Set<'clock' | 'stale-socket'>();
     try {
       for (;;) {
         const attempt = await this.#attempt(door, call);
         if (controller.signal.reason === TIME_IS_UP) {
-          return { kind: 'failed', reason: `no answer within ${timeoutMs} ms` };
+          return { kind: 'failed', reason: 'timeout' };
         }
         if (controller.signal.aborted) return { kind: 'aborted' };
         if (attempt.kind !== 'clock' && attempt.kind !== 'stale-socket') return attempt;

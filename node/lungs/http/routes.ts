@@ -15,6 +15,7 @@ import {
   NONCE_HEADER,
   RECORDS_HEADER,
   requestMac,
+  STATE_PATH,
   steadyTime,
   SYNC_PATH,
   TIME_HEADER,
@@ -27,6 +28,8 @@ export interface MemberModules {
   readonly key: MemberKey;
   readonly clock: Clock;
   readonly sink: LungSink;
+  /** how many records stand behind the root, told with every state (Beacon.records); without it members go by `state_size` */
+  readonly records?: () => number;
 }
 
 /** What a verified request said of itself. */
@@ -38,12 +41,8 @@ interface Claim {
   readonly digest: string;
 }
 
+/** The verified claim of the request that an answer belongs to; the public's have none. */
 const claims = new WeakMap<Response, Claim>();
-
-/** @returns the member that this answer goes to, or null when it is the public's */
-export function memberOf(response: Response): NodeId | null {
-  return claims.get(response)?.member ?? null;
-}
 
 /**
  * Requests without `aethel-` headers pass untouched. With them a GET, or a POST to the sync route, is verified before
@@ -53,7 +52,7 @@ export function memberMiddleware(
   modules: MemberModules,
   options: Partial<NonceOptions> = {},
 ): RequestHandler {
-  const { self, key, clock, sink } = modules;
+  const { key, clock, sink } = modules;
   const nonces = new Nonces({ skewMsMax: 120_000, noncesMax: 100_000, ...options });
   const now = steadyTime(clock);
   return (request, response, next) => {
@@ -64,7 +63,7 @@ export function memberMiddleware(
       sink({ type: 'refused', peer: null, what: 'peer', reason: 'a request without a right MAC' });
       return sendProblem(response, UNKNOWN_MEMBER);
     }
-    signAnswer(response, { self, key, nonce: claim.nonce });
+    signAnswer(response, modules, claim.nonce, isState(request));
     switch (nonces.admit(claim.time, claim.nonce, now())) {
       case 'stale':
         return sendProblem(response, { ...WRONG_TIME, time: now() });
@@ -75,7 +74,7 @@ export function memberMiddleware(
         break;
     }
     claims.set(response, claim);
-    if (claim.member !== self) sink({ type: 'heard', peer: claim.member, rttMs: null, beacon: null });
+    if (claim.member !== modules.self) sink({ type: 'heard', peer: claim.member, rttMs: null, beacon: null });
     return next();
   };
 }
@@ -136,13 +135,14 @@ export function syncRoute(
 
   function askCore(body: Uint8Array, peer: NodeId, response: Response): Promise<Uint8Array | Problem> {
     return new Promise((resolve) => {
-      const cancel = clock.after(timeLimitMs, () => resolve(TOO_SLOW));
-      // the asker left: nobody needs the answer
-      response.once('close', () => resolve(TOO_SLOW));
-      const answer = (bytes: Uint8Array | null): void => {
+      const finish = (result: Uint8Array | Problem): void => {
         cancel();
-        resolve(bytes ?? NOT_UNDERSTOOD);
+        resolve(result);
       };
+      const cancel = clock.after(timeLimitMs, () => finish(TOO_SLOW));
+      // the asker left: nobody needs the answer
+      response.once('close', () => finish(TOO_SLOW));
+      const answer = (bytes: Uint8Array | null): void => finish(bytes ?? NOT_UNDERSTOOD);
       sink({ type: 'asked', peer, bytes: body, answer });
     });
   }
@@ -150,6 +150,10 @@ export function syncRoute(
 
 function isSync(request: Request): boolean {
   return request.method === 'POST' && request.originalUrl === SYNC_PATH;
+}
+
+function isState(request: Request): boolean {
+  return request.originalUrl === STATE_PATH || request.originalUrl.startsWith(`${STATE_PATH}?`);
 }
 
 function verify(request: Request, key: MemberKey): Claim | null {
@@ -173,7 +177,9 @@ function verify(request: Request, key: MemberKey): Claim | null {
 /** Signs at the last moment, when status, tag and body are known. Answers that were begun in pieces stay unsigned. */
 function signAnswer(
   response: Response,
-  { self, key, nonce }: { readonly self: NodeId; readonly key: MemberKey; readonly nonce: string },
+  { self, key, records }: MemberModules,
+  nonce: string,
+  isOfState: boolean,
 ): void {
   const end = response.end.bind(response) as (...args: unknown[]) => Response;
   const header = (name: string): string => {
@@ -183,6 +189,7 @@ function signAnswer(
   const signingEnd = (...args: unknown[]): Response => {
     if (!response.headersSent) {
       const { statusCode: status } = response;
+      if (isOfState && records !== undefined) response.setHeader(RECORDS_HEADER, String(records()));
       const body = status === 304 || status === 204 ? NO_BODY : bytesOf(args[0], args[1]);
       const facts = { etag: header('etag'), records: header(RECORDS_HEADER), digest: digestOf(body) };
       response.setHeader(MEMBER_HEADER, self);

@@ -40,6 +40,8 @@ export interface TestServer {
   records: number | null;
   /** of the state route: more than the contract's body */
   padding: string;
+  /** polls that wait for another root now */
+  held: number;
   /** how it answers exchanges; by default with the bytes reversed */
   onAsked: (event: Extract<LungEvent, { type: 'asked' }>) => void;
   readonly server: Server;
@@ -51,6 +53,7 @@ interface ServerSetup {
   readonly clock?: Clock;
   readonly port?: number;
   readonly sync?: SyncRouteOptions;
+  readonly counted?: () => number;
 }
 
 export class World {
@@ -62,6 +65,7 @@ export class World {
     clock = clockOff(),
     port = 0,
     sync = {},
+    counted,
   }: ServerSetup = {}): Promise<TestServer> {
     const events: LungEvent[] = [];
     const sink = (event: LungEvent): void => {
@@ -70,14 +74,19 @@ export class World {
     };
     const app = express();
     app.disable('etag');
-    app.use(memberMiddleware({ self, key, clock, sink }), syncRoute({ clock, sink }, sync));
+    app.use(
+      memberMiddleware({ self, key, clock, sink, ...(counted !== undefined && { records: counted }) }),
+      syncRoute({ clock, sink }, sync),
+    );
     app.get('/api/lattice/state', async (request, response) => {
       const known = request.headers['if-none-match'];
       const isHeld = Number(request.query['wait'] ?? 0) > 0;
       if (isHeld && known === `"${state.root}"`) {
         const deadline = performance.now() + Number(request.query['wait']) * 1000;
+        state.held += 1;
         while (known === `"${state.root}"` && performance.now() < deadline && !response.destroyed)
           await tick();
+        state.held -= 1;
       }
       response.setHeader('ETag', `"${state.root}"`);
       if (state.records !== null) response.setHeader('aethel-records', String(state.records));
@@ -92,6 +101,7 @@ export class World {
       root: ROOT_A,
       records: 7,
       padding: '',
+      held: 0,
       onAsked: ({ bytes, answer }) => answer(Uint8Array.from(bytes).reverse()),
       server,
     };
@@ -104,9 +114,12 @@ export class World {
   }
 
   /** Forwards to `target`; `tamper` sees each answer, and null swallows it: the asker hears nothing more. */
-  async proxy(target: string, tamper: (answer: Forwarded) => Forwarded | null): Promise<string> {
+  async proxy(
+    target: string | (() => string),
+    tamper: (answer: Forwarded) => Forwarded | null,
+  ): Promise<string> {
     const server = createServer((request, response) => {
-      const onward = httpRequest(target + (request.url ?? ''), {
+      const onward = httpRequest((typeof target === 'string' ? target : target()) + (request.url ?? ''), {
         method: request.method ?? 'GET',
         headers: request.headers,
         agent: false,

@@ -1,0 +1,80 @@
+import type { Clock } from '../ports.ts';
+import type { NodeId } from '../protocol/ids.ts';
+import { Introductions } from './introductions.ts';
+
+const PEER = 'peer' as NodeId;
+const ADDRESS = '/ip4/127.0.0.1/tcp/9000';
+
+describe('introductions', () => {
+  it('pass on where a member listens', async () => {
+    const { introductions, introduced, timers } = make([[ADDRESS, `${ADDRESS}1`]]);
+    introductions.met(PEER);
+    await turn();
+    expect(introduced).toEqual([ADDRESS, `${ADDRESS}1`]);
+    expect(timers).toEqual([]);
+  });
+
+  it('ask again, ever more slowly, while a member is silent or does not listen yet', async () => {
+    const { introductions, introduced, timers } = make([null, [], [ADDRESS]]);
+    introductions.met(PEER);
+    await turn();
+    await fire(timers, 500);
+    await fire(timers, 1_000);
+    expect(introduced).toEqual([ADDRESS]);
+  });
+
+  it('end after so many tries, and at once when stopped', async () => {
+    const { introductions, timers } = make([]);
+    introductions.met(PEER);
+    await turn();
+    await fire(timers, 500);
+    await fire(timers, 1_000);
+    expect(timers).toEqual([]);
+    introductions.met(PEER);
+    await turn();
+    introductions.stop();
+    expect(timers).toEqual([]);
+  });
+});
+
+interface Timer {
+  readonly ms: number;
+  readonly run: () => void;
+}
+
+function make(answers: (readonly string[] | null)[]) {
+  const introduced: string[] = [];
+  const timers: Timer[] = [];
+  const clock: Clock = {
+    wallMs: () => 0,
+    monotonicMs: () => 0,
+    after: (ms, run) => {
+      const timer = { ms, run };
+      timers.push(timer);
+      return () => {
+        const at = timers.indexOf(timer);
+        if (at >= 0) timers.splice(at, 1);
+      };
+    },
+  };
+  const introductions = new Introductions(
+    {
+      clock,
+      addressesOf: async () => answers.shift() ?? null,
+      introduce: (address) => introduced.push(address),
+    },
+    { retryMinMs: 500, triesMax: 3 },
+  );
+  return { introductions, introduced, timers };
+}
+
+async function fire(timers: Timer[], ms: number): Promise<void> {
+  const timer = timers.shift();
+  expect(timer?.ms).toBe(ms);
+  timer?.run();
+  await turn();
+}
+
+async function turn(): Promise<void> {
+  await new Promise(setImmediate);
+}
