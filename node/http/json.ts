@@ -5,7 +5,7 @@
 import { HttpProblem } from './problems.ts';
 
 /** Nesting of a whole body. JSON.stringify recurses; this keeps every reader of a value far from its stack's end. */
-export const JSON_DEPTH_MAX = 128;
+const JSON_DEPTH_MAX = 128;
 
 /** Longer number tokens are refused: no double needs more than 770 digits to be written exactly. */
 const NUMBER_CHARS_MAX = 800;

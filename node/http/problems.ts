@@ -96,7 +96,7 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
   };
 }
 
-export function sendProblem(response: Response, problem: HttpProblem): void {
+function sendProblem(response: Response, problem: HttpProblem): void {
   response.removeHeader('ETag');
   response.status(problem.status).set({ 'Cache-Control': 'no-store', ...problem.headers });
   response.type('application/problem+json').send(JSON.stringify(problem.body()));

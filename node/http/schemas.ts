@@ -10,10 +10,10 @@ import { z } from 'zod';
 export const KEY_BYTES_MAX = 512;
 export const VALUE_BYTES_MAX = 65_536;
 /** Entries of one batch, all accepted or none. */
-export const BATCH_ENTRIES_MAX = 1000;
+const BATCH_ENTRIES_MAX = 1000;
 /** Longest hold of a conditional read, in seconds. */
 export const WAIT_SECONDS_MAX = 30;
-export const PAGE_ENTRIES_MAX = 1000;
+const PAGE_ENTRIES_MAX = 1000;
 export const PAGE_ENTRIES_DEFAULT = 100;
 
 const utf8 = new TextEncoder();
@@ -56,21 +56,20 @@ export const ReadyResponse = z.object({
 });
 export type ReadyResponse = z.infer<typeof ReadyResponse>;
 
-export const LinkStatusResponse = z.object({
+const LinkStatusResponse = z.object({
   state: LinkStateSchema,
   last_heard_ms: z.number().nullable().describe('milliseconds ago'),
   rtt_ms: z.number().nullable(),
 });
 export type LinkStatusResponse = z.infer<typeof LinkStatusResponse>;
 
-export const PeerStatusResponse = z.object({
+const PeerStatusResponse = z.object({
   peer_id: peerId,
   url: z.string().nullable(),
   p2p: LinkStatusResponse,
   http: LinkStatusResponse,
   merkle_root: digest.nullable(),
 });
-export type PeerStatusResponse = z.infer<typeof PeerStatusResponse>;
 
 export const StatusResponse = z.object({
   success: z.literal(true),
@@ -128,14 +127,13 @@ export const StateResponse = z.object({
 });
 export type StateResponse = z.infer<typeof StateResponse>;
 
-export const SiblingResponse = z.object({
+const SiblingResponse = z.object({
   value: z.unknown().describe('null when `deleted`'),
   deleted: z.boolean(),
   version,
   author: peerId,
   timestamp: epochMs,
 });
-export type SiblingResponse = z.infer<typeof SiblingResponse>;
 
 const entryFields = {
   key: z.string(),
@@ -147,8 +145,7 @@ const entryFields = {
   siblings: z.array(SiblingResponse),
 };
 
-export const Entry = z.object(entryFields);
-export type Entry = z.infer<typeof Entry>;
+const Entry = z.object(entryFields);
 
 export const EntryResponse = z.object({ success: z.literal(true), ...entryFields });
 export type EntryResponse = z.infer<typeof EntryResponse>;
@@ -211,11 +208,10 @@ export type EventEnvelope = z.infer<typeof EventEnvelope>;
 export const PutRequest = z.strictObject({ value: jsonValue });
 export type PutRequest = z.infer<typeof PutRequest>;
 
-export const BatchEntry = z.union([
+const BatchEntry = z.union([
   z.strictObject({ key: Key, value: jsonValue }),
   z.strictObject({ key: Key, delete: z.literal(true) }),
 ]);
-export type BatchEntry = z.infer<typeof BatchEntry>;
 
 export const BatchRequest = z.strictObject({ entries: z.array(BatchEntry).min(1).max(BATCH_ENTRIES_MAX) });
 export type BatchRequest = z.infer<typeof BatchRequest>;

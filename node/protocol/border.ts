@@ -4,7 +4,7 @@
  * The caller's duties, in order, for the effects of each step: make every `persist` durable, then perform the rest in
  * the order given. Records in an input must have been verified (the brand says so); the core checks everything else.
  */
-import type { Cause, LatticeEvent, LungName } from './events.ts';
+import type { LatticeEvent, LungName } from './events.ts';
 import type { Digest, NodeId } from './ids.ts';
 import type { SignedRecord, VerifiedRecord } from './state/record.ts';
 import type { Precondition, StoredRecord, WriteEntry } from './state/write.ts';
@@ -117,4 +117,4 @@ export type Effect =
   | { readonly type: 'timer'; readonly timer: TimerName; readonly afterMs: number | null }
   | { readonly type: 'emit'; readonly event: LatticeEvent };
 
-export type { Cause, Precondition, StoredRecord, WriteEntry };
+export type { Precondition, WriteEntry };

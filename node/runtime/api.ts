@@ -12,7 +12,7 @@ import type { LinkHealth } from '../protocol/monitor/detector.ts';
 import type { SignedRecord } from '../protocol/state/record.ts';
 
 /** What the runtime does not know itself: asked for each status. */
-export interface Surroundings {
+interface Surroundings {
   readonly name: string;
   readonly p2p: () => NodeStatus['p2p'];
   readonly httpUrls: () => readonly string[];

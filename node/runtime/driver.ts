@@ -34,7 +34,7 @@ export interface DriverOptions {
 export const DRIVER_DEFAULTS: DriverOptions = { exchangeTimeoutMs: 2_000, commitRetryMs: 500 };
 
 /** The node is going down and takes no more writes. */
-export class NodeStoppingError extends Error {
+class NodeStoppingError extends Error {
   readonly code = 'node_stopping';
   constructor() {
     super('the node is stopping');

@@ -11,7 +11,7 @@ import { identityFromSeed, SEED_BYTES } from '../protocol/state/signature.ts';
 const FILE_NAME = 'identity.key';
 
 /** The file is there and is no identity, or it cannot be read or made. `file` names it. */
-export class IdentityError extends Error {
+class IdentityError extends Error {
   override readonly name = 'IdentityError';
   readonly code: string;
   readonly file: string;

@@ -29,7 +29,12 @@ export function identityFrom(seedByte: number): Identity {
   const key = createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, seed]), format: 'der', type: 'pkcs8' });
   const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
   const publicKey = new Uint8Array(spki.subarray(spki.length - 32));
-  return { id: nodeIdOf(publicKey), publicKey, seed, sign: (bytes) => new Uint8Array(sign(null, bytes, key)) };
+  return {
+    id: nodeIdOf(publicKey),
+    publicKey,
+    seed,
+    sign: (bytes) => new Uint8Array(sign(null, bytes, key)),
+  };
 }
 
 export function beaconOf(digit: string, records: number): Beacon {
@@ -83,4 +88,10 @@ export async function until(what: string, claim: () => boolean, budgetMs = 10_00
 /** Resolves when both see each other. */
 export async function linked(a: Recorded, b: Recorded, budgetMs = 10_000): Promise<number> {
   return until('linked both ways', () => a.isLinked(b.id) && b.isLinked(a.id), budgetMs);
+}
+
+/** libp2p's address manager runs one last timer of a second after its listeners closed; jest waits for no timer. */
+export async function timersEnded(): Promise<void> {
+  const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  await until('only the test runner’s own timers are left', () => timers() <= 2);
 }

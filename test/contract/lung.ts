@@ -63,7 +63,13 @@ export function describeLung(name: string, capabilities: LungCapabilities, makeW
     it('carries the largest message there and back', async () => {
       const { a, b } = await pair();
       b.onAsked = (question) => question;
-      a.lung.perform({ type: 'ask', peer: b.id, exchange: 1, bytes: new Uint8Array(MESSAGE_BYTES_MAX).fill(5), timeoutMs: 10_000 });
+      a.lung.perform({
+        type: 'ask',
+        peer: b.id,
+        exchange: 1,
+        bytes: new Uint8Array(MESSAGE_BYTES_MAX).fill(5),
+        timeoutMs: 10_000,
+      });
       await until('answered', () => a.all('answered').length > 0);
       expect(a.all('answered')[0]?.bytes.length).toBe(MESSAGE_BYTES_MAX);
     });
@@ -94,7 +100,13 @@ export function describeLung(name: string, capabilities: LungCapabilities, makeW
     it('does not send a question above the limit, and the link survives', async () => {
       const { a, b } = await pair();
       b.onAsked = (question) => question;
-      a.lung.perform({ type: 'ask', peer: b.id, exchange: 1, bytes: new Uint8Array(MESSAGE_BYTES_MAX + 1), timeoutMs: 5000 });
+      a.lung.perform({
+        type: 'ask',
+        peer: b.id,
+        exchange: 1,
+        bytes: new Uint8Array(MESSAGE_BYTES_MAX + 1),
+        timeoutMs: 5000,
+      });
       a.lung.perform({ type: 'ask', peer: b.id, exchange: 2, bytes: bytes('still there?'), timeoutMs: 5000 });
       await until('answered', () => a.all('answered').length > 0);
       expect(a.all('unanswered').map((event) => event.exchange)).toEqual([1]);
@@ -120,72 +132,83 @@ export function describeLung(name: string, capabilities: LungCapabilities, makeW
       expect(b.events.length).toBe(said);
     });
 
-    const whenGossips = capabilities.gossip ? it : it.skip;
-
-    whenGossips('brings what one publishes to the other, once', async () => {
-      const { a, b } = await pair();
-      a.lung.perform({ type: 'publish', bytes: bytes('first') });
-      a.lung.perform({ type: 'publish', bytes: bytes('second') });
-      await until('both arrived', () => b.all('gossip').length >= 2);
-      expect(b.all('gossip').map((event) => text(event.bytes)).sort()).toEqual(['first', 'second']);
-      expect(b.all('gossip').every((event) => event.peer === a.id)).toBe(true);
-      expect(b.all('heard').length).toBeGreaterThan(0);
-      expect(a.all('gossip')).toEqual([]);
-    });
-
-    whenGossips('brings the largest message', async () => {
-      const { a, b } = await pair();
-      a.lung.perform({ type: 'publish', bytes: new Uint8Array(MESSAGE_BYTES_MAX).fill(3) });
-      await until('arrived', () => b.all('gossip').length > 0);
-      expect(b.all('gossip')[0]?.bytes.length).toBe(MESSAGE_BYTES_MAX);
-    });
-
-    whenGossips('refuses to publish above the limit, and the link survives', async () => {
-      const { a, b } = await pair();
-      a.lung.perform({ type: 'publish', bytes: new Uint8Array(MESSAGE_BYTES_MAX + 1) });
-      a.lung.perform({ type: 'publish', bytes: bytes('small') });
-      await until('arrived', () => b.all('gossip').length > 0);
-      expect(b.all('gossip').map((event) => text(event.bytes))).toEqual(['small']);
-      expect(a.all('refused')).toEqual([expect.objectContaining({ what: 'message' })]);
-      expect(a.isLinked(b.id)).toBe(true);
-    });
-
-    const whenBeats = capabilities.beats ? it : it.skip;
-
-    whenBeats('hears beats with the beacon, and measures the round trip', async () => {
-      const { a, b } = await pair();
-      const beat = (): void => {
-        a.lung.perform({ type: 'beat', peer: b.id, beacon: beaconOf('a', 281_474_976_710_655) });
-        b.lung.perform({ type: 'beat', peer: a.id, beacon: beaconOf('b', 0) });
-      };
-      await until('round trips both ways', () => {
-        beat();
-        return [a, b].every((side) => side.all('heard').some((event) => event.rttMs !== null));
+    if (capabilities.gossip) {
+      it('brings what one publishes to the other, once', async () => {
+        const { a, b } = await pair();
+        a.lung.perform({ type: 'publish', bytes: bytes('first') });
+        a.lung.perform({ type: 'publish', bytes: bytes('second') });
+        await until('both arrived', () => b.all('gossip').length >= 2);
+        expect(
+          b
+            .all('gossip')
+            .map((event) => text(event.bytes))
+            .sort(),
+        ).toEqual(['first', 'second']);
+        expect(b.all('gossip').every((event) => event.peer === a.id)).toBe(true);
+        expect(b.all('heard').length).toBeGreaterThan(0);
+        expect(a.all('gossip')).toEqual([]);
       });
-      expect(a.all('heard').every((event) => event.rttMs === null || (event.rttMs >= 0 && event.rttMs < 5000))).toBe(true);
-      expect(a.all('heard').findLast((event) => event.beacon !== null)?.beacon).toEqual(beaconOf('b', 0));
-      expect(b.all('heard').findLast((event) => event.beacon !== null)?.beacon).toEqual(beaconOf('a', 281_474_976_710_655));
-    });
 
-    whenBeats('drops a beat to an unknown peer', async () => {
-      const { a, b } = await pair();
-      a.lung.perform({ type: 'beat', peer: STRANGER, beacon: beaconOf('a', 1) });
-      expect(a.isLinked(b.id)).toBe(true);
-    });
+      it('brings the largest message', async () => {
+        const { a, b } = await pair();
+        a.lung.perform({ type: 'publish', bytes: new Uint8Array(MESSAGE_BYTES_MAX).fill(3) });
+        await until('arrived', () => b.all('gossip').length > 0);
+        expect(b.all('gossip')[0]?.bytes.length).toBe(MESSAGE_BYTES_MAX);
+      });
 
-    const whenPolls = capabilities.polls ? it : it.skip;
+      it('refuses to publish above the limit, and the link survives', async () => {
+        const { a, b } = await pair();
+        a.lung.perform({ type: 'publish', bytes: new Uint8Array(MESSAGE_BYTES_MAX + 1) });
+        a.lung.perform({ type: 'publish', bytes: bytes('small') });
+        await until('arrived', () => b.all('gossip').length > 0);
+        expect(b.all('gossip').map((event) => text(event.bytes))).toEqual(['small']);
+        expect(a.all('refused')).toEqual([expect.objectContaining({ what: 'message' })]);
+        expect(a.isLinked(b.id)).toBe(true);
+      });
+    }
 
-    whenPolls('answers a poll at once when the root is another', async () => {
-      const { a, b } = await pair();
-      a.lung.perform({ type: 'poll', peer: b.id, root: beaconOf('0', 0).root, waitMs: 60_000 });
-      await until('heard', () => a.all('heard').some((event) => event.beacon !== null && event.rttMs !== null));
-    });
+    if (capabilities.beats) {
+      it('hears beats with the beacon, and measures the round trip', async () => {
+        const { a, b } = await pair();
+        const beat = (): void => {
+          a.lung.perform({ type: 'beat', peer: b.id, beacon: beaconOf('a', 281_474_976_710_655) });
+          b.lung.perform({ type: 'beat', peer: a.id, beacon: beaconOf('b', 0) });
+        };
+        await until('round trips both ways', () => {
+          beat();
+          return [a, b].every((side) => side.all('heard').some((event) => event.rttMs !== null));
+        });
+        expect(
+          a.all('heard').every((event) => event.rttMs === null || (event.rttMs >= 0 && event.rttMs < 5000)),
+        ).toBe(true);
+        expect(a.all('heard').findLast((event) => event.beacon !== null)?.beacon).toEqual(beaconOf('b', 0));
+        expect(b.all('heard').findLast((event) => event.beacon !== null)?.beacon).toEqual(
+          beaconOf('a', 281_474_976_710_655),
+        );
+      });
 
-    whenPolls('says that an unknown peer is silent', async () => {
-      const { a } = await pair();
-      a.lung.perform({ type: 'poll', peer: STRANGER, root: beaconOf('0', 0).root, waitMs: 10 });
-      await until('silent', () => a.all('silent').length > 0);
-      expect(a.all('silent')[0]?.peer).toBe(STRANGER);
-    });
+      it('drops a beat to an unknown peer', async () => {
+        const { a, b } = await pair();
+        a.lung.perform({ type: 'beat', peer: STRANGER, beacon: beaconOf('a', 1) });
+        expect(a.isLinked(b.id)).toBe(true);
+      });
+    }
+
+    if (capabilities.polls) {
+      it('answers a poll at once when the root is another', async () => {
+        const { a, b } = await pair();
+        a.lung.perform({ type: 'poll', peer: b.id, root: beaconOf('0', 0).root, waitMs: 60_000 });
+        await until('heard', () =>
+          a.all('heard').some((event) => event.beacon !== null && event.rttMs !== null),
+        );
+      });
+
+      it('says that an unknown peer is silent', async () => {
+        const { a } = await pair();
+        a.lung.perform({ type: 'poll', peer: STRANGER, root: beaconOf('0', 0).root, waitMs: 10 });
+        await until('silent', () => a.all('silent').length > 0);
+        expect(a.all('silent')[0]?.peer).toBe(STRANGER);
+      });
+    }
   });
 }

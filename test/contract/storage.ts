@@ -138,11 +138,7 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
 }
 
 /** @param n also the sequence of the batch's meta */
-export function batch(
-  n: number,
-  put: Readonly<Record<number, string>>,
-  remove: readonly number[] = [],
-): StoreBatch {
+function batch(n: number, put: Readonly<Record<number, string>>, remove: readonly number[] = []): StoreBatch {
   return {
     put: Object.entries(put).map(([slot, text]) => ({ slot: Number(slot), bytes: Buffer.from(text) })),
     remove,
@@ -150,7 +146,7 @@ export function batch(
   };
 }
 
-export function dump(storage: Storage): {
+function dump(storage: Storage): {
   readonly meta: unknown;
   readonly records: readonly [number, string][];
 } {

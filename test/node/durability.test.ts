@@ -56,7 +56,8 @@ describe('a node that is killed', () => {
         const kill = (): void => {
           if (isKilled) return;
           isKilled = true;
-          if (node?.pid != null) process.kill(node.pid, 'SIGKILL');
+          const pid = node?.pid ?? null;
+          if (pid !== null) process.kill(pid, 'SIGKILL');
         };
         const write = async (number: number): Promise<void> => {
           for (let count = 0; !isKilled && count < 1_000; count += 1) {

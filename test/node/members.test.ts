@@ -86,5 +86,5 @@ async function until(claim: () => Promise<boolean>): Promise<void> {
     },
     { everyMs: 50, budgetMs: BUDGET_MS },
   );
-  if (held === null) throw new Error(`never true: ${claim}`);
+  if (held === null) throw new Error(`never true: ${String(claim)}`);
 }

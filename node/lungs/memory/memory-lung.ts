@@ -11,7 +11,7 @@ import type { MemoryNetwork } from './memory-network.ts';
 
 export interface MemoryLungModules {
   readonly id: NodeId;
-  readonly network: MemoryNetwork;
+  readonly network: MemoryNetwork<MemoryLung>;
   /** what this node says of itself when polled */
   readonly beacon: () => Beacon;
 }
@@ -29,7 +29,7 @@ interface HeldPoll {
 export class MemoryLung implements Lung {
   readonly name: LungName;
   readonly id: NodeId;
-  readonly #network: MemoryNetwork;
+  readonly #network: MemoryNetwork<MemoryLung>;
   readonly #beacon: () => Beacon;
   readonly #links = new Map<NodeId, Link>();
   readonly #timers = new Set<() => void>();
@@ -55,7 +55,8 @@ export class MemoryLung implements Lung {
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     this.#held.clear();
-    for (const peer of this.#links.keys()) this.#network.send(this.id, peer, (other) => other.#drop(this.id, 'peer stopped'));
+    for (const peer of this.#links.keys())
+      this.#network.send(this.id, peer, (other) => other.#drop(this.id, 'peer stopped'));
     this.#links.clear();
     this.#network.leave(this);
   }
@@ -88,12 +89,17 @@ export class MemoryLung implements Lung {
   /** Answers the polls that waited for our root to change. */
   rootChanged(): void {
     const { root } = this.#beacon();
-    for (const poll of [...this.#held]) if (poll.root !== root) poll.answer();
+    for (const poll of this.#held) if (poll.root !== root) poll.answer();
   }
 
   #publish(bytes: Uint8Array): void {
     if (bytes.length > MESSAGE_BYTES_MAX) {
-      this.#emit({ type: 'refused', peer: null, what: 'message', reason: `publish of ${bytes.length} bytes is too large` });
+      this.#emit({
+        type: 'refused',
+        peer: null,
+        what: 'message',
+        reason: `publish of ${bytes.length} bytes is too large`,
+      });
       return;
     }
     for (const peer of this.#links.keys()) {
@@ -166,7 +172,13 @@ export class MemoryLung implements Lung {
         answered = true;
         this.#network.send(peer, this.id, () => {
           if (reply === null || reply.length > MESSAGE_BYTES_MAX) return unanswered('refused');
-          settle({ type: 'answered', peer, exchange, bytes: reply.slice(), rttMs: this.#network.clock.monotonicMs() - startedMs });
+          settle({
+            type: 'answered',
+            peer,
+            exchange,
+            bytes: reply.slice(),
+            rttMs: this.#network.clock.monotonicMs() - startedMs,
+          });
         });
       };
       other.#emit({ type: 'asked', peer: this.id, bytes: bytes.slice(), answer });

@@ -4,7 +4,6 @@
  */
 import type { Clock } from '../../ports.ts';
 import type { NodeId } from '../../protocol/ids.ts';
-import type { MemoryLung } from './memory-lung.ts';
 
 export interface MemoryNetworkOptions {
   /** ms one way. Default 1 */
@@ -13,11 +12,12 @@ export interface MemoryNetworkOptions {
   readonly redialMs?: number;
 }
 
-export class MemoryNetwork {
+/** @typeParam Member what joins: MemoryLung, which this file does not know */
+export class MemoryNetwork<Member extends { readonly id: NodeId }> {
   readonly clock: Clock;
   readonly latencyMs: number;
   readonly redialMs: number;
-  readonly #lungs = new Map<NodeId, MemoryLung>();
+  readonly #lungs = new Map<NodeId, Member>();
   readonly #cuts = new Set<string>();
 
   constructor(clock: Clock, options: MemoryNetworkOptions = {}) {
@@ -39,21 +39,21 @@ export class MemoryNetwork {
     return this.#cuts.has(pairOf(a, b));
   }
 
-  join(lung: MemoryLung): void {
+  join(lung: Member): void {
     this.#lungs.set(lung.id, lung);
   }
 
-  leave(lung: MemoryLung): void {
+  leave(lung: Member): void {
     if (this.#lungs.get(lung.id) === lung) this.#lungs.delete(lung.id);
   }
 
   /** In the order they joined. */
-  others(id: NodeId): readonly MemoryLung[] {
+  others(id: NodeId): readonly Member[] {
     return [...this.#lungs.values()].filter((lung) => lung.id !== id);
   }
 
   /** Runs `arrive` with the receiver after the delay, unless the way is cut or the receiver is gone by then. */
-  send(from: NodeId, to: NodeId, arrive: (receiver: MemoryLung) => void): void {
+  send(from: NodeId, to: NodeId, arrive: (receiver: Member) => void): void {
     if (this.isCut(from, to)) return;
     this.clock.after(this.latencyMs, () => {
       const receiver = this.#lungs.get(to);

@@ -67,7 +67,12 @@ export class AddressBook {
   }
 
   /** @param peer who is said to be there; only a hint, the dial decides */
-  add(text: string, origin: AddressOrigin, now: number, peer: NodeId | null = null): 'new' | 'known' | 'own' | 'full' | 'malformed' {
+  add(
+    text: string,
+    origin: AddressOrigin,
+    now: number,
+    peer: NodeId | null = null,
+  ): 'new' | 'known' | 'own' | 'full' | 'malformed' {
     const parsed = parseAddress(text);
     if (parsed === null) return 'malformed';
     if (parsed.peer === this.#own || this.#ownPlaces.has(parsed.place)) return 'own';
@@ -93,9 +98,12 @@ export class AddressBook {
   /** Addresses to dial now, at most `max`, never two of one peer at once. `connected` peers need no dial. */
   takeDue(now: number, max: number, connected: (peer: NodeId) => boolean): readonly Address[] {
     const busy = new Set<NodeId>();
-    for (const entry of this.#entries.values()) if (entry.dialing && entry.peer !== null) busy.add(entry.peer);
+    for (const entry of this.#entries.values())
+      if (entry.dialing && entry.peer !== null) busy.add(entry.peer);
     const due = [...this.#entries.values()]
-      .filter((entry) => !entry.dialing && entry.dueAt <= now && !(entry.peer !== null && connected(entry.peer)))
+      .filter(
+        (entry) => !entry.dialing && entry.dueAt <= now && !(entry.peer !== null && connected(entry.peer)),
+      )
       .sort((a, b) => a.dueAt - b.dueAt);
     const taken: Entry[] = [];
     for (const entry of due) {
@@ -158,7 +166,12 @@ export class AddressBook {
   forget(now: number, connected: (peer: NodeId) => boolean): void {
     for (const [place, entry] of this.#entries) {
       if (entry.peer !== null && connected(entry.peer)) entry.freshAt = now;
-      else if (entry.origin === 'found' && !entry.dialing && now - entry.freshAt > this.#options.addressForgetMs) this.#entries.delete(place);
+      else if (
+        entry.origin === 'found' &&
+        !entry.dialing &&
+        now - entry.freshAt > this.#options.addressForgetMs
+      )
+        this.#entries.delete(place);
     }
   }
 

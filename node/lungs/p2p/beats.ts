@@ -11,7 +11,7 @@ import { reasonOf } from './errors.ts';
 import { FrameCutter, FrameError, frameOf } from './framing.ts';
 import type { Connection, Stack, Stream } from './types.ts';
 
-export const BEAT_PROTOCOL = '/aethel/beat/1.0.0';
+const BEAT_PROTOCOL = '/aethel/beat/1.0.0';
 
 /**
  * offset  0  u32  sequence, from 1, of this stream
@@ -61,10 +61,14 @@ export class Beats {
   }
 
   async start(): Promise<void> {
-    await this.#modules.stack.handle(BEAT_PROTOCOL, (stream, connection) => this.#accept(stream, connection), {
-      maxInboundStreams: STREAMS_MAX,
-      maxOutboundStreams: STREAMS_MAX,
-    });
+    await this.#modules.stack.handle(
+      BEAT_PROTOCOL,
+      (stream, connection) => this.#accept(stream, connection),
+      {
+        maxInboundStreams: STREAMS_MAX,
+        maxOutboundStreams: STREAMS_MAX,
+      },
+    );
   }
 
   /** @returns whether the beat left; false when there is no way to the peer now */
@@ -144,7 +148,10 @@ export class Beats {
       }
     });
     // the sender never ends its stream gracefully while it lives; end our half with it
-    stream.addEventListener('end', () => void stream.close().catch(() => stream.abort(new Error('beat stream ended'))));
+    stream.addEventListener(
+      'end',
+      () => void stream.close().catch(() => stream.abort(new Error('beat stream ended'))),
+    );
     stream.addEventListener('close', () => {
       if (pulse.in === stream) pulse.in = null;
     });

@@ -52,10 +52,12 @@ export class Dialer {
     const { book, clock, connected } = this.#modules;
     const now = clock.monotonicMs();
     book.forget(now, connected);
-    for (const address of book.takeDue(now, this.#dialsMax - this.#underWay, connected)) void this.#dial(address);
+    for (const address of book.takeDue(now, this.#dialsMax - this.#underWay, connected))
+      void this.#dial(address);
     if (this.#underWay >= this.#dialsMax) return;
     const next = book.nextDueAt(connected);
-    if (next !== null) this.#cancelTimer = clock.after(Math.max(SHORTEST_NAP_MS, next - now), () => this.wake());
+    if (next !== null)
+      this.#cancelTimer = clock.after(Math.max(SHORTEST_NAP_MS, next - now), () => this.wake());
   }
 
   async #dial(address: Address): Promise<void> {

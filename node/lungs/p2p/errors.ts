@@ -26,3 +26,8 @@ export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);
   return text.split('\n', 1).join('').slice(0, 200);
 }
+
+/** Whether the other side could not, or would not, prove to be a member: libp2p's word for all that goes wrong before encryption stands. */
+export function isHandshakeFailure(error: unknown): boolean {
+  return error instanceof Error && error.name === 'EncryptionFailedError';
+}

@@ -10,7 +10,7 @@ import { reasonOf } from './errors.ts';
 import { FrameError, frameOf, readFrame } from './framing.ts';
 import type { Connection, Stack, Stream } from './types.ts';
 
-export const EXCHANGE_PROTOCOL = '/aethel/sync/1.0.0';
+const EXCHANGE_PROTOCOL = '/aethel/sync/1.0.0';
 
 /** libp2p's own limit per connection; ours per peer is below it, this one is the backstop */
 const STREAMS_MAX = 64;
@@ -50,10 +50,14 @@ export class Exchanges {
   }
 
   async start(): Promise<void> {
-    await this.#modules.stack.handle(EXCHANGE_PROTOCOL, (stream, connection) => this.#accept(stream, connection), {
-      maxInboundStreams: STREAMS_MAX,
-      maxOutboundStreams: STREAMS_MAX,
-    });
+    await this.#modules.stack.handle(
+      EXCHANGE_PROTOCOL,
+      (stream, connection) => this.#accept(stream, connection),
+      {
+        maxInboundStreams: STREAMS_MAX,
+        maxOutboundStreams: STREAMS_MAX,
+      },
+    );
   }
 
   stop(): void {
@@ -71,8 +75,13 @@ export class Exchanges {
     const limit = this.#limit(timeoutMs);
     let stream: Stream | null = null;
     try {
-      stream = await connection.newStream(EXCHANGE_PROTOCOL, { signal: limit.signal, maxOutboundStreams: STREAMS_MAX });
+      stream = await connection.newStream(EXCHANGE_PROTOCOL, {
+        signal: limit.signal,
+        maxOutboundStreams: STREAMS_MAX,
+      });
       const reply = readFrame(stream, MESSAGE_BYTES_MAX, limit.signal);
+      // sending may throw first, and nobody would wait for the reply
+      reply.catch(() => undefined);
       stream.send(frameOf(bytes));
       const answer = await reply;
       onAnswered(peer, exchange, answer, clock.monotonicMs() - startedMs);
@@ -120,7 +129,12 @@ export class Exchanges {
   }
 
   /** Resolves with the first call of the answer callback; rejects when the asker leaves or time is up. */
-  #decide(peer: NodeId, stream: Stream, question: Uint8Array, signal: AbortSignal): Promise<Uint8Array | null> {
+  #decide(
+    peer: NodeId,
+    stream: Stream,
+    question: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | null> {
     return new Promise((resolve, reject) => {
       const gone = (): void => reject(new Error('asker is gone'));
       stream.addEventListener('close', gone);

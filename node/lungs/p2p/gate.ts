@@ -16,7 +16,7 @@
 import type { Clock } from '../../ports.ts';
 import { isNodeId } from '../../protocol/ids.ts';
 import type { NodeId } from '../../protocol/ids.ts';
-import { reasonOf } from './errors.ts';
+import { isHandshakeFailure, reasonOf } from './errors.ts';
 import type { Gater, PeerId, RawConnection } from './types.ts';
 
 export interface GateModules {
@@ -26,7 +26,7 @@ export interface GateModules {
   readonly lastHeardMs: (peer: NodeId) => number | null;
   /** our dial of this address ended at a member that is connected already */
   readonly onOccupied: (address: string, peer: NodeId) => void;
-  /** an inbound connection ended before its handshake did */
+  /** an inbound connection failed in its handshake */
   readonly onStranger: (address: string, reason: string) => void;
 }
 
@@ -47,7 +47,6 @@ export class Gate {
   readonly #modules: GateModules;
   readonly #options: GateOptions;
   readonly #seats = new Map<NodeId, Seat>();
-  readonly #known = new WeakSet<RawConnection>();
 
   constructor(modules: GateModules, options: GateOptions) {
     this.#modules = modules;
@@ -58,10 +57,6 @@ export class Gate {
     return {
       denyInboundConnection: (raw) => {
         this.#watchHandshake(raw);
-        return false;
-      },
-      denyInboundEncryptedConnection: (_peer, raw) => {
-        this.#known.add(raw);
         return false;
       },
       denyInboundUpgradedConnection: (peer, raw) => this.#denies(peer, 'inbound', raw),
@@ -92,18 +87,20 @@ export class Gate {
     const now = this.#modules.clock.monotonicMs();
     if (now - seat.sinceMs < this.#options.raceMs) {
       if (seat.direction === direction) return false;
-      const ours = direction === 'outbound';
-      return ours === (this.#modules.own < peer);
+      const isOurs = direction === 'outbound';
+      const oursWins = this.#modules.own < peer;
+      return isOurs === oursWins;
     }
     if (direction === 'outbound') return false;
     const heardMs = this.#modules.lastHeardMs(peer);
     return heardMs === null || now - heardMs > this.#options.aliveMs;
   }
 
+  /** A peer that merely goes away in the middle is nothing to report, and neither is a dial of our own address. */
   #watchHandshake(raw: RawConnection): void {
     raw.addEventListener('close', (event) => {
-      if (this.#known.has(raw)) return;
-      this.#modules.onStranger(raw.remoteAddr.toString(), event.error === undefined ? 'closed in the handshake' : reasonOf(event.error));
+      if (isHandshakeFailure(event.error))
+        this.#modules.onStranger(raw.remoteAddr.toString(), reasonOf(event.error));
     });
   }
 }

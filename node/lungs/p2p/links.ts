@@ -87,7 +87,7 @@ export class Links {
     const member = this.#members.get(peer);
     if (member === undefined) return;
     member.downReason ??= reason;
-    for (const connection of [...member.connections]) connection.abort(new Error(reason));
+    for (const connection of member.connections) connection.abort(new Error(reason));
   }
 
   #opened(connection: Connection): void {
@@ -119,9 +119,11 @@ export class Links {
     const { stack, clock, onUp } = this.#modules;
     if (this.#members.size === 0) return;
     const now = clock.monotonicMs();
-    const subscribers = new Set(stack.services.gossip.getSubscribers(this.#options.topic).map((peer) => peer.toString()));
+    const subscribers = new Set(
+      stack.services.gossip.getSubscribers(this.#options.topic).map((peer) => peer.toString()),
+    );
     let waiting = false;
-    for (const [peer, member] of [...this.#members]) {
+    for (const [peer, member] of this.#members) {
       const carrier = subscribers.has(peer) ? [...member.connections].find(carriesGossip) : undefined;
       if (carrier !== undefined) {
         if (member.up) continue;
@@ -143,7 +145,10 @@ function carriesGossip(connection: Connection): boolean {
   return (
     connection.status === 'open' &&
     connection.streams.some(
-      (stream) => stream.direction === 'outbound' && stream.status === 'open' && stream.protocol.startsWith(GOSSIP_PROTOCOLS),
+      (stream) =>
+        stream.direction === 'outbound' &&
+        stream.status === 'open' &&
+        stream.protocol.startsWith(GOSSIP_PROTOCOLS),
     )
   );
 }

@@ -1,7 +1,18 @@
 /** What the P2P lung promises beyond the contract of every lung: membership, failing to start, and healing. */
+import { execFile } from 'node:child_process';
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { identityFrom, linked, realClock, Recorded, silentLogger, until, beaconOf } from '../../../test/contract/lung-kit.ts';
+import { promisify } from 'node:util';
+import {
+  identityFrom,
+  linked,
+  realClock,
+  Recorded,
+  silentLogger,
+  timersEnded,
+  until,
+  beaconOf,
+} from '../../../test/contract/lung-kit.ts';
 import { SilentProxy } from '../../../test/contract/lung-proxy.ts';
 import type { Clock } from '../../ports.ts';
 import { P2pLung } from './p2p-lung.ts';
@@ -16,11 +27,17 @@ afterEach(async () => {
   await Promise.all(cleanups.splice(0).map((cleanup) => cleanup()));
 });
 
+afterAll(timersEnded);
+
 interface Member extends Recorded {
   readonly lung: P2pLung;
 }
 
-function member(seedByte: number, options: Partial<P2pSettings & P2pKnobs> = {}, clock: Clock = realClock): Member {
+function member(
+  seedByte: number,
+  options: Partial<P2pSettings & P2pKnobs> = {},
+  clock: Clock = realClock,
+): Member {
   const identity = identityFrom(seedByte);
   const lung = new P2pLung(
     { identity, logger: silentLogger, clock, rng: Math.random },
@@ -67,12 +84,18 @@ async function gossipFlows(from: Member, to: Member): Promise<void> {
 describe('membership', () => {
   it('has the name of its identity', async () => {
     const a = await started(1);
-    expect(a.lung.listenMultiaddrs()).toEqual([expect.stringMatching(new RegExp(`^/ip4/127.0.0.1/tcp/\\d+/p2p/${a.id}$`))]);
+    expect(a.lung.listenMultiaddrs()).toEqual([
+      expect.stringMatching(new RegExp(`^/ip4/127.0.0.1/tcp/\\d+/p2p/${a.id}$`)),
+    ]);
   });
 
   it('never links to a peer with another cluster key, and reports the stranger', async () => {
-    const a = await started(1);
-    const b = await started(2, { clusterKey: new Uint8Array(32).fill(2), bootstrap: a.lung.listenMultiaddrs() });
+    const a = await started(1, { handshakeTimeoutMs: 300 });
+    const b = await started(2, {
+      handshakeTimeoutMs: 300,
+      clusterKey: new Uint8Array(32).fill(2),
+      bootstrap: a.lung.listenMultiaddrs(),
+    });
     await until('a refused', () => a.all('refused').some((event) => event.what === 'peer'));
     await until('b was refused', () => b.all('refused').some((event) => event.what === 'peer'));
     expect([...a.all('link'), ...b.all('link')]).toEqual([]);
@@ -80,7 +103,11 @@ describe('membership', () => {
 
   it('does not link to a peer of another topic', async () => {
     const a = await started(1, { gossipTimeoutMs: 200 });
-    const b = await started(2, { topic: 'other', gossipTimeoutMs: 200, bootstrap: a.lung.listenMultiaddrs() });
+    const b = await started(2, {
+      topic: 'other',
+      gossipTimeoutMs: 200,
+      bootstrap: a.lung.listenMultiaddrs(),
+    });
     await until('connected for a while', () => {
       a.lung.perform({ type: 'ask', peer: b.id, exchange: 1, bytes: new Uint8Array(1), timeoutMs: 500 });
       return b.all('asked').length >= 20;
@@ -95,12 +122,17 @@ describe('starting', () => {
     await new Promise<void>((resolve) => {
       holder.listen(0, '127.0.0.1', resolve);
     });
-    cleanups.push(() => new Promise((resolve) => {
-      holder.close(() => resolve());
-    }));
+    cleanups.push(
+      () =>
+        new Promise((resolve) => {
+          holder.close(() => resolve());
+        }),
+    );
     const { port } = holder.address() as AddressInfo;
     const a = member(1, { listen: [`/ip4/127.0.0.1/tcp/${port}`] });
-    await expect(a.start()).rejects.toEqual(expect.objectContaining({ code: 'p2p_listen_failed', message: expect.stringContaining('EADDRINUSE') }));
+    await expect(a.start()).rejects.toEqual(
+      expect.objectContaining({ code: 'p2p_listen_failed', message: expect.stringContaining('EADDRINUSE') }),
+    );
     expect(a.lung.listenMultiaddrs()).toEqual([]);
   });
 
@@ -111,7 +143,9 @@ describe('starting', () => {
   });
 
   it('fails with p2p_listen_failed on an address that is none', async () => {
-    await expect(member(1, { listen: ['nonsense'] }).start()).rejects.toEqual(expect.objectContaining({ code: 'p2p_listen_failed' }));
+    await expect(member(1, { listen: ['nonsense'] }).start()).rejects.toEqual(
+      expect.objectContaining({ code: 'p2p_listen_failed' }),
+    );
   });
 
   it('fails with p2p_start_timeout when it takes too long', async () => {
@@ -122,17 +156,26 @@ describe('starting', () => {
         return () => undefined;
       },
     };
-    await expect(member(1, {}, hasty).start()).rejects.toEqual(expect.objectContaining({ code: 'p2p_start_timeout' }));
+    await expect(member(1, {}, hasty).start()).rejects.toEqual(
+      expect.objectContaining({ code: 'p2p_start_timeout' }),
+    );
   });
 
   it('fails with p2p_bad_key on a short cluster key', async () => {
-    await expect(member(1, { clusterKey: new Uint8Array(16) }).start()).rejects.toEqual(expect.objectContaining({ code: 'p2p_bad_key' }));
+    await expect(member(1, { clusterKey: new Uint8Array(16) }).start()).rejects.toEqual(
+      expect.objectContaining({ code: 'p2p_bad_key' }),
+    );
   });
 
   it('fails with p2p_bad_key when the seed is not the identity’s', async () => {
     const identity = { ...identityFrom(1), id: identityFrom(2).id };
-    const lung = new P2pLung({ identity, logger: silentLogger, clock: realClock, rng: Math.random }, { listen: [], topic: 'test', clusterKey: KEY, bootstrap: [] });
-    await expect(lung.start(() => undefined)).rejects.toEqual(expect.objectContaining({ code: 'p2p_bad_key' }));
+    const lung = new P2pLung(
+      { identity, logger: silentLogger, clock: realClock, rng: Math.random },
+      { listen: [], topic: 'test', clusterKey: KEY, bootstrap: [] },
+    );
+    await expect(lung.start(() => undefined)).rejects.toEqual(
+      expect.objectContaining({ code: 'p2p_bad_key' }),
+    );
   });
 
   it('gives up a start when stopped', async () => {
@@ -143,16 +186,30 @@ describe('starting', () => {
     await stop;
   });
 
-  it('leaves no handle and no timer behind after stop', async () => {
-    const kinds = (): string[] => process.getActiveResourcesInfo().filter((kind) => kind !== 'Immediate' && kind !== 'TickObject').sort();
-    const base = kinds();
-    const a = await started(1);
-    const b = await started(2, { bootstrap: [...a.lung.listenMultiaddrs(), '/ip4/127.0.0.1/tcp/9'] });
-    await linked(a, b);
-    a.lung.perform({ type: 'beat', peer: b.id, beacon: beaconOf('a', 1) });
-    await Promise.all([a.lung.stop(), b.lung.stop()]);
-    // gossipsub lets its last heartbeat timer run out
-    await until(`resources are back to ${base.join()}`, () => kinds().length <= base.length + 1);
+  it('lets the process end by itself after stop', async () => {
+    const script = `
+      const { P2pLung } = await import(${JSON.stringify(new URL('p2p-lung.ts', import.meta.url).href)});
+      const { identityFrom, linked, realClock, Recorded, silentLogger, beaconOf } = await import(${JSON.stringify(new URL('../../../test/contract/lung-kit.ts', import.meta.url).href)});
+      const make = async (seed, bootstrap) => {
+        const identity = identityFrom(seed);
+        const modules = { identity, logger: silentLogger, clock: realClock, rng: Math.random };
+        const lung = new P2pLung(modules, { listen: ['${HERE}'], topic: 't', clusterKey: new Uint8Array(32), bootstrap });
+        const recorded = new Recorded(lung, identity.id);
+        await recorded.start();
+        return recorded;
+      };
+      const a = await make(1, []);
+      const b = await make(2, [...a.lung.listenMultiaddrs(), '/ip4/127.0.0.1/tcp/9']);
+      await linked(a, b);
+      a.lung.perform({ type: 'beat', peer: b.id, beacon: beaconOf('a', 1) });
+      a.lung.perform({ type: 'ask', peer: b.id, exchange: 1, bytes: new Uint8Array(9), timeoutMs: 60000 });
+      await Promise.all([a.lung.stop(), b.lung.stop()]);
+      console.log('stopped');`;
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], {
+      timeout: 20_000,
+    });
+    expect(stdout.trim()).toBe('stopped');
   });
 });
 
@@ -261,5 +318,32 @@ describe('healing', () => {
     a.lung.perform({ type: 'ask', peer: b.id, exchange: 1, bytes: new Uint8Array(8), timeoutMs: 200 });
     await until('unanswered', () => a.all('unanswered').length > 0);
     expect(a.all('unanswered')).toEqual([expect.objectContaining({ exchange: 1 })]);
+  });
+
+  it('stops while the path is a black hole', async () => {
+    const { a, b, proxy } = await proxied();
+    proxy.silence();
+    a.lung.perform({ type: 'publish', bytes: new Uint8Array(1_000_000) });
+    a.lung.perform({ type: 'beat', peer: b.id, beacon: beaconOf('a', 1) });
+    await Promise.all([a.lung.stop(), b.lung.stop()]);
+  });
+
+  it('gives up a peer whose gossip piles up, instead of keeping it in memory', async () => {
+    const b = await started(2, { addressesPerPeerMax: 0 });
+    const { proxy, address } = await proxyTo(b);
+    const a = await started(1, {
+      addressesPerPeerMax: 0,
+      bootstrap: [address],
+      gossipBufferBytesMax: 1_500_000,
+    });
+    await linked(a, b);
+    proxy.silence();
+    let count = 0;
+    await until('cut off', () => {
+      a.lung.perform({ type: 'publish', bytes: Buffer.alloc(1_000_000, (count += 1)) });
+      return !a.isLinked(b.id);
+    });
+    proxy.heal();
+    await linked(a, b);
   });
 });

@@ -10,17 +10,19 @@ import type { Clock, Identity, Logger, Lung, LungEffect, LungEvent, LungSink } f
 import { MESSAGE_BYTES_MAX } from '../../ports.ts';
 import { isNodeId } from '../../protocol/ids.ts';
 import type { NodeId } from '../../protocol/ids.ts';
-import { AddressBook, parseAddress } from './addresses.ts';
+import { AddressBook } from './addresses.ts';
 import type { Address } from './addresses.ts';
 import { Beats } from './beats.ts';
+import { dialOnce } from './dial.ts';
+import type { DialModules } from './dial.ts';
 import { Dialer } from './dialer.ts';
-import type { DialOutcome } from './dialer.ts';
 import { P2pStartError, reasonOf } from './errors.ts';
 import { Exchanges } from './exchanges.ts';
 import { Gate } from './gate.ts';
 import { Links } from './links.ts';
 import type { P2pKnobs, P2pOptions, P2pSettings } from './options.ts';
 import { P2P_DEFAULTS } from './options.ts';
+import { dialablePlaces, hostOf } from './places.ts';
 import { assembleStack, startStack } from './stack.ts';
 import type { Stack } from './types.ts';
 
@@ -45,8 +47,6 @@ const HEARD_EVERY_MS = 50;
 const STRANGER_EVERY_MS = 10_000;
 const STRANGERS_KEPT_MAX = 256;
 
-/** A dial of our own address looks like a stranger at our door: wait this long to know. */
-const STRANGER_DELAY_MS = 50;
 const TAG = 'LATTICE_P2P';
 
 interface Running {
@@ -67,12 +67,10 @@ export class P2pLung implements Lung {
   readonly #heardMs = new Map<NodeId, number>();
   readonly #toldMs = new Map<NodeId, number>();
   readonly #strangersMs = new Map<string, number>();
-  readonly #cancelStrangers = new Set<() => void>();
   #sink: LungSink | null = null;
   #running: Running | null = null;
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
-  #selfDialMs = -Infinity;
   #bytesIn = 0;
   #bytesOut = 0;
 
@@ -114,7 +112,9 @@ export class P2pLung implements Lung {
     } catch (error) {
       this.#quiet();
       opening.catch(() => undefined);
-      throw error instanceof P2pStartError ? error : new P2pStartError('p2p_start_failed', reasonOf(error), error);
+      throw error instanceof P2pStartError
+        ? error
+        : new P2pStartError('p2p_start_failed', reasonOf(error), error);
     } finally {
       cancel();
     }
@@ -135,7 +135,13 @@ export class P2pLung implements Lung {
         running?.beats.beat(effect.peer, effect.beacon);
         return;
       case 'ask':
-        if (running === null) this.#emit({ type: 'unanswered', peer: effect.peer, exchange: effect.exchange, reason: 'not started' });
+        if (running === null)
+          this.#emit({
+            type: 'unanswered',
+            peer: effect.peer,
+            exchange: effect.exchange,
+            reason: 'not started',
+          });
         else {
           this.#bytesOut += effect.bytes.length;
           void running.exchanges.ask(effect);
@@ -179,7 +185,10 @@ export class P2pLung implements Lung {
   async #open(): Promise<void> {
     const { identity, clock } = this.#modules;
     const onRefusedMessage = (peer: string, reason: string): void => this.#refused(peer, reason);
-    const stack = await assembleStack({ identity, gater: this.#gate.hooks(), onRefusedMessage }, this.#options);
+    const stack = await assembleStack(
+      { identity, gater: this.#gate.hooks(), onRefusedMessage },
+      this.#options,
+    );
     this.#stop.signal.throwIfAborted();
     const links = new Links(
       {
@@ -223,13 +232,20 @@ export class P2pLung implements Lung {
       },
       this.#options,
     );
+    const dialling: DialModules = {
+      stack,
+      clock,
+      stop: this.#stop.signal,
+      onStranger: (address, reason) => this.#stranger(address, reason),
+    };
     const dialer = new Dialer(
       {
         clock,
         book: this.#book,
-        dial: (address) => this.#dial(stack, address),
+        dial: (address) => dialOnce(dialling, address, this.#options),
         connected: (peer) => links.isConnected(peer),
-        onFailed: (address, reason) => this.#modules.logger.debug('dial failed', { tag: TAG, address: address.text, reason }),
+        onFailed: (address, reason) =>
+          this.#modules.logger.debug('dial failed', { tag: TAG, address: address.text, reason }),
       },
       this.#options,
     );
@@ -266,42 +282,14 @@ export class P2pLung implements Lung {
     });
   }
 
-  async #dial(stack: Stack, address: Address): Promise<DialOutcome> {
-    const { clock } = this.#modules;
-    const { dialTimeoutMs, handshakeTimeoutMs } = this.#options;
-    const abort = new AbortController();
-    const giveUp = (): void => abort.abort(new Error('dial timed out'));
-    let cancel = clock.after(dialTimeoutMs, giveUp);
-    this.#stop.signal.addEventListener('abort', giveUp);
-    try {
-      const { multiaddr } = await import('@multiformats/multiaddr');
-      const connection = await stack.dial(multiaddr(address.text), {
-        signal: abort.signal,
-        onProgress: (event) => {
-          if (event.type !== 'upgrader:encrypt-outbound-connection') return;
-          cancel();
-          cancel = clock.after(handshakeTimeoutMs, giveUp);
-        },
-      });
-      const peer = connection.remotePeer.toString();
-      return isNodeId(peer) ? { kind: 'member', peer } : { kind: 'failed', reason: `${peer} is no Ed25519 peer` };
-    } catch (error) {
-      const reason = reasonOf(error);
-      if (/dial self/i.test(reason)) {
-        this.#selfDialMs = clock.monotonicMs();
-        return { kind: 'self' };
-      }
-      if (error instanceof Error && error.name === 'EncryptionFailedError') this.#stranger(address.text, reason);
-      return { kind: 'failed', reason };
-    } finally {
-      cancel();
-      this.#stop.signal.removeEventListener('abort', giveUp);
-    }
-  }
-
   #publish(running: Running | null, bytes: Uint8Array): void {
     if (bytes.length > MESSAGE_BYTES_MAX) {
-      this.#emit({ type: 'refused', peer: null, what: 'message', reason: `publish of ${bytes.length} bytes is too large` });
+      this.#emit({
+        type: 'refused',
+        peer: null,
+        what: 'message',
+        reason: `publish of ${bytes.length} bytes is too large`,
+      });
       return;
     }
     if (running === null) return;
@@ -350,23 +338,20 @@ export class P2pLung implements Lung {
     this.#emit({ type: 'heard', peer, rttMs: null, beacon: null });
   }
 
-  /** Takes from what a peer says of itself the places where we could dial it: the host we see it on first, loopback only on loopback. */
-  #learn(peer: NodeId, texts: readonly string[], seenAt: string): void {
-    const host = hostOf(seenAt);
-    const places = texts
-      .map((text) => parseAddress(text))
-      .filter((parsed) => parsed !== null)
-      .map((parsed) => parsed.place)
-      .filter((place) => !isUnspecified(place) && isLoopback(place) === isLoopback(seenAt))
-      .sort((a, b) => Number(hostOf(b) === host) - Number(hostOf(a) === host));
+  #learn(peer: NodeId, told: readonly string[], seenAt: string): void {
     const now = this.#modules.clock.monotonicMs();
-    for (const place of places.slice(0, this.#options.addressesPerPeerMax)) this.#book.add(place, 'found', now, peer);
+    const places = dialablePlaces(told, seenAt, this.#options.addressesPerPeerMax);
+    for (const place of places) this.#book.add(place, 'found', now, peer);
   }
 
   #add(address: string, origin: 'fixed' | 'found'): void {
     const outcome = this.#book.add(address, origin, this.#modules.clock.monotonicMs());
     if (outcome === 'malformed' || outcome === 'full') {
-      this.#modules.logger.warn('address not used', { tag: TAG, address: address.slice(0, 200), why: outcome });
+      this.#modules.logger.warn('address not used', {
+        tag: TAG,
+        address: address.slice(0, 200),
+        why: outcome,
+      });
     }
   }
 
@@ -375,19 +360,17 @@ export class P2pLung implements Lung {
   }
 
   #stranger(address: string, reason: string): void {
-    const { clock } = this.#modules;
     const host = hostOf(address);
-    const now = clock.monotonicMs();
-    if (this.#sink === null || now - (this.#strangersMs.get(host) ?? -Infinity) < STRANGER_EVERY_MS) return;
-    const cancel = clock.after(STRANGER_DELAY_MS, () => {
-      this.#cancelStrangers.delete(cancel);
-      const toldMs = this.#strangersMs.get(host) ?? -Infinity;
-      if (this.#selfDialMs > now - this.#options.dialTimeoutMs || clock.monotonicMs() - toldMs < STRANGER_EVERY_MS) return;
-      if (this.#strangersMs.size >= STRANGERS_KEPT_MAX) this.#strangersMs.clear();
-      this.#strangersMs.set(host, clock.monotonicMs());
-      this.#emit({ type: 'refused', peer: null, what: 'peer', reason: `handshake with ${address} failed: ${reason}` });
+    const now = this.#modules.clock.monotonicMs();
+    if (now - (this.#strangersMs.get(host) ?? -Infinity) < STRANGER_EVERY_MS) return;
+    if (this.#strangersMs.size >= STRANGERS_KEPT_MAX) this.#strangersMs.clear();
+    this.#strangersMs.set(host, now);
+    this.#emit({
+      type: 'refused',
+      peer: null,
+      what: 'peer',
+      reason: `handshake with ${address} failed: ${reason}`,
     });
-    this.#cancelStrangers.add(cancel);
   }
 
   #emit(event: LungEvent): void {
@@ -397,8 +380,6 @@ export class P2pLung implements Lung {
   /** From here on nothing is told and nothing new begins. */
   #quiet(): void {
     this.#sink = null;
-    for (const cancel of this.#cancelStrangers) cancel();
-    this.#cancelStrangers.clear();
     this.#stop.abort(new P2pStartError('p2p_stopped', 'stopped before it had started'));
   }
 
@@ -423,18 +404,4 @@ export class P2pLung implements Lung {
     );
     await stack.stop();
   }
-}
-
-function hostOf(multiaddr: string): string {
-  return multiaddr.split('/')[2] ?? multiaddr;
-}
-
-function isLoopback(multiaddr: string): boolean {
-  const host = hostOf(multiaddr);
-  return host.startsWith('127.') || host === '::1' || host === 'localhost';
-}
-
-function isUnspecified(multiaddr: string): boolean {
-  const host = hostOf(multiaddr);
-  return host === '0.0.0.0' || host === '::';
 }

@@ -147,5 +147,8 @@ export async function startStack(stack: Stack): Promise<void> {
 function causeOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   const lines = text.split('\n').filter((line) => /E[A-Z]{4,}|Error:/.test(line));
-  return (lines.length > 0 ? lines : [text]).map((line) => line.trim()).join('; ').slice(0, 400);
+  return (lines.length > 0 ? lines : [text])
+    .map((line) => line.trim())
+    .join('; ')
+    .slice(0, 400);
 }
