@@ -9,7 +9,7 @@ import type { LungName } from '../node/protocol/events.ts';
 import { EventHeap } from './heap.ts';
 import { rngOf, type Rng } from './rng.ts';
 
-export type Fate = 'pass' | 'drop';
+type Fate = 'pass' | 'drop';
 /** What happens to a packet now. Hosts are numbered from 0. */
 export type Rule = (from: number, to: number, lung: LungName) => Fate;
 
