@@ -202,6 +202,10 @@ function heardFrom(node: NodeView, dated: DatedEvent): NodeView {
     case 'divergence':
     case 'reconciliation':
     case 'conflict':
+    case 'equivocation':
+    case 'restored':
+    case 'collected':
+    case 'clock':
     case 'refused':
       return heard;
   }

@@ -9,22 +9,23 @@ import { createApp } from './http/app.ts';
 import { HttpServer } from './http/server.ts';
 import { HttpLung } from './lungs/http/http-lung.ts';
 import { memberKeyOf } from './lungs/http/member.ts';
-import { memberMiddleware, syncRoute } from './lungs/http/routes.ts';
+import { claimsMembership, memberMiddleware, syncRoute } from './lungs/http/routes.ts';
 import { P2pLung } from './lungs/p2p/p2p-lung.ts';
 import { EventLog } from './observe/events.ts';
 import { meteredApi, NodeMetrics } from './observe/metrics.ts';
 import type { Clock, Identity, Logger, LungSink, NodeStatus, Storage } from './ports.ts';
 import { Core, type CoreOptions } from './protocol/core.ts';
 import { POLICY_DEFAULTS } from './protocol/mode/policy.ts';
-import type { LungName } from './protocol/events.ts';
+import type { LatticeEvent, LungName } from './protocol/events.ts';
 import type { NodeId } from './protocol/ids.ts';
-import { decodeRecord, trustStored } from './protocol/state/record.ts';
 import { Api } from './runtime/api.ts';
 import { Discovery } from './runtime/discovery.ts';
 import { Driver, DRIVER_DEFAULTS } from './runtime/driver.ts';
+import { Healing } from './runtime/healing.ts';
 import { Intake, INTAKE_DEFAULTS } from './runtime/intake.ts';
 import { Introductions, INTRODUCTIONS_DEFAULTS } from './runtime/introductions.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
+import { describeFault, restore } from './runtime/restore.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
 import { loadOrCreateIdentity } from './storage/identity.ts';
 import { LmdbStorage } from './storage/lmdb-storage.ts';
@@ -46,7 +47,8 @@ const systemClock: Clock = {
 /** Opens the store and builds the node; nothing listens yet. Throws what the store and the identity throw. */
 export async function composeNode(config: Config, logger: Logger): Promise<Lifecycle> {
   const identity = await loadOrCreateIdentity(config.stateDir);
-  const storage = await LmdbStorage.open(join(config.stateDir, 'store'));
+  const storage = await LmdbStorage.open(join(config.stateDir, 'store'), { salvage: !isAlone(config) });
+  for (const repair of storage.repairs) logger.error('the store was damaged', { tag: 'STARTUP', detail: repair });
   try {
     return assemble(config, logger, identity, storage);
   } catch (error) {
@@ -55,13 +57,23 @@ export async function composeNode(config: Config, logger: Logger): Promise<Lifec
   }
 }
 
+/** Without any configured way to others: nobody to wait for, and nobody to heal from. */
+function isAlone({ latticeNodes, p2p, discoveryDns }: Config): boolean {
+  return latticeNodes.length === 0 && p2p.bootstrap.length === 0 && discoveryDns === null;
+}
+
 function assemble(config: Config, logger: Logger, identity: Identity, storage: Storage): Lifecycle {
   const clock = systemClock;
-  const core = new Core(
-    { self: identity.id, sign: (bytes) => identity.sign(bytes), rng: Math.random },
-    coreOptions(config),
+  const newCore = (): Core =>
+    new Core(
+      { self: identity.id, sign: (bytes) => identity.sign(bytes), rng: Math.random },
+      coreOptions(config),
+    );
+  const { core, faults } = restore(
+    { storage, newCore },
+    { stateDir: config.stateDir, isAlone: isAlone(config) },
   );
-  restore(core, storage);
+  for (const fault of faults) logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
 
   const memberKey = memberKeyOf(config.clusterKey);
   const httpLung = new HttpLung(
@@ -81,7 +93,10 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
 
   const metrics = new NodeMetrics({ status: () => api.status() });
   const events = new EventLog({ logger, clock, metrics, urlOf: (peer) => httpLung.urlOf(peer) });
-  const emit = events.publish.bind(events);
+  const emit = (event: LatticeEvent): void => {
+    events.publish(event);
+    healing.observe(event);
+  };
   const driver = new Driver(
     {
       core,
@@ -94,6 +109,17 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
       committed: (seconds) => metrics.observeCommit(seconds),
     },
     DRIVER_DEFAULTS,
+  );
+  const healing = new Healing(
+    {
+      root: () => core.replica.root(),
+      peers: () => core.peers(),
+      settled: () => driver.settled(),
+      mend: () => storage.mend(),
+      clock,
+      logger,
+    },
+    faults,
   );
   const introductions = new Introductions(
     {
@@ -111,6 +137,7 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
     driver,
     core,
     identity,
+    healing,
     surroundings: {
       name: config.nodeName,
       p2p: (): NodeStatus['p2p'] => ({
@@ -124,8 +151,7 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
       httpUrls: () => httpLung.urls(),
       urlOf: (peer) => httpLung.urlOf(peer),
       subscribe: (listener) => events.subscribe(listener),
-      isAlone:
-        config.latticeNodes.length === 0 && config.p2p.bootstrap.length === 0 && config.discoveryDns === null,
+      isAlone: isAlone(config),
     },
   });
 
@@ -145,6 +171,8 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
         }),
         syncRoute({ clock, sink }),
       ],
+      // POST to the sync route is no hot route, so it takes the long way whatever it claims.
+      isExtensions: claimsMembership,
     },
     { apiToken: config.api.token, insecure: config.api.insecure },
   );
@@ -159,6 +187,7 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
       http: httpLung,
       p2p: p2pLung,
       introductions,
+      healing,
       discovery: newDiscovery(config, clock, logger, (ip) => {
         p2pLung?.addAddress(`/ip4/${ip}/tcp/${p2pPortOf(config)}`);
         httpLung.addAddress(`http://${ip}:${config.http.port}`);
@@ -189,16 +218,6 @@ function coreOptions(config: Config): CoreOptions {
     mode: { returnAfterMs: 300 },
     aheadMaxMs: AHEAD_MAX_MS,
   };
-}
-
-/** Records were verified before they were stored, and the store's checksums vouch for the bytes. */
-function restore(core: Core, storage: Storage): void {
-  const { meta, records } = storage.load();
-  core.replica.load(meta, stored(records));
-}
-
-function* stored(records: Iterable<{ readonly slot: number; readonly bytes: Uint8Array }>) {
-  for (const { slot, bytes } of records) yield { slot, record: trustStored(decodeRecord(bytes)) };
 }
 
 function newP2pLung(config: Config, identity: Identity, clock: Clock, logger: Logger): P2pLung {

@@ -2,7 +2,7 @@
  * What the runtime needs of the world, and what the world may ask of the runtime. Adapters (lungs, storage, http,
  * observe) implement or use these and know nothing of one another; compose.ts makes them meet.
  */
-import type { Beacon, Precondition, WriteEntry, WriteOutcome } from './protocol/border.ts';
+import type { AckDemand, Beacon, Precondition, WriteEntry, WriteOutcome } from './protocol/border.ts';
 import type { DatedEvent, LinkState, LungName, SyncMode } from './protocol/events.ts';
 import type { Digest, NodeId } from './protocol/ids.ts';
 
@@ -88,16 +88,34 @@ export interface StoreMeta {
   /** greatest hybrid logical clock stamp seen */
   readonly wallMs: number;
   readonly counter: number;
+  /** opaque to the store; null in a store that never had any */
+  readonly knowledge: Uint8Array | null;
+}
+
+/** A place where the store's bytes are not what was written. */
+export interface StoreFault {
+  /** null: not one record that can be told, but records that are gone */
+  readonly slot: number | null;
+  readonly detail: string;
+  /** what stands in the record's place, not to be believed; null where nothing does */
+  readonly bytes: Uint8Array | null;
 }
 
 export interface Storage {
-  /** Every record kept, in slot order, once at start. Throws StorageCorruptError naming the slot where bytes are not what was written. */
-  load(): {
+  /**
+   * Every sound record kept, in slot order, at start.
+   *
+   * @param damaged called while the records are taken, for what is not sound; every load reports it again until `mend`.
+   *   Without it the first fault throws StorageCorruptError. Damage to `meta` always does.
+   */
+  load(damaged?: (fault: StoreFault) => void): {
     readonly meta: StoreMeta | null;
     readonly records: Iterable<{ readonly slot: number; readonly bytes: Uint8Array }>;
   };
   /** Resolves when the batch is durable: survives SIGKILL and power loss. Batches become durable in call order; concurrent calls share a flush. */
   commit(batch: StoreBatch): Promise<void>;
+  /** What the last load reported was made good: it is dropped durably, and from now on what is there counts as whole. */
+  mend(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -174,8 +192,8 @@ export interface NodeStatus {
 
 export interface ReadEntry {
   readonly key: string;
-  /** JSON text */
-  readonly value: string;
+  /** JSON text; null: the winner is a tombstone, shown only because concurrent writes lost to it (`siblings`) */
+  readonly value: string | null;
   readonly version: string;
   readonly author: NodeId;
   /** ms since the epoch, from the record's stamp */
@@ -189,11 +207,20 @@ export interface ReadEntry {
   }[];
 }
 
+/** What a third party needs to check a key offline, with the signed root that it leads to; JSON (PROTOCOL.md, proofs). */
+export type ProofDocument = Readonly<Record<string, unknown>>;
+
 /** What the HTTP API asks of the node. Reads wait for a flush under way, so nothing is shown that a crash could take back. */
 export interface LatticeApi {
   /** Resolves after the records are durable here. Rejects with the store's StorageFailedError or with NodeStoppingError. */
-  write(entries: readonly WriteEntry[], precondition: Precondition | null): Promise<WriteOutcome>;
+  write(
+    entries: readonly WriteEntry[],
+    precondition: Precondition | null,
+    acks: AckDemand | null,
+  ): Promise<WriteOutcome>;
   read(key: string): Promise<ReadEntry | null>;
+  /** Inclusion or non-inclusion, of the state at the call, as `read` in the same turn shows it. */
+  proof(key: string): Promise<ProofDocument>;
   state(): Promise<{ readonly root: Digest; readonly size: number }>;
   /** As `state`, but waits up to `waitMs` while the root is still `root`. */
   stateUnlike(

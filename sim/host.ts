@@ -3,8 +3,16 @@
  * It does the driver's duties: persist, then reply and send.
  */
 import { hash } from 'node:crypto';
-import type { Beacon, Effect, Input, TimerName, WriteEntry, WriteOutcome } from '../node/protocol/border.ts';
-import { Core, type CoreOptions } from '../node/protocol/core.ts';
+import type {
+  AckDemand,
+  Beacon,
+  Effect,
+  Input,
+  TimerName,
+  WriteEntry,
+  WriteOutcome,
+} from '../node/protocol/border.ts';
+import { Core, type CoreOptions, type Kept } from '../node/protocol/core.ts';
 import type { LatticeEvent, LungName } from '../node/protocol/events.ts';
 import type { Digest, NodeId } from '../node/protocol/ids.ts';
 import type { SignedRecord, VerifiedRecord } from '../node/protocol/state/record.ts';
@@ -40,9 +48,9 @@ export interface HostOptions {
   readonly timeoutMs: number;
 }
 
-interface Disk {
+export interface Disk {
   readonly records: Map<number, VerifiedRecord>;
-  meta: { sequence: number; wallMs: number; counter: number } | null;
+  meta: Kept | null;
 }
 
 /** 2026-01-01, so that stamps look like stamps */
@@ -51,6 +59,8 @@ const EPOCH_MS = 1_767_225_600_000;
 export class Host {
   readonly id: NodeId;
   readonly number: number;
+  /** how far its clock is off, in ms; may be changed at any time */
+  clockOffsetMs = 0;
   readonly events: { readonly at: number; readonly event: LatticeEvent }[] = [];
   readonly #modules: HostModules;
   readonly #options: HostOptions;
@@ -88,12 +98,17 @@ export class Host {
     return this.#isUp;
   }
 
+  /** ms since the epoch, by this host's own clock */
+  wallMs(): number {
+    return EPOCH_MS + Math.floor(this.#modules.world.now) + this.clockOffsetMs;
+  }
+
   start(): void {
     this.#life += 1;
     this.#isUp = true;
     this.#core = this.#newCore();
     const kept = [...this.#disk.records].map(([slot, record]) => ({ slot, record }));
-    this.#core.replica.load(this.#disk.meta, kept);
+    this.#core.load(this.#disk.meta, kept, this.wallMs());
     this.#step({ type: 'start' });
     this.#step({ type: 'lung', lung: 'http', state: 'up', reason: 'simulated' });
     this.#step({ type: 'lung', lung: 'p2p', state: 'up', reason: 'simulated' });
@@ -115,6 +130,29 @@ export class Host {
     if (this.#options.sabotage.forgetsOnKill === true) this.#forgetHalf();
   }
 
+  /** This host's own signature, for records that an honest host would not make. */
+  signAs(bytes: Uint8Array): Uint8Array {
+    return this.#identity.sign(bytes);
+  }
+
+  /** Hands records to this host as if a member had gossiped them. */
+  plant(records: readonly VerifiedRecord[]): void {
+    const [peer] = this.#core.peers();
+    if (peer !== undefined) this.#step({ type: 'gossip', peer: peer.id, records });
+  }
+
+  /** What the disk holds now, to be put back later: a backup. */
+  backup(): Disk {
+    return { records: new Map(this.#disk.records), meta: this.#disk.meta };
+  }
+
+  /** Puts a backup in place of a stopped host's disk. */
+  restore(backup: Disk): void {
+    this.#disk.records.clear();
+    for (const [slot, record] of backup.records) this.#disk.records.set(slot, record);
+    this.#disk.meta = backup.meta;
+  }
+
   /** SIGSTOP and SIGCONT: nothing is stepped for a while, then everything that came meanwhile at once. */
   stall(ms: number): void {
     this.#stalled ??= [];
@@ -126,10 +164,14 @@ export class Host {
   }
 
   /** @param acknowledged called once the write is durable here, or refused */
-  write(entries: readonly WriteEntry[], acknowledged: (outcome: WriteOutcome) => void): void {
+  write(
+    entries: readonly WriteEntry[],
+    acknowledged: (outcome: WriteOutcome) => void,
+    acks: AckDemand | null = null,
+  ): void {
     const request = this.#next++;
     this.#writes.set(request, acknowledged);
-    this.#step({ type: 'write', request, entries, precondition: null });
+    this.#step({ type: 'write', request, entries, precondition: null, acks });
   }
 
   force(mode: 'P2P' | 'HTTP' | null): void {
@@ -151,7 +193,7 @@ export class Host {
       return;
     }
     world.note(`${this.number} ${input.type}`);
-    const now = { wallMs: EPOCH_MS + Math.floor(world.now), monotonicMs: world.now };
+    const now = { wallMs: this.wallMs(), monotonicMs: world.now };
     for (const effect of this.#core.step(input, now)) this.#take(effect);
   }
 
@@ -185,7 +227,8 @@ export class Host {
     this.#later(this.#options.flushMs, () => {
       for (const { slot, record } of effect.put) this.#disk.records.set(slot, record as VerifiedRecord);
       for (const slot of effect.remove) this.#disk.records.delete(slot);
-      this.#disk.meta = { sequence: effect.sequence, wallMs: effect.wallMs, counter: effect.counter };
+      const { sequence, wallMs, counter, knowledge } = effect;
+      this.#disk.meta = { sequence, wallMs, counter, knowledge };
       if (this.#held === group) this.#held = null;
       for (const waiting of group.waiting) this.#perform(waiting);
     });
@@ -323,7 +366,11 @@ export class Host {
       this.#step({ type: 'silent', peer, lung: 'http', reason: 'timeout' });
     });
     const answer = (): void => {
-      const beacon = { root: other.core.replica.root(), records: other.core.replica.recordCount() };
+      const beacon = {
+        root: other.core.replica.root(),
+        records: other.core.replica.recordCount(),
+        wallMs: other.wallMs(),
+      };
       this.#modules.world.send(other.number, this.number, 'http', () => {
         if (isOver) return;
         isOver = true;

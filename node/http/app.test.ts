@@ -5,7 +5,9 @@ import type { AppOptions } from './app.ts';
 import { FakeLattice } from './fake-lattice.ts';
 import { call, eventually } from './http-client.fixture.ts';
 import type { Answer, CallOptions } from './http-client.fixture.ts';
+import type { AckDemand, WriteOutcome } from '../protocol/border.ts';
 import {
+  AbsentProblem,
   BatchResponse,
   EntriesResponse,
   EntryResponse,
@@ -18,6 +20,7 @@ import {
   StateResponse,
   StatusResponse,
   SwitchResponse,
+  TooFewAcksProblem,
   WriteResponse,
 } from './schemas.ts';
 import { HttpServer } from './server.ts';
@@ -157,17 +160,173 @@ describe('keys', () => {
     expectProblem(await send('DELETE', '/api/lattice/state/none'), 404);
   });
 
-  it('does not pretend to wait for other nodes', async () => {
+  it('reads with If-Match only the version asked for', async () => {
+    const { send, get } = await start();
+    const path = '/api/lattice/state/k';
+    const tag = String((await send('PUT', path, { body: { value: 1 } })).headers.etag);
+    expect((await get(path, { headers: { 'If-Match': tag } })).status).toBe(200);
+    expectProblem(await get(path, { headers: { 'If-Match': '"other"', 'If-None-Match': tag } }), 412);
+  });
+
+  it.each([
+    ['*', [201, 412]],
+    ['"other"', [201, 200]],
+    ['"with,comma", "other"', [201, 200]],
+    [', "other" ,, ', [201, 200]],
+    ['"v1"', [201, 412]],
+    ['W/"v1"', [201, 412]],
+    ['"other",W/"v1"', [201, 412]],
+    ['"v1', [400, 400]],
+    ['*, "v1"', [400, 400]],
+    ['v1', [400, 400]],
+    ['w/"v1"', [400, 400]],
+    [Array.from({ length: 65 }, () => '"a"').join(','), [400, 400]],
+  ])('takes If-None-Match: %s as RFC 9110 does', async (tags, statuses) => {
+    const { send } = await start();
+    const put = { body: { value: 1 }, headers: { 'If-None-Match': tags } };
+    const first = await send('PUT', '/api/lattice/state/k', put);
+    const second = await send('PUT', '/api/lattice/state/k', put);
+    expect([first.status, second.status]).toEqual(statuses);
+  });
+
+  it('looks at conditions only where the request would succeed without them', async () => {
+    const { send, get } = await start();
+    expectProblem(await send('DELETE', '/api/lattice/state/none', { headers: { 'If-Match': '"v1"' } }), 404);
+    expectProblem(await get('/api/lattice/state/none', { headers: { 'If-Match': '"v1"' } }), 404);
+  });
+
+  it('refuses a condition on a batch rather than ignore it', async () => {
     const { send, lattice } = await start();
-    for (const w of ['majority', 'all', '2']) {
-      expectProblem(
-        await send('PUT', `/api/lattice/state/k?w=${w}`, { body: { value: 1 } }),
-        501,
-        /Nothing was written/,
-      );
+    const body = { entries: [{ key: 'a', value: 1 }] };
+    for (const name of ['If-Match', 'If-None-Match']) {
+      expectProblem(await send('POST', '/api/lattice/state', { body, headers: { [name]: '*' } }), 400);
     }
     expect(lattice.values.size).toBe(0);
   });
+
+  it('tells the siblings of a delete that won, and lists no value for it', async () => {
+    const { get, lattice } = await start();
+    const author = lattice.status().peerId;
+    const siblings = [{ value: '[1]', version: 'v1', author, timestamp: 1 }];
+    lattice.values.set('k', { key: 'k', value: null, version: 'v2', author, timestamp: 2, siblings });
+    const answer = await get('/api/lattice/state/k');
+    expectProblem(answer, 404, /deleted/);
+    expect(AbsentProblem.parse(JSON.parse(answer.text))).toMatchObject({
+      conflict: true,
+      siblings: [{ value: [1], deleted: false, version: 'v1', author, timestamp: 1 }],
+    });
+    expect(parse(EntriesResponse, await get('/api/lattice/state?entries=1')).entries).toEqual([]);
+  });
+});
+
+describe('proofs', () => {
+  it('come with the value, without a tag that would outlive their root', async () => {
+    const { send, get } = await start();
+    const tag = String((await send('PUT', '/api/lattice/state/k', { body: { value: 1 } })).headers.etag);
+    const answer = await get('/api/lattice/state/k?proof=1', { headers: { 'If-None-Match': tag } });
+    const entry = parse(EntryResponse, answer);
+    expect(entry.value).toBe(1);
+    expect(entry.proof).toMatchObject({ key: 'k', is_included: true });
+    expect(answer.headers.etag).toBeUndefined();
+    expect(parse(EntryResponse, await get('/api/lattice/state/k?proof=0')).proof).toBeUndefined();
+  });
+
+  it('come with the absence of a value as well', async () => {
+    const { get } = await start();
+    const answer = await get('/api/lattice/state/none?proof=1');
+    expectProblem(answer, 404);
+    expect(AbsentProblem.parse(JSON.parse(answer.text)).proof).toMatchObject({ is_included: false });
+  });
+
+  it.each(['proof=2', 'proof=', 'proof', 'proof=1&proof=1'])('are not asked for by %s', async (query) => {
+    const { get } = await start();
+    expectProblem(await get(`/api/lattice/state/k?${query}`), 400);
+  });
+});
+
+describe('acknowledgements', () => {
+  it.each<readonly [string, AckDemand | null]>([
+    ['', null],
+    ['?w=1', null],
+    ['?w=1&timeout_ms=60000', null],
+    ['?w=2', { need: 2, timeoutMs: 5000 }],
+    ['?w=majority', { need: 'majority', timeoutMs: 5000 }],
+    ['?w=all&timeout_ms=1', { need: 'all', timeoutMs: 1 }],
+    ['?timeout_ms=60000&w=9999', { need: 9999, timeoutMs: 60_000 }],
+  ])('are asked of the node as the query %j says', async (query, demand) => {
+    const { send, lattice } = await start();
+    const one = { body: { value: 1 } };
+    expect((await send('PUT', `/api/lattice/state/k${query}`, one)).status).toBe(201);
+    const batch = { body: { entries: [{ key: 'a', value: 1 }] } };
+    expect((await send('POST', `/api/lattice/state${query}`, batch)).status).toBe(200);
+    expect((await send('DELETE', `/api/lattice/state/k${query}`)).status).toBe(200);
+    expect(lattice.demands).toEqual([demand, demand, demand]);
+  });
+
+  it.each([
+    'w=0',
+    'w=-1',
+    'w=01',
+    'w=1.5',
+    'w=10000',
+    'w=most',
+    'w=',
+    'w=Majority',
+    'timeout_ms=0',
+    'timeout_ms=60001',
+    'timeout_ms=-1',
+    'timeout_ms=1e3',
+    'timeout_ms=',
+  ])('are not asked for by %s', async (query) => {
+    const { send, lattice } = await start();
+    for (const [method, path, body] of [
+      ['PUT', '/api/lattice/state/k', { value: 1 }],
+      ['POST', '/api/lattice/state', { entries: [{ key: 'a', value: 1 }] }],
+      ['DELETE', '/api/lattice/state/k', undefined],
+    ] as const) {
+      expectProblem(await send(method, `${path}?${query}`, { body }), 400, /Query/);
+    }
+    expect(lattice.demands).toEqual([]);
+  });
+
+  it('that do not come in time are 504, and say that the write stands', async () => {
+    const { send, lattice } = await start();
+    const root = lattice.root();
+    lattice.outcome = { ok: false, reason: 'acks', acks: 2, need: 3, root };
+    const answer = await send('PUT', '/api/lattice/state/k?w=3&timeout_ms=10', { body: { value: 1 } });
+    expectProblem(answer, 504);
+    expect(TooFewAcksProblem.parse(JSON.parse(answer.text))).toMatchObject({
+      accepted: true,
+      acks: 2,
+      need: 3,
+      merkle_root: root,
+    });
+  });
+
+  it.each<readonly [string, Extract<WriteOutcome, { ok: false }>, number, object]>([
+    [
+      'too few members',
+      { ok: false, reason: 'members', reachable: 2, need: 3 },
+      503,
+      { type: 'urn:aethel:problem:too-few-members', reachable: 2, need: 3, accepted: false },
+    ],
+    [
+      'a bad clock',
+      { ok: false, reason: 'clock', detail: '90 s ahead of 3 members' },
+      503,
+      { type: 'urn:aethel:problem:bad-clock', accepted: false },
+    ],
+    ['no legal record', { ok: false, reason: 'invalid', detail: 'x' }, 400, {}],
+  ])(
+    'are not waited for with %s: nothing is written, and that is said',
+    async (_name, outcome, status, said) => {
+      const { send, lattice } = await start();
+      lattice.outcome = outcome;
+      const answer = await send('DELETE', '/api/lattice/state/k');
+      expectProblem(answer, status);
+      expect(JSON.parse(answer.text)).toMatchObject(said);
+    },
+  );
 });
 
 describe('bad input', () => {
@@ -338,7 +497,8 @@ describe('batches and pages', () => {
   it('cuts a page that grows too large, and loses nothing', async () => {
     const { get, lattice } = await start();
     const keys = Array.from({ length: 100 }, (_, i) => `k${String(i).padStart(3, '0')}`);
-    for (const key of keys) await lattice.write([{ key, value: JSON.stringify('x'.repeat(65_000)) }], null);
+    for (const key of keys)
+      await lattice.write([{ key, value: JSON.stringify('x'.repeat(65_000)) }], null, null);
     const first = parse(EntriesResponse, await get('/api/lattice/state?entries=1'));
     expect(first.count).toBeLessThan(100);
     const rest = parse(
@@ -403,7 +563,7 @@ describe('the root', () => {
     const held = get('/api/lattice/state?wait=30');
     await eventually(() => lattice.waiting === 1);
     expect((await get('/api/lattice/state?wait=30')).status).toBe(200);
-    await lattice.write([{ key: 'k', value: '1' }], null);
+    await lattice.write([{ key: 'k', value: '1' }], null, null);
     expect((await held).status).toBe(200);
   });
 });

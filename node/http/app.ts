@@ -6,10 +6,13 @@
  * 404 and 405, then the one place where failures become problems.
  */
 import express from 'express';
-import type { Express, RequestHandler, Router } from 'express';
+import type { IncomingMessage } from 'node:http';
+import type { RequestHandler, Router } from 'express';
 import type { LatticeApi, Logger } from '../ports.ts';
 import { eventRoutes } from './event-routes.ts';
-import { requireWriter } from './auth.ts';
+import { setSecurityHeaders } from './answer.ts';
+import { writerCheck } from './auth.ts';
+import { keyRoutes } from './key-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
 import { openApiDocument } from './openapi.ts';
 import { HttpProblem, problemHandler } from './problems.ts';
@@ -18,6 +21,8 @@ import { KEY_BYTES_MAX, NoQuery, VALUE_BYTES_MAX, WAIT_SECONDS_MAX } from './sch
 import { onlyMethods } from './route-context.ts';
 import type { RouteContext } from './route-context.ts';
 import { CLOSING } from './server.ts';
+import type { ServedApp } from './server.ts';
+import { shortWay } from './short-way.ts';
 import { stateRoutes } from './state-routes.ts';
 
 export interface AppModules {
@@ -26,6 +31,11 @@ export interface AppModules {
   readonly logger: Logger;
   /** mounted before the routes, after the security headers */
   readonly extensions?: readonly RequestHandler[];
+  /**
+   * tells the requests that the extensions care for; all others may take the short way past Express. Default: with
+   * extensions every request takes the long way.
+   */
+  readonly isExtensions?: (request: IncomingMessage) => boolean;
 }
 
 export interface AppOptions {
@@ -53,7 +63,7 @@ export interface AppOptions {
   readonly streamHeartbeatMs?: number;
 }
 
-export function createApp(modules: AppModules, options: AppOptions): Express {
+export function createApp(modules: AppModules, options: AppOptions): ServedApp {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -65,7 +75,7 @@ export function createApp(modules: AppModules, options: AppOptions): Express {
   const context: RouteContext = {
     api: modules.api,
     metricsText: modules.metricsText,
-    writer: requireWriter({
+    assertWriter: writerCheck({
       apiToken: options.apiToken,
       insecure: options.insecure,
       ownHosts: options.ownHosts ?? [],
@@ -83,11 +93,16 @@ export function createApp(modules: AppModules, options: AppOptions): Express {
     },
   };
 
-  app.use(securityHeaders);
-  for (const extension of modules.extensions ?? []) app.use(extension);
+  app.use((_request, response, next) => {
+    setSecurityHeaders(response);
+    next();
+  });
+  const extensions = modules.extensions ?? [];
+  for (const extension of extensions) app.use(extension);
+  const hot = keyRoutes(context);
   const router = newRouter();
-  nodeRoutes(router, context);
-  stateRoutes(router, context);
+  nodeRoutes(router, context, hot);
+  stateRoutes(router, context, hot);
   eventRoutes(router, context);
   openApiRoute(router);
   app.use(router);
@@ -97,21 +112,14 @@ export function createApp(modules: AppModules, options: AppOptions): Express {
     );
   });
   app.use(problemHandler(modules.logger));
-  return app;
+  const isExtensions = modules.isExtensions ?? (() => extensions.length > 0);
+  return Object.assign(app, { shortWay: shortWay({ routes: hot, logger: modules.logger, isExtensions }) });
 }
 
 /** Paths are exact: no trailing slash, no other case. A key never falls on the route of the whole state. */
 function newRouter(): Router {
   return express.Router({ strict: true, caseSensitive: true });
 }
-
-const securityHeaders: RequestHandler = (_request, response, next) => {
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
-  response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
-  response.setHeader('Cache-Control', 'no-store');
-  next();
-};
 
 function openApiRoute(router: Router): void {
   let text: string | null = null;

@@ -1,5 +1,5 @@
 import express from 'express';
-import { isLoopbackAddress, requireWriter } from './auth.ts';
+import { isLoopbackAddress, writerCheck } from './auth.ts';
 import type { AuthOptions } from './auth.ts';
 import { call } from './http-client.fixture.ts';
 import { problemHandler } from './problems.ts';
@@ -81,8 +81,11 @@ it.each([
 
 async function start(options: Partial<AuthOptions>): Promise<number> {
   const app = express();
-  app.use(requireWriter({ apiToken: null, insecure: false, ownHosts: ['node-1'], ...options }));
-  app.use((_request, response) => void response.json({}));
+  const assertWriter = writerCheck({ apiToken: null, insecure: false, ownHosts: ['node-1'], ...options });
+  app.use((request, response) => {
+    assertWriter(request);
+    response.json({});
+  });
   const ignore = (): void => undefined;
   app.use(problemHandler({ error: ignore, warn: ignore, info: ignore, debug: ignore }));
   const server = new HttpServer(app, { host: '127.0.0.1', port: 0 });

@@ -9,7 +9,7 @@
  * The Host header proves nothing here: under DNS rebinding it names the attacker, as the Origin does.
  */
 import { hash, timingSafeEqual } from 'node:crypto';
-import type { Request, RequestHandler } from 'express';
+import type { IncomingMessage } from 'node:http';
 import { HttpProblem } from './problems.ts';
 
 export interface AuthOptions {
@@ -19,15 +19,15 @@ export interface AuthOptions {
   readonly ownHosts: readonly string[];
 }
 
-export function requireWriter(options: AuthOptions): RequestHandler {
-  return (request, _response, next) => {
+/** @returns a check that throws a problem for who may not write */
+export function writerCheck(options: AuthOptions): (request: IncomingMessage) => void {
+  return (request) => {
     if (options.apiToken === null) assertNearby(request, options);
     else assertBearer(request, options.apiToken);
-    next();
   };
 }
 
-function assertBearer(request: Request, token: string): void {
+function assertBearer(request: IncomingMessage, token: string): void {
   const given = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
   if (given !== undefined && isSameSecret(given, token)) return;
   throw new HttpProblem(
@@ -44,7 +44,7 @@ function assertBearer(request: Request, token: string): void {
   );
 }
 
-function assertNearby(request: Request, options: AuthOptions): void {
+function assertNearby(request: IncomingMessage, options: AuthOptions): void {
   const origin = request.headers.origin;
   if (origin !== undefined && !isOwnOrigin(origin, options.ownHosts)) {
     throw new HttpProblem(
@@ -60,7 +60,7 @@ function assertNearby(request: Request, options: AuthOptions): void {
 }
 
 /** A proxy on this machine makes everybody look local; what it forwards is not. */
-function isForwarded(request: Request): boolean {
+function isForwarded(request: IncomingMessage): boolean {
   return ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some(
     (name) => request.headers[name] !== undefined,
   );

@@ -3,8 +3,8 @@
  * disk, no peers.
  */
 import { createHash } from 'node:crypto';
-import type { LatticeApi, NodeStatus, ReadEntry } from '../ports.ts';
-import type { Precondition, WriteEntry, WriteOutcome } from '../protocol/border.ts';
+import type { LatticeApi, NodeStatus, ProofDocument, ReadEntry } from '../ports.ts';
+import type { AckDemand, Precondition, WriteEntry, WriteOutcome } from '../protocol/border.ts';
 import type { DatedEvent, LatticeEvent } from '../protocol/events.ts';
 import type { Digest, NodeId } from '../protocol/ids.ts';
 
@@ -15,6 +15,12 @@ export class FakeLattice implements LatticeApi {
   readonly signedTexts: string[] = [];
   /** thrown by the next writes when set */
   failure: Error | null = null;
+  /** thrown by everything but writes when set: a bug inside */
+  broken: Error | null = null;
+  /** what the next writes come to, when set: nothing is written */
+  outcome: Extract<WriteOutcome, { ok: false }> | null = null;
+  /** demands of the writes so far */
+  readonly demands: (AckDemand | null)[] = [];
   reasons: string[] = [];
   waiting = 0;
   #forced: 'P2P' | 'HTTP' | null = null;
@@ -23,34 +29,52 @@ export class FakeLattice implements LatticeApi {
   readonly #listeners = new Set<(event: DatedEvent) => void>();
   readonly #wakers = new Set<() => void>();
 
+  clear(): void {
+    this.values.clear();
+    this.#sequence = 0;
+    this.#forced = null;
+  }
+
   get listeners(): number {
     return this.#listeners.size;
   }
 
-  async write(entries: readonly WriteEntry[], precondition: Precondition | null): Promise<WriteOutcome> {
+  async write(
+    entries: readonly WriteEntry[],
+    precondition: Precondition | null,
+    acks: AckDemand | null,
+  ): Promise<WriteOutcome> {
+    this.demands.push(acks);
     if (this.failure !== null) throw this.failure;
+    if (this.outcome !== null) return this.outcome;
     for (const { key, value } of entries) {
-      const version = this.values.get(key)?.version ?? null;
-      if (!holds(precondition, version)) return { ok: false, reason: 'precondition', version };
+      const version = this.#versionOf(key);
       if (value === null && version === null) return { ok: false, reason: 'not-found' };
+      if (!holds(precondition, version)) return { ok: false, reason: 'precondition', version };
     }
     const written = entries.map(({ key, value }) => {
       this.#sequence += 1;
       const version = `v${this.#sequence}`;
-      const created = !this.values.has(key);
+      const created = this.#versionOf(key) === null;
       if (value === null) this.values.delete(key);
       else this.values.set(key, { key, value, version, author: PEER_ID, timestamp: 1, siblings: [] });
       return { key, version, created };
     });
     for (const wake of this.#wakers) wake();
-    return { ok: true, written, root: this.root() };
+    return { ok: true, written, root: this.root(), acks: 1 };
   }
 
   async read(key: string): Promise<ReadEntry | null> {
+    this.#assertWhole();
     return this.values.get(key) ?? null;
   }
 
+  async proof(key: string): Promise<ProofDocument> {
+    return { key, is_included: this.#versionOf(key) !== null, root: this.root() };
+  }
+
   async state(): Promise<{ readonly root: Digest; readonly size: number }> {
+    this.#assertWhole();
     return { root: this.root(), size: this.values.size };
   }
 
@@ -80,6 +104,7 @@ export class FakeLattice implements LatticeApi {
   }
 
   status(): NodeStatus {
+    this.#assertWhole();
     return {
       name: 'fake',
       peerId: PEER_ID,
@@ -111,10 +136,12 @@ export class FakeLattice implements LatticeApi {
   }
 
   force(mode: 'P2P' | 'HTTP' | null): void {
+    this.#assertWhole();
     this.#forced = mode;
   }
 
   notReady(): readonly string[] {
+    this.#assertWhole();
     return this.reasons;
   }
 
@@ -131,6 +158,15 @@ export class FakeLattice implements LatticeApi {
   sign(bytes: Uint8Array): Uint8Array {
     this.signedTexts.push(Buffer.from(bytes).toString('utf8'));
     return new Uint8Array(64).fill(7);
+  }
+
+  #assertWhole(): void {
+    if (this.broken !== null) throw this.broken;
+  }
+
+  #versionOf(key: string): string | null {
+    const entry = this.values.get(key);
+    return entry === undefined || entry.value === null ? null : entry.version;
   }
 
   root(): Digest {

@@ -10,10 +10,12 @@ const JSON_DEPTH_MAX = 128;
 /** Longer number tokens are refused: no double needs more than 770 digits to be written exactly. */
 const NUMBER_CHARS_MAX = 800;
 
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 export function parseJsonExactly(bytes: Uint8Array): unknown {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    text = strictUtf8.decode(bytes);
   } catch {
     throw new HttpProblem('malformed-json', 'The body is not UTF-8.');
   }
@@ -35,33 +37,43 @@ function assertFaithful(text: string): void {
   let depth = 0;
   let at = 0;
   while (at < text.length) {
-    const char = text.charAt(at);
-    if (char === '"') {
-      at = endOfString(text, at);
-    } else if (char === '{' || char === '[') {
-      depth += 1;
-      if (depth > JSON_DEPTH_MAX) {
-        throw new HttpProblem('bad-request', `The body is nested deeper than ${JSON_DEPTH_MAX} levels.`);
+    switch (text.charCodeAt(at)) {
+      case QUOTE:
+        at = endOfString(text, at);
+        break;
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        depth += 1;
+        if (depth > JSON_DEPTH_MAX) {
+          throw new HttpProblem('bad-request', `The body is nested deeper than ${JSON_DEPTH_MAX} levels.`);
+        }
+        at += 1;
+        break;
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        depth -= 1;
+        at += 1;
+        break;
+      default: {
+        const end = endOfNumber(text, at);
+        if (end > at && !isExactNumber(text.slice(at, end))) {
+          throw new HttpProblem(
+            'bad-request',
+            `The number ${text.slice(at, Math.min(end, at + 40))} would lose digits as a double; send it as a string.`,
+          );
+        }
+        at = Math.max(end, at + 1);
       }
-      at += 1;
-    } else if (char === '}' || char === ']') {
-      depth -= 1;
-      at += 1;
-    } else if (char === '-' || isDigit(char)) {
-      const end = endOfNumber(text, at);
-      const token = text.slice(at, end);
-      if (!isExactNumber(token)) {
-        throw new HttpProblem(
-          'bad-request',
-          `The number ${token.slice(0, 40)} would lose digits as a double; send it as a string.`,
-        );
-      }
-      at = end;
-    } else {
-      at += 1;
     }
   }
 }
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
 
 /**
  * Whether a JSON number keeps its decimal value when it is read as a double and written again.
@@ -69,6 +81,8 @@ function assertFaithful(text: string): void {
  *   1.0, 1e2, 0.1 → yes        12345678901234567890, 0.1000000000000000055, 1e400, 1e-400 → no
  */
 export function isExactNumber(token: string): boolean {
+  // 15 significant digits always survive, whatever they are.
+  if (token.length <= 15 && !/[eE]/.test(token)) return true;
   if (token.length > NUMBER_CHARS_MAX) return false;
   const written = String(Number(token));
   if (written === token) return true;
@@ -93,16 +107,31 @@ function normalForm(token: string): string {
 
 function endOfString(text: string, start: number): number {
   let at = start + 1;
-  while (at < text.length && text.charAt(at) !== '"') at += text.charAt(at) === '\\' ? 2 : 1;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) break;
+    at += code === BACKSLASH ? 2 : 1;
+  }
   return at + 1;
 }
 
+/** `start` itself where no number starts: the letters of true, false and null, commas, colons, blanks. */
 function endOfNumber(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && /[0-9+\-.eE]/.test(text.charAt(at))) at += 1;
+  let at = start;
+  if (text.charCodeAt(at) === MINUS || isDigit(text.charCodeAt(at))) {
+    at += 1;
+    while (at < text.length && isOfNumber(text.charCodeAt(at))) at += 1;
+  }
   return at;
 }
 
-function isDigit(char: string): boolean {
-  return char >= '0' && char <= '9';
+const MINUS = 0x2d;
+
+/** 0-9 + - . e E */
+function isOfNumber(code: number): boolean {
+  return isDigit(code) || code === MINUS || code === 0x2b || code === 0x2e || code === 0x65 || code === 0x45;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }

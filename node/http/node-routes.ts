@@ -1,11 +1,11 @@
 /** What the node says of itself, and the operator's switch. */
 import type { Response, Router } from 'express';
 import { parseQuery } from './query.ts';
-import { onlyMethods } from './route-context.ts';
+import type { KeyRoutes } from './key-routes.ts';
+import { mounted, onlyMethods } from './route-context.ts';
 import type { RouteContext } from './route-context.ts';
 import { NoQuery, SwitchQuery } from './schemas.ts';
 import type {
-  HealthResponse,
   IdentityResponse,
   NodesResponse,
   ReadyResponse,
@@ -16,16 +16,10 @@ import { statusView } from './views.ts';
 
 const FORCED = { p2p: 'P2P', http: 'HTTP', auto: null } as const;
 
-export function nodeRoutes(router: Router, context: RouteContext): void {
-  const { api, metricsText, writer } = context;
+export function nodeRoutes(router: Router, context: RouteContext, hot: KeyRoutes): void {
+  const { api, metricsText, assertWriter } = context;
 
-  router
-    .route('/health')
-    .get((request, response: Response<HealthResponse>) => {
-      parseQuery(request, NoQuery);
-      response.json({ status: 'healthy' });
-    })
-    .all(onlyMethods('GET, HEAD'));
+  router.route('/health').get(mounted(hot.health)).all(onlyMethods('GET, HEAD'));
 
   router
     .route('/ready')
@@ -69,7 +63,8 @@ export function nodeRoutes(router: Router, context: RouteContext): void {
 
   router
     .route('/api/lattice/sync/switch')
-    .post(writer, (request, response: Response<SwitchResponse>) => {
+    .post((request, response: Response<SwitchResponse>) => {
+      assertWriter(request);
       const mode = FORCED[parseQuery(request, SwitchQuery).mode];
       api.force(mode);
       response.json({ success: true, forced_mode: mode, sync_mode: api.status().mode });

@@ -4,29 +4,55 @@
  * @see https://spec.openapis.org/oas/v3.1.0
  */
 import { z } from 'zod';
+import { statusOf, titleOf } from './problems.ts';
+import type { ProblemSlug } from './problems.ts';
 import * as schemas from './schemas.ts';
 
-interface Call {
+export interface Call {
   readonly method: 'get' | 'put' | 'post' | 'delete';
   readonly path: string;
   readonly summary: string;
   readonly query: z.ZodObject;
   readonly body?: z.ZodType;
   readonly answers: Readonly<Record<number, z.ZodType | string>>;
-  /** needs the bearer token where one is set */
-  readonly isWrite?: true;
+  /** beside `ANYWHERE` */
+  readonly problems: readonly ProblemSlug[];
+  readonly conditions?: readonly ('If-Match' | 'If-None-Match')[];
 }
+
+/** What the server answers before it looks at the path, and a query that the call does not know. */
+const ANYWHERE: readonly ProblemSlug[] = [
+  'bad-request',
+  'request-timeout',
+  'expectation-failed',
+  'headers-too-large',
+];
+/** Writes and operator calls: the bearer token where one is set, else only this machine. */
+const GUARDED: readonly ProblemSlug[] = ['unauthorized', 'forbidden'];
+const WRITING: readonly ProblemSlug[] = [
+  ...GUARDED,
+  'internal',
+  'stopping',
+  'storage-failed',
+  'storage-full',
+  'bad-clock',
+  'too-few-members',
+  'too-few-acks',
+];
+const WITH_BODY: readonly ProblemSlug[] = ['malformed-json', 'unsupported-media-type', 'too-large'];
+const WITH_KEY: readonly ProblemSlug[] = ['invalid-key', 'invalid-encoding', 'precondition-failed'];
 
 const { NoQuery, WriteQuery } = schemas;
 const KEY_PATH = '/api/lattice/state/{key}';
 
-const CALLS: readonly Call[] = [
+export const CALLS: readonly Call[] = [
   {
     method: 'get',
     path: '/health',
     summary: 'The process lives',
     query: NoQuery,
     answers: { 200: schemas.HealthResponse },
+    problems: [],
   },
   {
     method: 'get',
@@ -34,6 +60,7 @@ const CALLS: readonly Call[] = [
     summary: 'Store open, clock sane, a lung up; 503 with reasons otherwise',
     query: NoQuery,
     answers: { 200: schemas.ReadyResponse, 503: schemas.ReadyResponse },
+    problems: ['internal'],
   },
   {
     method: 'get',
@@ -41,6 +68,7 @@ const CALLS: readonly Call[] = [
     summary: 'Both lungs, the mode, the peers',
     query: NoQuery,
     answers: { 200: schemas.StatusResponse },
+    problems: ['internal'],
   },
   {
     method: 'get',
@@ -48,6 +76,7 @@ const CALLS: readonly Call[] = [
     summary: 'Who this node is and where it listens',
     query: NoQuery,
     answers: { 200: schemas.IdentityResponse },
+    problems: ['internal'],
   },
   {
     method: 'get',
@@ -55,6 +84,7 @@ const CALLS: readonly Call[] = [
     summary: 'The HTTP peers known',
     query: NoQuery,
     answers: { 200: schemas.NodesResponse },
+    problems: ['internal'],
   },
   {
     method: 'get',
@@ -65,6 +95,8 @@ const CALLS: readonly Call[] = [
       200: z.union([schemas.StateResponse, schemas.EntriesResponse]),
       304: 'The root is still the one named',
     },
+    problems: ['internal'],
+    conditions: ['If-None-Match'],
   },
   {
     method: 'post',
@@ -73,14 +105,16 @@ const CALLS: readonly Call[] = [
     query: WriteQuery,
     body: schemas.BatchRequest,
     answers: { 200: schemas.BatchResponse },
-    isWrite: true,
+    problems: [...WRITING, ...WITH_BODY, 'invalid-key', 'not-found'],
   },
   {
     method: 'get',
     path: KEY_PATH,
-    summary: 'The value of a key, and its siblings when writes conflict',
-    query: NoQuery,
+    summary: 'The value of a key, and its siblings when writes conflict; proof=1 adds a proof',
+    query: schemas.EntryQuery,
     answers: { 200: schemas.EntryResponse, 304: 'The version is still the one named' },
+    problems: [...WITH_KEY, 'not-found', 'internal'],
+    conditions: ['If-Match', 'If-None-Match'],
   },
   {
     method: 'put',
@@ -89,7 +123,8 @@ const CALLS: readonly Call[] = [
     query: WriteQuery,
     body: schemas.PutRequest,
     answers: { 200: schemas.WriteResponse, 201: schemas.WriteResponse },
-    isWrite: true,
+    problems: [...WRITING, ...WITH_BODY, ...WITH_KEY],
+    conditions: ['If-Match', 'If-None-Match'],
   },
   {
     method: 'delete',
@@ -97,7 +132,8 @@ const CALLS: readonly Call[] = [
     summary: 'Deletes a key, leaves a tombstone',
     query: WriteQuery,
     answers: { 200: schemas.WriteResponse },
-    isWrite: true,
+    problems: [...WRITING, ...WITH_KEY, 'not-found'],
+    conditions: ['If-Match', 'If-None-Match'],
   },
   {
     method: 'post',
@@ -105,7 +141,7 @@ const CALLS: readonly Call[] = [
     summary: 'Forces a lung, or gives the choice back',
     query: schemas.SwitchQuery,
     answers: { 200: schemas.SwitchResponse },
-    isWrite: true,
+    problems: [...GUARDED, 'internal'],
   },
   {
     method: 'get',
@@ -113,6 +149,7 @@ const CALLS: readonly Call[] = [
     summary: 'Server-sent events: a snapshot, then every change',
     query: NoQuery,
     answers: { 200: 'text/event-stream of EventEnvelope' },
+    problems: ['unavailable', 'stopping', 'internal'],
   },
   {
     method: 'get',
@@ -120,8 +157,23 @@ const CALLS: readonly Call[] = [
     summary: 'Prometheus text',
     query: NoQuery,
     answers: { 200: 'Prometheus text' },
+    problems: ['internal'],
+  },
+  {
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This document',
+    query: NoQuery,
+    answers: { 200: 'OpenAPI 3.1' },
+    problems: [],
   },
 ];
+
+/** Every status that the call may be answered with. HEAD is answered as GET, and OPTIONS with 204. */
+export function statusesOf(call: Call): readonly number[] {
+  const problems = [...ANYWHERE, ...call.problems].map(statusOf);
+  return [...new Set([...Object.keys(call.answers).map(Number), ...problems])].sort((a, b) => a - b);
+}
 
 export function openApiDocument(): Readonly<Record<string, unknown>> {
   const paths: Record<string, Record<string, unknown>> = {};
@@ -134,7 +186,9 @@ export function openApiDocument(): Readonly<Record<string, unknown>> {
     info: {
       title: 'Aethel Lattice',
       version: '1',
-      description: 'A replicated, Merkle-rooted state over two lungs.',
+      description:
+        'A replicated, Merkle-rooted state over two lungs. Any other path is 404, any other method 405; ' +
+        'POST /api/lattice/sync is for members, who speak the binary exchange of docs/PROTOCOL.md.',
     },
     paths,
     components: { securitySchemes: { apiToken: { type: 'http', scheme: 'bearer' } } },
@@ -142,27 +196,52 @@ export function openApiDocument(): Readonly<Record<string, unknown>> {
 }
 
 function operation(call: Call): Readonly<Record<string, unknown>> {
-  const answers = Object.entries(call.answers).map(([status, answer]) => [
-    status,
-    typeof answer === 'string'
-      ? { description: answer }
-      : { description: call.summary, ...content('application/json', answer) },
-  ]);
   return {
     summary: call.summary,
-    ...(call.isWrite ? { security: [{}, { apiToken: [] }] } : {}),
-    parameters: [...pathParameters(call.path), ...queryParameters(call.query)],
+    ...(call.problems.includes('unauthorized') ? { security: [{}, { apiToken: [] }] } : {}),
+    parameters: [
+      ...pathParameters(call.path),
+      ...queryParameters(call.query),
+      ...(call.conditions ?? []).map((name) => ({
+        name,
+        in: 'header',
+        required: false,
+        description: '* or a list of entity tags; a key’s tag is its version',
+        schema: { type: 'string' },
+      })),
+    ],
     ...(call.body === undefined
       ? {}
       : { requestBody: { required: true, ...content('application/json', call.body) } }),
-    responses: {
-      ...(Object.fromEntries(answers) as Record<string, unknown>),
-      default: {
-        description: 'What went wrong (RFC 9457)',
-        ...content('application/problem+json', schemas.Problem),
-      },
-    },
+    responses: Object.fromEntries(statusesOf(call).map((status) => [String(status), response(call, status)])),
   };
+}
+
+function response(call: Call, status: number): Readonly<Record<string, unknown>> {
+  const answer = call.answers[status];
+  if (typeof answer === 'string') return { description: answer };
+  if (answer !== undefined && call.problems.every((slug) => statusOf(slug) !== status)) {
+    return { description: call.summary, ...content('application/json', answer) };
+  }
+  const slugs = [...ANYWHERE, ...call.problems].filter((slug) => statusOf(slug) === status);
+  return {
+    description: slugs.map(titleOf).join('; '),
+    ...content('application/problem+json', problemSchema(call, status)),
+  };
+}
+
+/** RFC 9457, with the members that this status adds. */
+function problemSchema(call: Call, status: number): z.ZodType {
+  switch (status) {
+    case 404:
+      return call.method === 'get' ? schemas.AbsentProblem : schemas.Problem;
+    case 412:
+      return schemas.PreconditionProblem;
+    case 504:
+      return schemas.TooFewAcksProblem;
+    default:
+      return schemas.Problem;
+  }
 }
 
 function pathParameters(path: string): readonly unknown[] {

@@ -2,9 +2,11 @@
  * Bad news over HTTP: every failure is one RFC 9457 problem. Routes throw an HttpProblem; whatever else is thrown is
  * translated here, in one place, so that no failure leaves in another shape and no inside of the node leaks out.
  */
-import type { ErrorRequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ErrorRequestHandler } from 'express';
 import type { z } from 'zod';
 import type { Logger } from '../ports.ts';
+import { sendText } from './answer.ts';
 import type { Problem } from './schemas.ts';
 
 const TITLES = {
@@ -24,45 +26,69 @@ const TITLES = {
   'headers-too-large': [431, 'Headers too large'],
   'request-timeout': [408, 'Request timeout'],
   internal: [500, 'Internal error'],
-  'not-implemented': [501, 'Not implemented'],
   unavailable: [503, 'Unavailable'],
+  'too-few-members': [503, 'Too few members'],
+  'bad-clock': [503, 'Bad clock'],
+  healing: [503, 'The node is healing'],
   stopping: [503, 'The node is stopping'],
   'storage-failed': [503, 'Storage failed'],
+  'too-few-acks': [504, 'Too few acknowledgements'],
   'storage-full': [507, 'Storage full'],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type ProblemSlug = keyof typeof TITLES;
 
+export function statusOf(slug: ProblemSlug): number {
+  return TITLES[slug][0];
+}
+
+export function titleOf(slug: ProblemSlug): string {
+  return TITLES[slug][1];
+}
+
 export class HttpProblem extends Error {
   readonly slug: ProblemSlug;
   readonly headers: Readonly<Record<string, string>>;
+  /** members beside those of RFC 9457 */
   readonly extra: Readonly<Record<string, unknown>>;
+  /** more of them as JSON text, where values must leave as they are kept: `"a":1,"b":2`, or '' */
+  readonly extraText: string;
 
   constructor(
     slug: ProblemSlug,
     detail: string,
-    more: { headers?: Readonly<Record<string, string>>; extra?: Readonly<Record<string, unknown>> } = {},
+    more: {
+      headers?: Readonly<Record<string, string>>;
+      extra?: Readonly<Record<string, unknown>>;
+      extraText?: string;
+    } = {},
   ) {
     super(detail);
     this.name = 'HttpProblem';
     this.slug = slug;
     this.headers = more.headers ?? {};
     this.extra = more.extra ?? {};
+    this.extraText = more.extraText ?? '';
   }
 
   get status(): number {
-    return TITLES[this.slug][0];
+    return statusOf(this.slug);
   }
 
   body(): Problem {
     return {
       success: false,
       type: `urn:aethel:problem:${this.slug}`,
-      title: TITLES[this.slug][1],
+      title: titleOf(this.slug),
       status: this.status,
       detail: this.message,
       ...this.extra,
     };
+  }
+
+  text(): string {
+    const text = JSON.stringify(this.body());
+    return this.extraText === '' ? text : `${text.slice(0, -1)},${this.extraText}}`;
   }
 }
 
@@ -77,34 +103,40 @@ export function describeIssues(issues: readonly z.core.$ZodIssue[]): string {
   return clip(shown.join('; ') + (hidden > 0 ? `; and ${hidden} more` : ''));
 }
 
-/** The last handler of the app: turns whatever was thrown into a problem. */
+/** The last handler of the app. */
 export function problemHandler(logger: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
-    const problem = problemOf(error);
-    if (problem.slug === 'internal') {
-      logger.error('request failed', {
-        method: request.method,
-        path: clip(request.path),
-        error: describe(error),
-      });
-    }
-    if (response.headersSent) {
-      next(error);
-      return;
-    }
-    sendProblem(response, problem);
+    if (!answerFailure(logger, error, request, response)) next(error);
   };
 }
 
-function sendProblem(response: Response, problem: HttpProblem): void {
+/** Turns whatever was thrown into a problem. @returns false when an answer had already begun */
+export function answerFailure(
+  logger: Logger,
+  error: unknown,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  const problem = problemOf(error);
+  if (problem.slug === 'internal') {
+    logger.error('request failed', {
+      method: request.method,
+      path: clip(request.url?.split('?', 1)[0] ?? ''),
+      error: describe(error),
+    });
+  }
+  if (response.headersSent) return false;
   response.removeHeader('ETag');
-  response.status(problem.status).set({ 'Cache-Control': 'no-store', ...problem.headers });
-  response.type('application/problem+json').send(JSON.stringify(problem.body()));
+  sendText(response, problem.status, 'application/problem+json; charset=utf-8', problem.text(), {
+    'Cache-Control': 'no-store',
+    ...problem.headers,
+  });
+  return true;
 }
 
 /** A problem written on a bare socket, for requests that never became one (broken framing, oversized headers). */
 export function rawProblem(problem: HttpProblem): string {
-  const body = JSON.stringify(problem.body());
+  const body = problem.text();
   return [
     `HTTP/1.1 ${problem.status} ${problem.body().title}`,
     'Content-Type: application/problem+json; charset=utf-8',
@@ -119,21 +151,17 @@ function problemOf(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (!(error instanceof Error)) return new HttpProblem('internal', 'The node could not answer.');
   const status = 'status' in error && typeof error.status === 'number' ? error.status : null;
-  const type = 'type' in error && typeof error.type === 'string' ? error.type : null;
-  if (type === 'entity.too.large') {
-    return new HttpProblem('too-large', 'The body is larger than this node accepts.', {
-      headers: { Connection: 'close' },
-    });
-  }
-  if (type === 'encoding.unsupported') {
-    return new HttpProblem('unsupported-media-type', 'Send the body without Content-Encoding.');
-  }
   if (error instanceof URIError) {
     return new HttpProblem('invalid-encoding', 'The path is not valid percent-encoded UTF-8.');
   }
   if (error.name === 'NodeStoppingError') {
     return new HttpProblem('stopping', 'The node is stopping; ask another one.', {
       headers: { Connection: 'close', 'Retry-After': '1' },
+    });
+  }
+  if (error.name === 'NodeHealingError') {
+    return new HttpProblem('healing', `${error.message}; ask another one.`, {
+      headers: { 'Retry-After': '1' },
     });
   }
   if (error.name === 'StorageFailedError') {

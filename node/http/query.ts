@@ -2,14 +2,15 @@
  * Query strings, strictly: each parameter once, none unknown, percent encoding valid. A lenient reader would let a
  * misspelt `wiat=30` or a second `mode=` pass silently.
  */
-import type { Request } from 'express';
+import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
 import { HttpProblem, describeIssues } from './problems.ts';
 
-export function parseQuery<S extends z.ZodType>(request: Request, schema: S): z.infer<S> {
+export function parseQuery<S extends z.ZodType>(request: IncomingMessage, schema: S): z.infer<S> {
   const given = new Map<string, string>();
-  const mark = request.url.indexOf('?');
-  const parts = mark < 0 ? [] : request.url.slice(mark + 1).split('&');
+  const url = request.url ?? '';
+  const mark = url.indexOf('?');
+  const parts = mark < 0 ? [] : url.slice(mark + 1).split('&');
   for (const part of parts) {
     if (part === '') continue;
     const equals = part.indexOf('=');
@@ -21,6 +22,10 @@ export function parseQuery<S extends z.ZodType>(request: Request, schema: S): z.
   const parsed = schema.safeParse(Object.fromEntries(given));
   if (!parsed.success) throw new HttpProblem('bad-request', `Query: ${describeIssues(parsed.error.issues)}`);
   return parsed.data;
+}
+
+export function hasQuery(request: IncomingMessage): boolean {
+  return (request.url ?? '').includes('?');
 }
 
 function decode(text: string): string {

@@ -1,4 +1,5 @@
 /** What every group of routes gets, and how every route ends. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { LatticeApi } from '../ports.ts';
 import { HttpProblem } from './problems.ts';
@@ -6,15 +7,15 @@ import { HttpProblem } from './problems.ts';
 export interface RouteContext {
   readonly api: LatticeApi;
   readonly metricsText: () => Promise<string>;
-  /** lets pass who may write or operate */
-  readonly writer: RequestHandler;
+  /** throws a problem for who may not write or operate */
+  readonly assertWriter: (request: IncomingMessage) => void;
   /** aborted when the server begins to close */
   readonly closing: AbortSignal;
   readonly limits: RouteLimits;
 }
 
 /** As AppOptions describes them. */
-interface RouteLimits {
+export interface RouteLimits {
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
   readonly bodyBytesMax: number;
@@ -23,6 +24,22 @@ interface RouteLimits {
   readonly streamsMax: number;
   readonly streamBufferBytesMax: number;
   readonly streamHeartbeatMs: number;
+}
+
+/**
+ * A route that needs nothing of Express, so that it can be reached on the short way as well (short-way.ts).
+ *
+ * @param key decoded from the path; '' where the path has none
+ */
+export type PlainHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  key: string,
+) => Promise<void> | void;
+
+/** The same route, mounted in Express. */
+export function mounted(handler: PlainHandler): RequestHandler {
+  return (request, response) => handler(request, response, String(request.params['key'] ?? ''));
 }
 
 /** Ends a route: OPTIONS tells what it takes, any other method is refused with the same list. */

@@ -11,6 +11,9 @@ export const KEY_BYTES_MAX = 512;
 export const VALUE_BYTES_MAX = 65_536;
 /** Entries of one batch, all accepted or none. */
 const BATCH_ENTRIES_MAX = 1000;
+/** How long a write waits for acknowledgements where `timeout_ms` says nothing. A guess: above two failovers. */
+export const ACK_TIMEOUT_MS = 5000;
+const ACK_TIMEOUT_MS_MAX = 60_000;
 /** Longest hold of a conditional read, in seconds. */
 export const WAIT_SECONDS_MAX = 30;
 const PAGE_ENTRIES_MAX = 1000;
@@ -147,7 +150,17 @@ const entryFields = {
 
 const Entry = z.object(entryFields);
 
-export const EntryResponse = z.object({ success: z.literal(true), ...entryFields });
+const proof = z
+  .looseObject({})
+  .describe(
+    'inclusion or non-inclusion, with the signed root it leads to; checked offline, see docs/PROTOCOL.md',
+  );
+
+export const EntryResponse = z.object({
+  success: z.literal(true),
+  ...entryFields,
+  proof: proof.optional().describe('with proof=1'),
+});
 export type EntryResponse = z.infer<typeof EntryResponse>;
 
 export const EntriesResponse = z.object({
@@ -195,6 +208,25 @@ export const Problem = z.looseObject({
 });
 export type Problem = z.infer<typeof Problem>;
 
+/** No value, but maybe siblings: a delete won over writes that did not know of it. */
+export const AbsentProblem = Problem.extend({
+  conflict: z.boolean().optional(),
+  siblings: z.array(SiblingResponse).optional(),
+  proof: proof.optional().describe('with proof=1'),
+});
+
+export const PreconditionProblem = Problem.extend({
+  version: z.string().nullable().describe('the one that is here; null: no value'),
+});
+
+/** 504: durable on `acks` members, this one included, and spreading. */
+export const TooFewAcksProblem = Problem.extend({
+  accepted: z.literal(true),
+  acks: z.number().int().positive(),
+  need: z.number().int().positive(),
+  merkle_root: digest,
+});
+
 /** The data of a server-sent event. `event` is one of LatticeEvent of node/protocol/events.ts, checked loosely here. */
 export const EventEnvelope = z.object({
   id: z.number().int().nonnegative(),
@@ -219,11 +251,15 @@ export type BatchRequest = z.infer<typeof BatchRequest>;
 const acknowledgements = z
   .string()
   .regex(/^(majority|all|[1-9][0-9]{0,3})$/, 'must be a count, majority or all')
-  .describe('how many nodes must have the write before the answer');
+  .describe('how many members, this one included, must have the write on disk before the answer; default 1');
 const timeoutMs = z
   .string()
-  .regex(/^[0-9]{1,6}$/, 'must be milliseconds')
-  .describe('longest wait for acknowledgements');
+  .regex(/^[0-9]{1,5}$/, 'must be milliseconds')
+  .refine(
+    (text) => Number(text) >= 1 && Number(text) <= ACK_TIMEOUT_MS_MAX,
+    `must be 1–${ACK_TIMEOUT_MS_MAX} milliseconds`,
+  )
+  .describe(`longest wait for acknowledgements, 1–${ACK_TIMEOUT_MS_MAX}, default ${ACK_TIMEOUT_MS}`);
 
 export const NoQuery = z.strictObject({});
 export const WriteQuery = z.strictObject({
@@ -231,6 +267,13 @@ export const WriteQuery = z.strictObject({
   timeout_ms: timeoutMs.optional(),
 });
 export type WriteQuery = z.infer<typeof WriteQuery>;
+
+export const EntryQuery = z.strictObject({
+  proof: z
+    .enum(['0', '1'], 'must be 0 or 1')
+    .describe('1 adds an inclusion or non-inclusion proof and the signed root')
+    .optional(),
+});
 
 /** Either the root (`wait`), or a page of entries (`entries=1`, `cursor`, `limit`). */
 export const StateQuery = z.strictObject({

@@ -4,7 +4,7 @@
  * Entries become text directly, with the value's JSON text put in as it is kept: nothing is parsed and written again,
  * so no member's record can lose digits or exhaust the stack here.
  */
-import type { LinkStatus, NodeStatus, ReadEntry } from '../ports.ts';
+import type { LinkStatus, NodeStatus, ProofDocument, ReadEntry } from '../ports.ts';
 import type { LinkStatusResponse, StatusResponse } from './schemas.ts';
 
 export function statusView(status: NodeStatus): StatusResponse {
@@ -45,21 +45,35 @@ export function entryText(entry: ReadEntry): string {
   return `{${entryFieldsText(entry)}}`;
 }
 
-/** JSON text of an EntryResponse of the contract. */
-export function entryResponseText(entry: ReadEntry): string {
-  return `{"success":true,${entryFieldsText(entry)}}`;
+/** JSON text of an EntryResponse of the contract. @param extraText more members: `"a":1`, or '' */
+export function entryResponseText(entry: ReadEntry, extraText: string): string {
+  return `{"success":true,${entryFieldsText(entry)}${extraText === '' ? '' : `,${extraText}`}}`;
 }
 
-function entryFieldsText(entry: ReadEntry): string {
-  const { key, value, version, author, timestamp, siblings } = entry;
-  const named = JSON.stringify({ version, author, timestamp, conflict: siblings.length > 0 }).slice(1, -1);
-  return `"key":${JSON.stringify(key)},"value":${value},${named},"siblings":[${siblings.map(siblingText).join(',')}]`;
+/** JSON members of a problem: what a key without a value still has to tell. */
+export function absentText({ siblings }: ReadEntry): string {
+  return `"conflict":${siblings.length > 0},"siblings":[${siblings.map(siblingText).join(',')}]`;
 }
 
-function siblingText(sibling: ReadEntry['siblings'][number]): string {
-  const { value, version, author, timestamp } = sibling;
-  const named = JSON.stringify({ deleted: value === null, version, author, timestamp }).slice(1, -1);
-  return `{"value":${value ?? 'null'},${named}}`;
+/** JSON members that a proof adds to an answer. */
+export function proofText(proof: ProofDocument): string {
+  return `"proof":${JSON.stringify(proof)}`;
+}
+
+/** Names and versions are texts of this node's own making, without a character that JSON escapes. */
+function entryFieldsText({ key, value, version, author, timestamp, siblings }: ReadEntry): string {
+  const others = siblings.length === 0 ? '' : siblings.map(siblingText).join(',');
+  return (
+    `"key":${JSON.stringify(key)},"value":${value ?? 'null'},"version":"${version}","author":"${author}",` +
+    `"timestamp":${timestamp},"conflict":${siblings.length > 0},"siblings":[${others}]`
+  );
+}
+
+function siblingText({ value, version, author, timestamp }: ReadEntry['siblings'][number]): string {
+  return (
+    `{"value":${value ?? 'null'},"deleted":${value === null},"version":"${version}","author":"${author}",` +
+    `"timestamp":${timestamp}}`
+  );
 }
 
 function linkView(link: LinkStatus): LinkStatusResponse {

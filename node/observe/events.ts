@@ -150,6 +150,40 @@ function linesOf(event: LatticeEvent, place: (peer: NodeId) => string): Told {
           `conflict on ${JSON.stringify(event.key.slice(0, 80))}: ${counted(event.siblings, 'sibling')} kept`,
         ],
       };
+    case 'equivocation':
+      return {
+        level: 'error',
+        tag: 'RECONCILIATION',
+        lines: [
+          `equivocation: ${event.author} signed two records under its sequence ${event.sequence}; both are kept`,
+          `  One: ${event.records[0].slice(-128)} (signature; the records are in the event)`,
+          `  Other: ${event.records[1].slice(-128)}`,
+        ],
+      };
+    case 'restored':
+      return {
+        level: 'warn',
+        tag: 'RECONCILIATION',
+        lines: [
+          `this store is a restored backup: ${event.peer} has seen our writes up to ${event.sequence}; their sequences are not used again`,
+        ],
+      };
+    case 'collected':
+      return {
+        level: 'debug',
+        tag: 'RECONCILIATION',
+        lines: [`${counted(event.tombstones, 'tombstone')} collected`],
+      };
+    case 'clock':
+      return {
+        level: event.isSane ? 'info' : 'error',
+        tag: 'STARTUP',
+        lines: [
+          event.isSane
+            ? 'the clock agrees with the peers again; writes are taken'
+            : `the clock is ${Math.round(event.offsetMs / 1000)} s from the peers'; writes are refused until it is right`,
+        ],
+      };
     case 'refused':
       return {
         level: 'warn',

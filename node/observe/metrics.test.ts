@@ -79,7 +79,7 @@ it('tells of the process as well', async () => {
 it('counts writes by how they end, and passes them on untouched', async () => {
   const metrics = new NodeMetrics({ status: () => null }, { withProcess: false });
   const outcomes: (WriteOutcome | Error)[] = [
-    { ok: true, written: [], root },
+    { ok: true, written: [], root, acks: 1 },
     { ok: false, reason: 'not-found' },
     new Error('disk'),
   ];
@@ -98,9 +98,9 @@ it('counts writes by how they end, and passes them on untouched', async () => {
     { key: 'a', value: '1' },
     { key: 'b', value: '2' },
   ];
-  expect(await api.write(entries, null)).toEqual({ ok: true, written: [], root });
-  expect(await api.write(entries, null)).toEqual({ ok: false, reason: 'not-found' });
-  await expect(api.write(entries, null)).rejects.toThrow('disk');
+  expect(await api.write(entries, null, null)).toEqual({ ok: true, written: [], root, acks: 1 });
+  expect(await api.write(entries, null, null)).toEqual({ ok: false, reason: 'not-found' });
+  await expect(api.write(entries, null, null)).rejects.toThrow('disk');
   expect(api.status().mode).toBe('NONE');
   const text = await metrics.text();
   for (const outcome of ['ok', 'not-found', 'failed']) {

@@ -122,6 +122,10 @@ export class NodeMetrics {
         this.#refused.inc({ lung: event.lung, what: event.what });
         return;
       case 'forced':
+      case 'equivocation':
+      case 'restored':
+      case 'collected':
+      case 'clock':
         return;
     }
   }
@@ -173,11 +177,11 @@ export class NodeMetrics {
 /** The same API, with every write counted and timed. */
 export function meteredApi(api: LatticeApi, metrics: NodeMetrics): LatticeApi {
   return {
-    write: async (entries, precondition) => {
+    write: async (entries, precondition, acks) => {
       const start = performance.now();
       let outcome: WriteResult = 'failed';
       try {
-        const result = await api.write(entries, precondition);
+        const result = await api.write(entries, precondition, acks);
         outcome = result.ok ? 'ok' : result.reason;
         return result;
       } finally {
@@ -185,6 +189,7 @@ export function meteredApi(api: LatticeApi, metrics: NodeMetrics): LatticeApi {
       }
     },
     read: (key) => api.read(key),
+    proof: (key) => api.proof(key),
     state: () => api.state(),
     stateUnlike: (root, waitMs, signal) => api.stateUnlike(root, waitMs, signal),
     entries: (cursor, limit) => api.entries(cursor, limit),

@@ -15,6 +15,14 @@ export interface Beacon {
   readonly root: Digest;
   /** live records, tombstones and siblings included */
   readonly records: number;
+  /** its wall clock, ms since the epoch; null where the lung does not carry it */
+  readonly wallMs: number | null;
+}
+
+/** How many members, this one included, must have a write on disk before it is answered. */
+export interface AckDemand {
+  readonly need: number | 'majority' | 'all';
+  readonly timeoutMs: number;
 }
 
 export type WriteOutcome =
@@ -26,14 +34,28 @@ export type WriteOutcome =
         readonly created: boolean;
       }[];
       readonly root: Digest;
+      /** members that have it on disk, this one included */
+      readonly acks: number;
     }
+  /** durable here, and it will spread; not enough members had it in time */
+  | {
+      readonly ok: false;
+      readonly reason: 'acks';
+      readonly acks: number;
+      readonly need: number;
+      readonly root: Digest;
+    }
+  /** not written: fewer members can be reached than were asked for */
+  | { readonly ok: false; readonly reason: 'members'; readonly reachable: number; readonly need: number }
+  /** not written: this node's clock is too far from its peers' */
+  | { readonly ok: false; readonly reason: 'clock'; readonly detail: string }
   | { readonly ok: false; readonly reason: 'precondition'; readonly version: string | null }
   | { readonly ok: false; readonly reason: 'not-found' }
   /** the entries make no legal record: a limit, a lone surrogate, too many authors of one key */
   | { readonly ok: false; readonly reason: 'invalid'; readonly detail: string };
 
 /** Which timer: one alarm per name; setting it again replaces it. */
-export type TimerName = 'tick' | 'beat' | 'gossip' | `poll:${string}`;
+export type TimerName = 'tick' | 'beat' | 'gossip' | `poll:${string}` | `acks:${number}`;
 
 export type Input =
   | { readonly type: 'start' }
@@ -61,6 +83,8 @@ export type Input =
       readonly request: number;
       readonly entries: readonly WriteEntry[];
       readonly precondition: Precondition | null;
+      /** null: this node alone */
+      readonly acks: AckDemand | null;
     }
   | { readonly type: 'gossip'; readonly peer: NodeId; readonly records: readonly VerifiedRecord[] }
   | {
@@ -96,6 +120,8 @@ export type Effect =
       readonly sequence: number;
       readonly wallMs: number;
       readonly counter: number;
+      /** what this node knows beside its live records: version vector, members (state/knowledge.ts) */
+      readonly knowledge: Uint8Array;
     }
   | { readonly type: 'reply'; readonly request: number; readonly outcome: WriteOutcome }
   /** fresh records to every member that gossip reaches */

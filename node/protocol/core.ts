@@ -5,20 +5,33 @@
  * This file only routes: an input to the room that knows (state, gossip, sync, monitor, mode), and what the room says to
  * effects. Policy numbers live in mode/policy.ts.
  */
-import type { Beacon, Effect, Input, Precondition, TimerName, WriteEntry, WriteOutcome } from './border.ts';
+import type {
+  AckDemand,
+  Beacon,
+  Effect,
+  Input,
+  Precondition,
+  TimerName,
+  WriteEntry,
+  WriteOutcome,
+} from './border.ts';
 import { CodecError } from './codec.ts';
 import type { Cause, LatticeEvent, LinkState, LungName, SyncMode } from './events.ts';
+import { Acks, needOf } from './gossip/acks.ts';
 import { Pushes, PUSHES_DEFAULTS } from './gossip/pushes.ts';
 import { Rumors, RUMORS_DEFAULTS } from './gossip/rumors.ts';
 import type { Digest, NodeId } from './ids.ts';
 import { INITIAL_MODE, nextMode, type ModeOptions, type ModeState } from './mode/mode.ts';
 import type { Policy } from './mode/policy.ts';
+import { judgeClock, type ClockVerdict } from './monitor/clocks.ts';
 import { Detector, type DetectorOptions, type LinkHealth, type Transition } from './monitor/detector.ts';
 import { newPeer, type Peer } from './peers.ts';
+import { decodeKnowledge, encodeKnowledge } from './state/knowledge.ts';
 import type { SignedRecord, VerifiedRecord } from './state/record.ts';
 import { Replica, type WriteResult } from './state/replica.ts';
+import { Absences } from './sync/absences.ts';
 import { answer, ANSWER_DEFAULTS } from './sync/answer.ts';
-import type { SyncReply, SyncRequest } from './sync/messages.ts';
+import type { SentVector, SyncReply, SyncRequest } from './sync/messages.ts';
 import { Session, SESSION_DEFAULTS } from './sync/session.ts';
 
 export interface Now {
@@ -68,7 +81,16 @@ type InvalidWrite = Extract<WriteOutcome, { readonly reason: 'invalid' }>;
 /** What an exchange under way is for. */
 type Purpose =
   | { readonly kind: 'session'; readonly session: Session }
-  | { readonly kind: 'push'; readonly peer: NodeId };
+  | { readonly kind: 'push'; readonly peer: NodeId }
+  | { readonly kind: 'ack'; readonly request: number };
+
+/** What the store kept beside the records. */
+export interface Kept {
+  readonly sequence: number;
+  readonly wallMs: number;
+  readonly counter: number;
+  readonly knowledge: Uint8Array | null;
+}
 
 export class Core {
   readonly replica: Replica;
@@ -85,6 +107,14 @@ export class Core {
   #mode: ModeState = INITIAL_MODE;
   #modeSince: number | null = null;
   #lastSwitch: ModeReport['lastSwitch'] = null;
+  readonly #acks = new Acks();
+  readonly #writtenOf = new Map<number, (WriteOutcome & { readonly ok: true })['written']>();
+  readonly #absences = new Absences();
+  /** every member ever met, kept over restarts: one that is away may still have what others have replaced */
+  readonly #members = new Set<NodeId>();
+  readonly #aheadMaxMs: number;
+  #clock: ClockVerdict = { isSane: true, offsetMs: 0 };
+  #startedAt = 0;
   #nextExchange = 1;
   #announcedRoot: Digest | null = null;
   #lastCause: Cause = 'write';
@@ -95,11 +125,28 @@ export class Core {
     this.#modules = modules;
     this.#policy = options.policy;
     this.#modeOptions = options.mode;
+    this.#aheadMaxMs = options.aheadMaxMs;
     this.#detector = new Detector(options.detector);
     this.replica = new Replica(
       { self: modules.self, sign: modules.sign },
       { aheadMaxMs: options.aheadMaxMs },
     );
+  }
+
+  /**
+   * Restores what the store kept; once, before the first step.
+   *
+   * @param kept null, or its `knowledge` null, where nothing is known beside the records: then less is remembered, nothing is wrong
+   */
+  load(
+    kept: Kept | null,
+    records: Iterable<{ readonly slot: number; readonly record: VerifiedRecord }>,
+    wallMs: number,
+  ): void {
+    const bytes = kept?.knowledge ?? null;
+    const knowledge = bytes === null ? null : decodeKnowledge(bytes);
+    this.replica.load(kept, records, knowledge?.vector ?? null, wallMs);
+    for (const member of knowledge?.members ?? []) this.#members.add(member);
   }
 
   step(input: Input, now: Now): readonly Effect[] {
@@ -108,10 +155,13 @@ export class Core {
     this.#detector.advance(now.monotonicMs);
     this.#route(input);
     this.#judgeMode();
+    for (const { one, other } of this.replica.takeEquivocations()) this.#accuse(one, other);
     const changes = this.replica.takeChanges();
     const effects = this.#effects;
     this.#effects = [];
-    return changes === null ? effects : [{ type: 'persist', ...changes }, ...effects];
+    if (changes === null) return effects;
+    const knowledge = encodeKnowledge({ vector: this.replica.vector, members: [...this.#members] });
+    return [{ type: 'persist', ...changes, knowledge }, ...effects];
   }
 
   mode(): ModeReport {
@@ -121,6 +171,10 @@ export class Core {
       since: this.#modeSince ?? this.#now.wallMs,
       lastSwitch: this.#lastSwitch,
     };
+  }
+
+  clock(): ClockVerdict {
+    return this.#clock;
   }
 
   /** In order of first acquaintance. */
@@ -137,6 +191,7 @@ export class Core {
     switch (input.type) {
       case 'start':
         this.#modeSince = this.#now.wallMs;
+        this.#startedAt = this.#now.monotonicMs;
         this.#announcedRoot = this.replica.root();
         this.#timer('tick', this.#policy.tickMs);
         this.#timer('beat', this.#policy.beatMs);
@@ -155,7 +210,7 @@ export class Core {
       case 'silent':
         return this.#silent(input.peer, input.lung, input.reason);
       case 'write':
-        return this.#write(input.request, input.entries, input.precondition);
+        return this.#write(input.request, input.entries, input.precondition, input.acks);
       case 'gossip':
         this.#evidence(input.peer, 'p2p', null);
         this.#merge(input.records, 'gossip', input.peer, 'p2p');
@@ -191,6 +246,7 @@ export class Core {
       case 'gossip':
         return this.#pumpRumors();
       default:
+        if (timer.startsWith('acks:')) return this.#ackTimeout(Number(timer.slice('acks:'.length)));
         return this.#poll(timer.slice('poll:'.length) as NodeId);
     }
   }
@@ -207,6 +263,8 @@ export class Core {
       if (now - peer.heardAt > this.#policy.forgetMs && !peer.linked.p2p) this.#forget(peer.id);
       else this.#maybeReconcile(peer);
     }
+    this.#judgeClock();
+    this.#collect();
     const root = this.replica.root();
     if (root !== this.#announcedRoot) {
       this.#announcedRoot = root;
@@ -242,6 +300,9 @@ export class Core {
     if (id === this.#modules.self) return;
     const peer = this.#evidence(id, lung, rttMs);
     if (beacon === null) return;
+    if (beacon.wallMs !== null) {
+      peer.clock = { offsetMs: beacon.wallMs - this.#now.wallMs, at: this.#now.monotonicMs };
+    }
     this.#noteRoot(peer, beacon.root);
     if (lung === 'http') {
       peer.pollingSince = null;
@@ -274,6 +335,7 @@ export class Core {
     this.#emit({ type: 'peer', peer: id, lung, from, to, reason });
     const peer = this.#peer(id);
     if (lung === 'p2p' && to === 'dead' && peer.linked.p2p) this.#reset(peer);
+    if (to !== 'alive') this.#giveUpSession(id, lung);
     peer.urgent = true;
     peer.sessionBackoffMs = this.#policy.sessionBackoffMinMs;
     peer.sessionNotBefore = this.#now.monotonicMs;
@@ -337,15 +399,71 @@ export class Core {
 
   // ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #write(request: number, entries: readonly WriteEntry[], precondition: Precondition | null): void {
-    const result = this.#tryWrite(entries, precondition);
-    if (!result.ok) {
-      this.#effects.push({ type: 'reply', request, outcome: result });
-      return;
-    }
-    const outcome = { ok: true, written: result.written, root: this.replica.root() } as const;
-    this.#effects.push({ type: 'reply', request, outcome });
+  #write(
+    request: number,
+    entries: readonly WriteEntry[],
+    precondition: Precondition | null,
+    demand: AckDemand | null,
+  ): void {
+    const need = demand === null ? 1 : needOf(demand.need, 1 + this.#peers.size);
+    const refusal = this.#refusal(need);
+    const result = refusal ?? this.#tryWrite(entries, precondition);
+    if (!result.ok) return this.#reply(request, result);
     this.#spread(result.records, 'write', null);
+    const { written } = result;
+    if (demand === null || need <= 1 || written.length === 0) {
+      return this.#reply(request, { ok: true, written, root: this.replica.root(), acks: 1 });
+    }
+    this.#acks.open(request, result.records, need, this.#modules.self);
+    this.#writtenOf.set(request, written);
+    this.#timer(`acks:${request}`, demand.timeoutMs);
+    for (const peer of this.#peers.values()) this.#askForAck(request, peer);
+  }
+
+  /** Why no write is taken now; nothing has been changed. */
+  #refusal(need: number): Exclude<WriteOutcome, { readonly ok: true }> | null {
+    if (!this.#clock.isSane) {
+      const seconds = Math.round(this.#clock.offsetMs / 1_000);
+      return { ok: false, reason: 'clock', detail: `this node's clock is ${seconds} s from its peers'` };
+    }
+    let reachable = 1;
+    for (const peer of this.#peers.values()) if (this.#lungFor(peer) !== null) reachable += 1;
+    return reachable < need ? { ok: false, reason: 'members', reachable, need } : null;
+  }
+
+  #reply(request: number, outcome: WriteOutcome): void {
+    this.#effects.push({ type: 'reply', request, outcome });
+  }
+
+  /** A push whose answer says that the records are on that member's disk. */
+  #askForAck(request: number, peer: Peer): void {
+    const waiting = this.#acks.get(request);
+    const lung = this.#lungFor(peer);
+    if (waiting === null || lung === null) return;
+    const message: SyncRequest = {
+      type: 'transfer',
+      root: this.replica.root(),
+      want: [],
+      records: waiting.records,
+    };
+    this.#ask(peer.id, lung, message, { kind: 'ack', request });
+  }
+
+  #acknowledged(request: number, member: NodeId): void {
+    const done = this.#acks.acknowledge(request, member);
+    if (done === null) return;
+    this.#timer(`acks:${request}`, null);
+    const written = this.#writtenOf.get(request) ?? [];
+    this.#writtenOf.delete(request);
+    this.#reply(request, { ok: true, written, root: this.replica.root(), acks: done.have.size });
+  }
+
+  #ackTimeout(request: number): void {
+    const late = this.#acks.expire(request);
+    this.#writtenOf.delete(request);
+    if (late === null) return;
+    const { need, have } = late;
+    this.#reply(request, { ok: false, reason: 'acks', acks: have.size, need, root: this.replica.root() });
   }
 
   #tryWrite(entries: readonly WriteEntry[], precondition: Precondition | null): WriteResult | InvalidWrite {
@@ -424,6 +542,7 @@ export class Core {
       this.#merge(message.records, message.want.length === 0 ? 'push' : 'sync', id, lung);
     }
     this.#noteRoot(peer, message.root);
+    if (message.type === 'compare') this.#noteOwn(id, message.vector);
     this.#effects.push({ type: 'answer', exchange, message: answer(message, this.replica, ANSWER_DEFAULTS) });
   }
 
@@ -434,9 +553,13 @@ export class Core {
     this.#exchanges.delete(exchange);
     if (message.type === 'transferred') this.#merge(message.records, 'sync', id, lung);
     if (message.type !== 'refused') this.#noteRoot(peer, message.root);
+    if (message.type === 'differences') this.#noteOwn(id, message.vector);
     switch (purpose.kind) {
       case 'push':
         return this.#push(peer, this.#pushes.answered(id));
+      case 'ack':
+        if (message.type === 'transferred') this.#acknowledged(purpose.request, id);
+        return;
       case 'session': {
         const wrong = purpose.session.take(message, this.replica);
         return wrong === null ? this.#continue(purpose.session) : this.#endSession(purpose.session, wrong);
@@ -453,6 +576,12 @@ export class Core {
         this.#pushes.drop(id);
         const peer = this.#peers.get(id);
         if (peer !== undefined) peer.urgent = true;
+        return;
+      }
+      case 'ack': {
+        // The other lung, or the same one again: the demand's own time limit ends it.
+        const peer = this.#peers.get(id);
+        if (peer !== undefined) this.#askForAck(purpose.request, peer);
         return;
       }
       case 'session':
@@ -488,6 +617,7 @@ export class Core {
 
   #endSession(session: Session, failure: string | null): void {
     this.#sessions.delete(session.peer);
+    if (failure === null) this.#letGo(session);
     const equal = session.peerRoot === this.replica.root();
     const outcome = equal ? 'equal' : failure === null ? 'unlike' : 'failed';
     const peer = this.#peers.get(session.peer);
@@ -512,10 +642,83 @@ export class Core {
     });
   }
 
+  /** What the peer has seen replaced, and nothing that came in this session replaces here. */
+  #letGo(session: Session): void {
+    for (const id of session.absent) {
+      const record = this.replica.record(id);
+      if (record === null || this.replica.isDoubled(record)) continue;
+      const isTombstone = record.value === null;
+      if (this.#absences.confirm(id, session.peer, isTombstone, 1 + this.#peers.size)) this.replica.drop(id);
+    }
+  }
+
+  /** A peer has seen writes of ours that we do not remember. */
+  #noteOwn(peer: NodeId, vector: SentVector): void {
+    const sequence = vector.last(this.#modules.self);
+    if (this.replica.noteOwnSequence(sequence, this.#now.wallMs))
+      this.#emit({ type: 'restored', sequence, peer });
+  }
+
+  /** A session over a lung in doubt would hold up the one over the other lung. Its answers, should they come, are not waited for. */
+  #giveUpSession(id: NodeId, lung: LungName): void {
+    const session = this.#sessions.get(id);
+    if (session === undefined || session.lung !== lung) return;
+    for (const [exchange, purpose] of this.#exchanges) {
+      if (purpose.kind === 'session' && purpose.session === session) this.#exchanges.delete(exchange);
+    }
+    this.#endSession(session, 'lung_in_doubt');
+  }
+
   #ask(peer: NodeId, lung: LungName, message: SyncRequest, purpose: Purpose): void {
     const exchange = this.#nextExchange++;
     this.#exchanges.set(exchange, purpose);
     this.#effects.push({ type: 'ask', peer, lung, exchange, message });
+  }
+
+  // ── clock, tombstones ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  #judgeClock(): void {
+    const now = this.#now.monotonicMs;
+    const offsets: number[] = [];
+    for (const { clock } of this.#peers.values()) {
+      if (clock !== null && now - clock.at < CLOCK_FRESH_MS) offsets.push(clock.offsetMs);
+    }
+    const verdict = judgeClock(offsets, this.#aheadMaxMs);
+    if (verdict.isSane !== this.#clock.isSane) this.#emit({ type: 'clock', ...verdict });
+    const isRight = verdict.isSane && !this.#clock.isSane;
+    this.#clock = verdict;
+    if (!isRight) return;
+    const anew = this.replica.restamp(this.#now.wallMs);
+    if (anew.length > 0) this.#spread(anew, 'write', null);
+  }
+
+  /** Tombstones go once every member, the silent ones included, was seen to have them. */
+  #collect(): void {
+    if (this.replica.tombstoneCount === 0) return;
+    const { collectAfterMs, collectMax } = this.#policy;
+    const collected = this.replica.collect(this.#stableSlot(), this.#now.wallMs - collectAfterMs, collectMax);
+    if (collected > 0) this.#emit({ type: 'collected', tombstones: collected });
+  }
+
+  /** Every member has what was stored at or before this slot. */
+  #stableSlot(): number {
+    let slot = this.replica.lastSlot;
+    for (const member of this.#members) {
+      const peer = this.#peers.get(member);
+      const heardAt = peer?.heardAt ?? this.#startedAt;
+      if (this.#now.monotonicMs - heardAt > this.#policy.graceMs) continue;
+      slot = Math.min(slot, peer?.equalSlot ?? 0);
+    }
+    return slot;
+  }
+
+  #accuse(one: SignedRecord, other: SignedRecord): void {
+    this.#emit({
+      type: 'equivocation',
+      author: one.dot.author,
+      sequence: one.dot.sequence,
+      records: [hexOf(one.bytes), hexOf(other.bytes)],
+    });
   }
 
   // ── which lung, which mode ────────────────────────────────────────────────────────────────────────────────────────
@@ -543,9 +746,17 @@ export class Core {
     return peer.linked.http && this.#state(peer.id, 'http') !== 'dead';
   }
 
+  /** Gossip's lung while it is heard; a heartbeat overdue is reason enough to take the other one, which costs nothing. */
   #lungFor(peer: Peer): LungName | null {
-    if (this.#mayUse('p2p') && peer.linked.p2p && this.#state(peer.id, 'p2p') === 'alive') return 'p2p';
-    return this.#mayUse('http') && this.#httpAnswers(peer) ? 'http' : null;
+    const isP2pUp = this.#mayUse('p2p') && peer.linked.p2p && this.#state(peer.id, 'p2p') === 'alive';
+    const isHttpUp = this.#mayUse('http') && this.#httpAnswers(peer);
+    if (isP2pUp && !(isHttpUp && this.#isOverdue(peer))) return 'p2p';
+    return isHttpUp ? 'http' : null;
+  }
+
+  #isOverdue(peer: Peer): boolean {
+    const { heardAt } = this.#detector.health(peer.id, 'p2p');
+    return heardAt === null || this.#now.monotonicMs - heardAt > OVERDUE_BEATS * this.#policy.beatMs;
   }
 
   #mayUse(lung: LungName): boolean {
@@ -566,6 +777,7 @@ export class Core {
   #peer(id: NodeId): Peer {
     const known = this.#peers.get(id);
     if (known !== undefined) return known;
+    this.#members.add(id);
     const peer = newPeer(id, this.#now.monotonicMs, this.#policy.sessionBackoffMinMs);
     this.#peers.set(id, peer);
     return peer;
@@ -574,6 +786,7 @@ export class Core {
   #noteRoot(peer: Peer, root: Digest): void {
     peer.root = root;
     if (root === this.replica.root()) {
+      peer.equalSlot = this.replica.lastSlot;
       peer.urgent = false;
       peer.unlikeSince = null;
       peer.sessionBackoffMs = this.#policy.sessionBackoffMinMs;
@@ -581,7 +794,11 @@ export class Core {
   }
 
   #beacon(): Beacon {
-    return { root: this.replica.root(), records: this.replica.recordCount() };
+    return {
+      root: this.replica.root(),
+      records: this.replica.recordCount(),
+      wallMs: this.#now.wallMs,
+    };
   }
 
   #timer(timer: TimerName, afterMs: number | null): void {
@@ -601,5 +818,15 @@ export class Core {
 /** A poll that neither answered nor failed for so long was lost by the driver, in ms: well above every lung's own limit. */
 const POLL_LOST_MS = 10_000;
 
+/** Silence, in heartbeats, after which a session rather goes over HTTP; one and a half: the next one is late by half. A guess. */
+const OVERDUE_BEATS = 1.5;
+
+/** A peer's word on the time counts for so long, in ms. */
+const CLOCK_FRESH_MS = 30_000;
+
 /** Heartbeats that a fresh link may stay mute before it is reset; eight, two seconds by default: both ends must subscribe first. */
 const MUTE_BEATS = 8;
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+}

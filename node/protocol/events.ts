@@ -48,6 +48,18 @@ export type LatticeEvent =
       readonly reason: string;
     }
   | { readonly type: 'conflict'; readonly key: string; readonly siblings: number }
+  /** an author signed two records under one dot; both are kept, and both signatures are the evidence */
+  | {
+      readonly type: 'equivocation';
+      readonly author: NodeId;
+      readonly sequence: number;
+      /** canonical bytes of both records, signatures included, in hex */
+      readonly records: readonly [string, string];
+    }
+  /** our store forgot own writes that peers have seen: it was restored from a backup; their sequences are not used again */
+  | { readonly type: 'restored'; readonly sequence: number; readonly peer: NodeId }
+  | { readonly type: 'collected'; readonly tombstones: number }
+  | { readonly type: 'clock'; readonly isSane: boolean; readonly offsetMs: number }
   | {
       readonly type: 'refused';
       readonly peer: NodeId | null;

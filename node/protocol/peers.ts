@@ -12,6 +12,10 @@ export interface Peer {
   linkedAt: number;
   /** the root this member last told us, by either lung */
   root: Digest | null;
+  /** what was stored at or before this slot it has, as the same root has shown; 0 when nothing is known */
+  equalSlot: number;
+  /** its wall clock minus ours, ms, and when that was heard, ms monotonic; null when it never said */
+  clock: { readonly offsetMs: number; readonly at: number } | null;
   /** since when its root and ours differ without a break, ms monotonic */
   unlikeSince: number | null;
   /** a session is due at once when roots are unlike: first contact, failover, failback */
@@ -31,6 +35,8 @@ export function newPeer(id: NodeId, now: number, sessionBackoffMs: number): Peer
     linked: { p2p: false, http: false },
     linkedAt: now,
     root: null,
+    equalSlot: 0,
+    clock: null,
     unlikeSince: null,
     urgent: true,
     sessionNotBefore: now,

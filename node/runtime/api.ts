@@ -1,10 +1,13 @@
 /**
  * What the HTTP API asks of the node, answered by the driver and the core. A read is taken at once and shown only after
- * what was stepped before it is durable, so that no reader sees what a crash could take back.
+ * what was stepped before it is durable, so that no reader sees what a crash could take back; while the store refuses
+ * commits it shows what the disk has. A node that is healing neither reads nor writes.
  */
 import type { Driver } from './driver.ts';
+import { seenIn, type Seen } from './durable-view.ts';
+import type { Healing } from './healing.ts';
 import type { Identity, LatticeApi, LinkStatus, NodeStatus, PeerStatus, ReadEntry } from '../ports.ts';
-import type { Precondition, WriteEntry, WriteOutcome } from '../protocol/border.ts';
+import type { AckDemand, Precondition, WriteEntry, WriteOutcome } from '../protocol/border.ts';
 import type { Core, PeerReport } from '../protocol/core.ts';
 import type { DatedEvent } from '../protocol/events.ts';
 import type { Digest, NodeId } from '../protocol/ids.ts';
@@ -27,6 +30,7 @@ export interface ApiModules {
   readonly core: Core;
   readonly identity: Identity;
   readonly surroundings: Surroundings;
+  readonly healing: Healing;
 }
 
 export class Api implements LatticeApi {
@@ -36,14 +40,20 @@ export class Api implements LatticeApi {
     this.#modules = modules;
   }
 
-  async write(entries: readonly WriteEntry[], precondition: Precondition | null): Promise<WriteOutcome> {
-    return this.#modules.driver.write(entries, precondition);
+  async write(
+    entries: readonly WriteEntry[],
+    precondition: Precondition | null,
+    acks: AckDemand | null,
+  ): Promise<WriteOutcome> {
+    this.#modules.healing.assertOver();
+    return this.#modules.driver.write(entries, precondition, acks);
   }
 
   async read(key: string): Promise<ReadEntry | null> {
-    const entry = this.#entry(key);
-    await this.#modules.driver.settled();
-    return entry;
+    const { healing, driver, core } = this.#modules;
+    healing.assertOver();
+    const entry = entryOf(seenIn(core.replica, key));
+    return (await driver.settled()) ? entry : entryOf(driver.durable(key));
   }
 
   async state(): Promise<{ readonly root: Digest; readonly size: number }> {
@@ -65,11 +75,22 @@ export class Api implements LatticeApi {
     cursor: string | null,
     limit: number,
   ): Promise<{ readonly entries: readonly ReadEntry[]; readonly next: string | null }> {
-    const views = this.#modules.core.replica.entriesAfter(cursor, limit + 1);
-    const page = views.slice(0, limit).flatMap((view) => this.#entry(view.winner.key) ?? []);
-    const next = views.length > limit ? (page.at(-1)?.key ?? null) : null;
-    await this.#modules.driver.settled();
-    return { entries: page, next };
+    const { healing, driver, core } = this.#modules;
+    healing.assertOver();
+    const page = pageOf(
+      core.replica.entriesAfter(cursor, limit + 1).map(({ key }) => key),
+      limit,
+      (key) => seenIn(core.replica, key),
+    );
+    if (await driver.settled()) return page;
+    // Of the keys that come next, some are not there yet on disk, and some only there.
+    const unsettled = driver.unsettledKeys();
+    const next = core.replica.entriesAfter(cursor, limit + 1 + unsettled.length).map(({ key }) => key);
+    const keys = new Set([
+      ...next,
+      ...unsettled.filter((key) => cursor === null || compareBytes(key, cursor) > 0),
+    ]);
+    return pageOf([...keys].toSorted(compareBytes), limit, (key) => driver.durable(key));
   }
 
   status(): NodeStatus {
@@ -96,9 +117,12 @@ export class Api implements LatticeApi {
   }
 
   notReady(): readonly string[] {
-    const { driver, core, surroundings } = this.#modules;
+    const { driver, core, surroundings, healing } = this.#modules;
     const reasons: string[] = [];
+    if (healing.reason !== null) reasons.push(`healing: ${healing.reason}`);
     if (driver.failure !== null) reasons.push(`store: ${driver.failure.message}`);
+    const clock = core.clock();
+    if (!clock.isSane) reasons.push(`clock: ${Math.round(clock.offsetMs / 1000)} s from the peers'`);
     if (!surroundings.isAlone && core.mode().mode === 'NONE') reasons.push('no lung reaches a member');
     return reasons;
   }
@@ -114,22 +138,6 @@ export class Api implements LatticeApi {
   #seen(): { readonly root: Digest; readonly size: number } {
     const { replica } = this.#modules.core;
     return { root: replica.root(), size: replica.size() };
-  }
-
-  #entry(key: string): ReadEntry | null {
-    const { replica } = this.#modules.core;
-    const view = replica.get(key);
-    const version = replica.versionOf(key);
-    if (view === null || version === null || view.winner.value === null) return null;
-    const { value, dot, stamp } = view.winner;
-    return {
-      key,
-      value,
-      version,
-      author: dot.author,
-      timestamp: stamp.wallMs,
-      siblings: view.siblings.map(sibling),
-    };
   }
 
   /** Resolves when the root is another one than `root`, the time is over, or nobody waits any more. */
@@ -150,6 +158,34 @@ export class Api implements LatticeApi {
       if (signal.aborted) end();
     });
   }
+}
+
+function entryOf({ view, version }: Seen): ReadEntry | null {
+  if (view === null || version === null || view.winner.value === null) return null;
+  const { key, value, dot, stamp } = view.winner;
+  return {
+    key,
+    value,
+    version,
+    author: dot.author,
+    timestamp: stamp.wallMs,
+    siblings: view.siblings.map(sibling),
+  };
+}
+
+/** @param keys in order; more than fit show that there is a next page */
+function pageOf(
+  keys: readonly string[],
+  limit: number,
+  seen: (key: string) => Seen,
+): { readonly entries: readonly ReadEntry[]; readonly next: string | null } {
+  const entries = keys.flatMap((key) => entryOf(seen(key)) ?? []);
+  const page = entries.slice(0, limit);
+  return { entries: page, next: entries.length > limit ? (page.at(-1)?.key ?? null) : null };
+}
+
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function sibling({ value, id, dot, stamp }: SignedRecord): ReadEntry['siblings'][number] {

@@ -137,6 +137,8 @@ class HeldStorage implements Storage {
     });
   }
 
+  async mend(): Promise<void> {}
+
   async close(): Promise<void> {}
 
   async asked(count: number): Promise<void> {

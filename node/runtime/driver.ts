@@ -3,14 +3,26 @@
  * others (replies, records, answers) is held until everything stepped before it is on disk. All steps of one turn of the
  * event loop share a commit, and while one is under way the next gathers: group commit.
  *
- * Heartbeats, polls, resets, timers and events do not wait: they carry no record.
+ * Heartbeats, polls, resets, timers and events do not wait: they carry no record. While the store refuses commits, the
+ * rest goes on as well, without the records that are not durable (durable-view.ts).
  */
 import type { Clock, Logger, Lung, LungEffect, Storage, StoreMeta } from '../ports.ts';
-import type { Effect, Input, TimerName, WriteEntry, Precondition, WriteOutcome } from '../protocol/border.ts';
+import type {
+  Effect,
+  Input,
+  TimerName,
+  WriteEntry,
+  Precondition,
+  WriteOutcome,
+  AckDemand,
+} from '../protocol/border.ts';
 import type { Core, Now } from '../protocol/core.ts';
 import type { LatticeEvent, LungName } from '../protocol/events.ts';
 import { encodeBatch } from '../protocol/gossip/batch.ts';
+import type { RecordId } from '../protocol/ids.ts';
+import type { SignedRecord } from '../protocol/state/record.ts';
 import { encodeReply, encodeRequest } from '../protocol/sync/codec.ts';
+import { seenIn, withoutUndurable, type Seen, type Telling } from './durable-view.ts';
 
 export interface DriverModules {
   readonly core: Core;
@@ -44,11 +56,13 @@ class NodeStoppingError extends Error {
 
 /** What one commit will make durable, and what waits for it. */
 interface Group {
-  readonly put: Map<number, Uint8Array>;
+  readonly put: Map<number, SignedRecord>;
   readonly remove: Set<number>;
   meta: StoreMeta;
-  readonly held: Effect[];
-  readonly done: (() => void)[];
+  /** each key that it changes, as it was before */
+  readonly before: Map<string, Seen>;
+  held: Effect[];
+  done: ((isDurable: boolean) => void)[];
 }
 
 interface Write {
@@ -62,6 +76,8 @@ export class Driver {
   readonly #timers = new Map<TimerName, () => void>();
   readonly #writes = new Map<number, Write>();
   readonly #answers = new Map<number, (bytes: Uint8Array | null) => void>();
+  /** questions that brought records: an answer says that they are durable */
+  readonly #offers = new Set<number>();
   readonly #changeListeners = new Set<() => void>();
   #gathering: Group | null = null;
   #committing: Group | null = null;
@@ -87,12 +103,15 @@ export class Driver {
 
   dispatch(input: Input): void {
     const startedAt = performance.now();
+    const before = this.#seenBefore(input);
+    if (input.type === 'asked' && input.message.type === 'transfer' && input.message.records.length > 0)
+      this.#offers.add(input.exchange);
     const effects = this.#modules.core.step(input, this.now());
     this.#modules.stepped?.((performance.now() - startedAt) / 1000);
     let changed = false;
     for (const effect of effects) {
       if (effect.type === 'persist') {
-        this.#gather(effect);
+        this.#gather(effect, before);
         changed = true;
       } else this.#release(effect);
     }
@@ -100,13 +119,17 @@ export class Driver {
   }
 
   /** Resolves when the records are durable here. */
-  async write(entries: readonly WriteEntry[], precondition: Precondition | null): Promise<WriteOutcome> {
+  async write(
+    entries: readonly WriteEntry[],
+    precondition: Precondition | null,
+    acks: AckDemand | null = null,
+  ): Promise<WriteOutcome> {
     if (this.#stopping) throw new NodeStoppingError();
     if (this.#failure !== null) throw this.#failure;
     const request = this.#nextRequest++;
     return new Promise((resolve, reject) => {
       this.#writes.set(request, { resolve, reject });
-      this.dispatch({ type: 'write', request, entries, precondition });
+      this.dispatch({ type: 'write', request, entries, precondition, acks });
     });
   }
 
@@ -117,13 +140,34 @@ export class Driver {
     return exchange;
   }
 
-  /** Resolves when everything stepped so far is durable: at once when nothing waits. */
-  async settled(): Promise<void> {
+  /**
+   * Resolves when everything stepped so far is durable: at once when nothing waits.
+   *
+   * @returns false when it is not, because the store refuses commits: then `durable` knows what may be shown
+   */
+  async settled(): Promise<boolean> {
+    if (this.#failure !== null) return false;
     const group = this.#gathering ?? this.#committing;
-    if (group === null) return;
+    if (group === null) return true;
     return new Promise((resolve) => {
       group.done.push(resolve);
     });
+  }
+
+  /** A key as the disk has it. */
+  durable(key: string): Seen {
+    return (
+      this.#committing?.before.get(key) ??
+      this.#gathering?.before.get(key) ??
+      seenIn(this.#modules.core.replica, key)
+    );
+  }
+
+  /** Keys whose last change is not durable. */
+  unsettledKeys(): readonly string[] {
+    return [
+      ...new Set([this.#committing, this.#gathering].flatMap((group) => [...(group?.before.keys() ?? [])])),
+    ];
   }
 
   /** Called after every step that changed records, before they are durable. @returns a function that unsubscribes */
@@ -148,12 +192,14 @@ export class Driver {
     this.#writes.clear();
     for (const answer of this.#answers.values()) answer(null);
     this.#answers.clear();
+    this.#offers.clear();
   }
 
-  #gather(effect: Effect & { type: 'persist' }): void {
-    const meta = { sequence: effect.sequence, wallMs: effect.wallMs, counter: effect.counter };
+  #gather(effect: Effect & { type: 'persist' }, before: ReadonlyMap<string, Seen>): void {
+    const { sequence, wallMs, counter, knowledge } = effect;
+    const meta = { sequence, wallMs, counter, knowledge };
     if (this.#gathering === null) {
-      this.#gathering = { put: new Map(), remove: new Set(), meta, held: [], done: [] };
+      this.#gathering = { put: new Map(), remove: new Set(), meta, before: new Map(), held: [], done: [] };
       if (!this.#isCommitting) {
         this.#isCommitting = true;
         setImmediate(() => void this.#commit());
@@ -161,7 +207,8 @@ export class Driver {
     }
     const group = this.#gathering;
     group.meta = meta;
-    for (const { slot, record } of effect.put) group.put.set(slot, record.bytes);
+    for (const { slot, record } of effect.put) group.put.set(slot, record);
+    for (const [key, seen] of before) if (!group.before.has(key)) group.before.set(key, seen);
     // A record that came and went within one group was never stored.
     for (const slot of effect.remove) if (!group.put.delete(slot)) group.remove.add(slot);
   }
@@ -175,14 +222,14 @@ export class Driver {
       await this.#makeDurable(group);
       this.#committing = null;
       for (const effect of group.held) this.#perform(effect);
-      for (const done of group.done) done();
+      for (const done of group.done) done(true);
     }
     this.#isCommitting = false;
   }
 
   async #makeDurable(group: Group): Promise<void> {
     const batch = {
-      put: [...group.put].map(([slot, bytes]) => ({ slot, bytes })),
+      put: [...group.put].map(([slot, { bytes }]) => ({ slot, bytes })),
       remove: [...group.remove],
       meta: group.meta,
     };
@@ -195,26 +242,56 @@ export class Driver {
         this.#failure = null;
         return;
       } catch (error) {
-        this.#fail(error instanceof Error ? error : new Error(String(error)), group);
+        this.#fail(error instanceof Error ? error : new Error(String(error)));
         if (this.#stopping) return;
         await new Promise<void>((resolve) => this.#modules.clock.after(this.#options.commitRetryMs, resolve));
       }
     }
   }
 
-  /** Writers are told now; the records stay in memory and the commit is tried again, so their fate is unknown until it succeeds. */
-  #fail(failure: Error, group: Group): void {
+  /**
+   * Writers are told now; the records stay in memory and the commit is tried again, so their fate is unknown until it
+   * succeeds. Whoever waits goes on without them.
+   */
+  #fail(failure: Error): void {
     if (this.#failure === null) {
       this.#modules.logger.error('a commit failed, writes are refused until it succeeds', {
         error: failure.message,
       });
     }
     this.#failure = failure;
-    for (const effect of [...group.held, ...(this.#gathering?.held ?? [])]) {
-      if (effect.type !== 'reply') continue;
-      this.#writes.get(effect.request)?.reject(failure);
-      this.#writes.delete(effect.request);
+    for (const group of [this.#committing, this.#gathering]) {
+      if (group === null) continue;
+      const { held, done } = group;
+      // fresh records are announced once they are durable
+      group.held = held.filter(({ type }) => type === 'publish');
+      group.done = [];
+      for (const effect of held) {
+        if (effect.type === 'ask' || effect.type === 'answer') this.#tell(effect);
+        if (effect.type !== 'reply') continue;
+        this.#writes.get(effect.request)?.reject(failure);
+        this.#writes.delete(effect.request);
+      }
+      for (const end of done) end(false);
     }
+  }
+
+  /** Performs an effect without what is not durable; who offered records is refused. */
+  #tell(effect: Telling): void {
+    if (effect.type === 'answer' && this.#offers.has(effect.exchange)) return this.#answer(effect.exchange, null);
+    const undurable = new Set<RecordId>();
+    for (const group of [this.#committing, this.#gathering]) {
+      for (const { id } of group?.put.values() ?? []) undurable.add(id);
+    }
+    const told = withoutUndurable(effect, undurable);
+    if (told !== null) this.#perform(told);
+  }
+
+  /** The keys that an input may change, as they are. */
+  #seenBefore(input: Input): ReadonlyMap<string, Seen> {
+    const before = new Map<string, Seen>();
+    for (const key of keysOf(input)) before.set(key, seenIn(this.#modules.core.replica, key));
+    return before;
   }
 
   /** Performs an effect, or holds it until what was stepped before it is durable. */
@@ -226,6 +303,7 @@ export class Driver {
       case 'answer': {
         const group = this.#gathering ?? this.#committing;
         if (group === null) this.#perform(effect);
+        else if (this.#failure !== null && effect.type !== 'reply') this.#tell(effect);
         else group.held.push(effect);
         return;
       }
@@ -248,9 +326,7 @@ export class Driver {
         this.#writes.delete(effect.request);
         return;
       case 'answer':
-        this.#answers.get(effect.exchange)?.(encodeReply(effect.message));
-        this.#answers.delete(effect.exchange);
-        return;
+        return this.#answer(effect.exchange, encodeReply(effect.message));
       case 'publish':
         return this.#lung('p2p', { type: 'publish', bytes: encodeBatch(effect.records) });
       case 'ask':
@@ -274,6 +350,12 @@ export class Driver {
     }
   }
 
+  #answer(exchange: number, bytes: Uint8Array | null): void {
+    this.#answers.get(exchange)?.(bytes);
+    this.#answers.delete(exchange);
+    this.#offers.delete(exchange);
+  }
+
   #lung(name: LungName, effect: LungEffect): void {
     this.#modules.lungs[name]?.perform(effect);
   }
@@ -288,4 +370,11 @@ export class Driver {
     });
     this.#timers.set(timer, cancel);
   }
+}
+
+function keysOf(input: Input): readonly string[] {
+  if (input.type === 'write') return input.entries.map(({ key }) => key);
+  if (input.type === 'gossip') return input.records.map(({ key }) => key);
+  if (input.type !== 'asked' && input.type !== 'answered') return [];
+  return 'records' in input.message ? input.message.records.map(({ key }) => key) : [];
 }

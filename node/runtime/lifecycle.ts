@@ -6,6 +6,7 @@ import type { Logger, Lung, Storage } from '../ports.ts';
 import type { LungName } from '../protocol/events.ts';
 import type { Discovery } from './discovery.ts';
 import type { Driver } from './driver.ts';
+import type { Healing } from './healing.ts';
 import type { Intake } from './intake.ts';
 import type { Introductions } from './introductions.ts';
 
@@ -18,6 +19,7 @@ export interface LifecycleModules {
   /** null where P2P is disabled */
   readonly p2p: Lung | null;
   readonly introductions: Introductions;
+  readonly healing: Healing;
   readonly discovery: Discovery | null;
   readonly logger: Logger;
 }
@@ -53,9 +55,10 @@ export class Lifecycle {
    * @returns the HTTP port in use
    */
   async start(): Promise<number> {
-    const { driver, intake, server, http, p2p, discovery } = this.#modules;
+    const { driver, intake, server, http, p2p, discovery, healing } = this.#modules;
     const { peerId, httpPeers, discoveryName } = this.#options;
     driver.dispatch({ type: 'start' });
+    healing.start();
     const port = await server.listen();
     this.#say('STARTUP', `HTTP listening on port ${port}`);
     this.#say('STARTUP', `peer_id: ${peerId}`);
@@ -67,6 +70,7 @@ export class Lifecycle {
     if (discoveryName !== null) this.#say('STARTUP', `Discovering members by DNS name ${discoveryName}`);
     if (p2p === null) this.#say('STARTUP', 'P2P disabled by configuration');
     else await this.#startP2p(p2p);
+    if (healing.reason !== null) this.#say('STARTUP', `Healing: ${healing.reason}`);
     const carries = p2p !== null && this.#p2pError === null ? 'Hybrid' : 'HTTP';
     this.#say('STARTUP', `LATTICE READY - ${carries} Sync Active`);
     return port;
@@ -87,10 +91,11 @@ export class Lifecycle {
   }
 
   async #stop(): Promise<void> {
-    const { driver, server, http, p2p, introductions, discovery, storage } = this.#modules;
+    const { driver, server, http, p2p, introductions, discovery, healing, storage } = this.#modules;
     this.#say('STARTUP', 'Stopping');
     discovery?.stop();
     introductions.stop();
+    healing.stop();
     await driver.stop(this.#options.drainMs);
     await Promise.allSettled([server.close(), http.stop(), p2p?.stop()]);
     await storage.close();

@@ -13,7 +13,7 @@ export class StorageFailedError extends Error {
   }
 }
 
-/** Bytes on the disk are not the bytes that were written. `slot` is null where it is not a record but what describes them. */
+/** Bytes on the disk are not the bytes that were written. `slot` is null where it is not one record. */
 export class StorageCorruptError extends Error {
   override readonly name = 'StorageCorruptError';
   readonly code = 'CORRUPT';
@@ -21,7 +21,7 @@ export class StorageCorruptError extends Error {
 
   constructor(facts: { readonly slot: number | null; readonly detail: string }, options?: ErrorOptions) {
     super(
-      `the store is corrupt at ${facts.slot === null ? 'its head' : `slot ${facts.slot}`}: ${facts.detail}`,
+      `the store is corrupt${facts.slot === null ? '' : ` at slot ${facts.slot}`}: ${facts.detail}`,
       options,
     );
     this.slot = facts.slot;

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,7 +9,7 @@ import { open } from 'lmdb';
 import { LmdbStorage } from './lmdb-storage.ts';
 
 const WRITER = fileURLToPath(new URL('../../test/fixtures/storage-writer.ts', import.meta.url));
-const META = { sequence: 1, wallMs: 1, counter: 0 };
+const META = { sequence: 1, wallMs: 1, counter: 0, knowledge: null };
 
 describe('LmdbStorage', () => {
   let parent: string;
@@ -87,7 +87,7 @@ describe('LmdbStorage', () => {
     const opened = LmdbStorage.open(dir);
     await expect(opened).rejects.toMatchObject({
       name: 'StorageFormatError',
-      message: expect.stringMatching(/aethel-store\/99.*aethel-store\/1/),
+      message: expect.stringMatching(/aethel-store\/99.*aethel-store\/2/),
     });
   });
 
@@ -102,6 +102,118 @@ describe('LmdbStorage', () => {
     const file = join(dir, 'data.mdb');
     await writeFile(file, change(await readFile(file)));
     await expect(LmdbStorage.open(dir)).rejects.toMatchObject({ name: 'StorageCorruptError', slot: null });
+  });
+
+  describe('whose file is damaged', () => {
+    const SLOTS = 2_000;
+    let file: string;
+    let whole: Buffer;
+    beforeEach(async () => {
+      const storage = await LmdbStorage.open(dir);
+      for (let from = 1; from <= SLOTS; from += 100) {
+        const slots = Array.from({ length: 100 }, (_, i) => from + i);
+        await storage.commit({
+          put: slots.map((slot) => ({ slot, bytes: Buffer.from(valueOf(slot)) })),
+          remove: [],
+          meta: META,
+        });
+      }
+      await storage.close();
+      file = join(dir, 'data.mdb');
+      whole = await readFile(file);
+    });
+
+    /** The page that the newest copy of a value stands on, filled with a byte from an offset on. */
+    const spoil = (slot: number, from: number, byte: number): Buffer => {
+      const spoiled = Buffer.from(whole);
+      const at = spoiled.lastIndexOf(valueOf(slot));
+      const page = at - (at % 4096);
+      return spoiled.fill(byte, page + from, page + 4096);
+    };
+
+    it.each([
+      ['a page of zeros', () => spoil(1000, 0, 0)],
+      ['a page of ones behind its head', () => spoil(1000, 24, 0xff)],
+    ])('stays closed and says which slots are gone, or gives the others when it may: %s', async (_what, change) => {
+      const damaged = change();
+      await writeFile(file, damaged);
+      await expect(LmdbStorage.open(dir)).rejects.toMatchObject({
+        name: 'StorageCorruptError',
+        message: expect.stringMatching(/slots above 9\d\d and below 10\d\d/),
+      });
+      expect((await readFile(file)).equals(damaged)).toBe(true);
+
+      const storage = await LmdbStorage.open(dir, { salvage: true });
+      const details: string[] = [];
+      const kept = [...storage.load(({ detail }) => details.push(detail)).records];
+      expect(kept.length).toBeGreaterThan(SLOTS - 20);
+      expect(kept.length).toBeLessThan(SLOTS);
+      for (const { slot, bytes } of kept) expect(Buffer.from(bytes).toString()).toBe(valueOf(slot));
+      expect(details.join()).toMatch(/2000 records should be there.*slots above 9\d\d and below 10\d\d/);
+      await storage.close();
+      expect((await readFile(join(dir, 'data.mdb.damaged'))).equals(damaged)).toBe(true);
+
+      // the loss is still known at the next start, which has nothing to salvage
+      const again = await LmdbStorage.open(dir);
+      expect(() => [...again.load().records]).toThrow(expect.objectContaining({ name: 'StorageCorruptError' }));
+      await again.close();
+    });
+
+    it.each([0.3, 0.5, 0.99])('never opens one that is cut short to %f of its length', async (share) => {
+      await writeFile(file, whole.subarray(0, Math.floor(whole.length * share)));
+      await expect(LmdbStorage.open(dir)).rejects.toMatchObject({ name: 'StorageCorruptError', slot: null });
+    });
+
+    it('finds a head that went back by itself', async () => {
+      // the transaction number of one of the two heads
+      const at = 4096 + 24 + 24 + 96 + 8;
+      const spoiled = Buffer.from(whole);
+      spoiled[at] = (spoiled[at] ?? 0) ^ 4;
+      await writeFile(file, spoiled);
+      const opened = LmdbStorage.open(dir, { salvage: true });
+      await expect(opened).rejects.toMatchObject({
+        name: 'StorageCorruptError',
+        message: expect.stringContaining('do not follow each other'),
+      });
+    });
+
+    it('survives any one flipped bit: it is refused, reported, or changes nothing', async () => {
+      let harmless = 0;
+      for (let round = 0; round < 120; round += 1) {
+        const spoiled = Buffer.from(whole);
+        // spread over the file by a step that shares no factor with its length
+        const bit = (round * 1_000_003) % (spoiled.length * 8);
+        spoiled[bit >> 3] = (spoiled[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        await rm(dir, { recursive: true });
+        await mkdir(dir);
+        await writeFile(file, spoiled);
+        try {
+          const storage = await LmdbStorage.open(dir);
+          try {
+            const kept = [...storage.load().records];
+            expect(kept).toHaveLength(SLOTS);
+            for (const { slot, bytes } of kept) expect(Buffer.from(bytes).toString()).toBe(valueOf(slot));
+            harmless += 1;
+          } finally {
+            await storage.close();
+          }
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'StorageCorruptError' });
+        }
+      }
+      // old copies of pages and free space
+      expect(harmless).toBeGreaterThan(0);
+      expect(harmless).toBeLessThan(120);
+    }, 60_000);
+
+    it('is salvaged by nobody while a living process has it', async () => {
+      const storage = await LmdbStorage.open(dir);
+      await writeFile(join(parent, 'spoiled'), spoil(1000, 0, 0));
+      // the owner keeps its file, under the same directory another one is put in place
+      await rename(join(parent, 'spoiled'), file);
+      await expect(LmdbStorage.open(dir, { salvage: true })).rejects.toMatchObject({ name: 'StorageLockedError' });
+      await storage.close();
+    });
   });
 
   it('names the error when the directory cannot be made', async () => {
@@ -148,4 +260,8 @@ async function killAfterLines(child: ChildProcess, count: number): Promise<numbe
   }
   expect(lines).toBeGreaterThanOrEqual(count);
   return greatest;
+}
+
+function valueOf(slot: number): string {
+  return `value-${slot}-`.padEnd(300, 'x');
 }

@@ -14,16 +14,18 @@
 import assert from 'node:assert/strict';
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { dirname, join, resolve as resolvePath } from 'node:path';
+import { dirname, resolve as resolvePath } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { open, type RootDatabase } from 'lmdb';
-import type { Storage, StoreBatch, StoreMeta } from '../ports.ts';
+import type { Storage, StoreBatch, StoreFault } from '../ports.ts';
 import { StorageCorruptError, StorageFailedError, StorageFormatError } from './errors.ts';
-import { faultOfHead } from './lmdb-head.ts';
+import { examine } from './lmdb-salvage.ts';
 import { takeOwnership, type OwnerCell } from './ownership.ts';
-import { seal, unseal } from './seal.ts';
+import { contentOf, seal, sealOf, unseal } from './seal.ts';
+import { decodeDescribed, encodeDescribed, type Described } from './store-meta.ts';
+import { difference, faultOfTally, TALLY_ZERO, withoutRecord, withRecord, type Tally } from './tally.ts';
 
-const FORMAT = 'aethel-store/1';
+const FORMAT = 'aethel-store/2';
 
 /** Slots are ≥ 0. What describes them lives left of them, so that the rightmost page stays append-only. */
 const META_KEY = -1;
@@ -33,8 +35,14 @@ const OWNER_KEY = -3;
 /** With less room than this left, a short write is taken for a full disk. A guess: the largest batches are of this order. */
 const ROOM_BYTES_MIN = 4_194_304;
 
+export interface LmdbStorageOptions {
+  /** Whether a damaged file may be replaced by what is left of it; default false: then it stays, and opening it fails. */
+  readonly salvage: boolean;
+}
+
 interface Waiting {
-  readonly batch: StoreBatch;
+  /** null: drop what the last load found damaged */
+  readonly batch: StoreBatch | null;
   readonly resolve: () => void;
   readonly reject: (error: StorageFailedError) => void;
 }
@@ -47,11 +55,28 @@ export class LmdbStorage implements Storage {
   #flushing: Promise<void> | null = null;
   #mustProbe = false;
   #closing: Promise<void> | null = null;
+  /** What was found and done to the file before it was opened, as sentences. */
+  readonly repairs: readonly string[];
+  /** what the store says of itself, as far as it is durable; undefined: to be read */
+  #described: Described | null | undefined = undefined;
+  /** no slot beyond this one is in use */
+  #slotMax: number;
+  /** found by the last load, and still there */
+  #damaged: ReadonlySet<number> = new Set();
+  /** what the last load missed: the tally as it is kept, less what was sound */
+  #loss: Tally = TALLY_ZERO;
 
-  private constructor(dir: string, db: RootDatabase<Buffer, number>, release: () => Promise<void>) {
+  private constructor(
+    dir: string,
+    db: RootDatabase<Buffer, number>,
+    release: () => Promise<void>,
+    repairs: readonly string[],
+  ) {
     this.#dir = dir;
     this.#db = db;
     this.#release = release;
+    this.repairs = repairs;
+    this.#slotMax = [...db.getKeys({ reverse: true, limit: 1 })][0] ?? -1;
   }
 
   /**
@@ -60,14 +85,18 @@ export class LmdbStorage implements Storage {
    * @throws StorageLockedError another process has it; StorageFormatError another version wrote it;
    *   StorageCorruptError it is no LMDB file any more; StorageFailedError the disk refused
    */
-  static async open(dir: string): Promise<LmdbStorage> {
+  static async open(
+    dir: string,
+    options: LmdbStorageOptions = { salvage: false },
+  ): Promise<LmdbStorage> {
     const path = resolvePath(dir);
+    const repairs = await examine(path, [META_KEY, FORMAT_KEY], options.salvage);
     const db = openDatabase(path);
     try {
       const release = await takeOwnership(path, ownerCell(db));
       try {
         checkFormat(db, path);
-        return new LmdbStorage(path, db, release);
+        return new LmdbStorage(path, db, release, repairs);
       } catch (error) {
         await release();
         throw error;
@@ -78,22 +107,45 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  load(): ReturnType<Storage['load']> {
+  load(damaged?: (fault: StoreFault) => void): ReturnType<Storage['load']> {
     this.#assertOpen();
-    return { meta: readMeta(this.#db), records: readRecords(this.#db) };
+    return { meta: readDescribed(this.#db)?.meta ?? null, records: this.#records(damaged ?? raise) };
   }
 
   commit(batch: StoreBatch): Promise<void> {
-    if (this.#closing !== null) return Promise.reject(closed());
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ batch, resolve, reject });
-      this.#flushing ??= this.#flush();
-    });
+    return this.#enqueue(batch);
+  }
+
+  mend(): Promise<void> {
+    return this.#enqueue(null);
   }
 
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  *#records(
+    damaged: (fault: StoreFault) => void,
+  ): Iterable<{ readonly slot: number; readonly bytes: Uint8Array }> {
+    // taken in one turn of the event loop, these and the tally are of one snapshot
+    const claimed = readDescribed(this.#db)?.tally ?? TALLY_ZERO;
+    const bad = new Set<number>();
+    let found = TALLY_ZERO;
+    for (const { key: slot, value } of this.#db.getRange({ start: 0 })) {
+      const bytes = unseal(slot, value);
+      if (bytes === null) {
+        bad.add(slot);
+        damaged({ slot, detail: 'checksum mismatch', bytes: contentOf(value) });
+      } else {
+        found = withRecord(found, sealOf(value));
+        yield { slot, bytes };
+      }
+    }
+    this.#damaged = bad;
+    this.#loss = difference(claimed, found);
+    const fault = faultOfTally(claimed, found, bad.size);
+    if (fault !== null) damaged({ slot: null, detail: [fault, ...this.repairs].join('; '), bytes: null });
   }
 
   /**
@@ -120,24 +172,78 @@ export class LmdbStorage implements Storage {
     this.#flushing = null;
   }
 
-  async #write(batches: readonly StoreBatch[]): Promise<void> {
+  #enqueue(batch: StoreBatch | null): Promise<void> {
+    if (this.#closing !== null) return Promise.reject(closed());
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ batch, resolve, reject });
+      this.#flushing ??= this.#flush();
+    });
+  }
+
+  async #write(batches: readonly (StoreBatch | null)[]): Promise<void> {
     if (this.#mustProbe) {
       probe(this.#db);
+      // a commit that failed may have reached the disk all the same
+      this.#described = undefined;
       this.#mustProbe = false;
     }
+    if (this.#described === undefined) this.#described = readDescribed(this.#db);
+    const plan = this.#plan(batches);
     const written = this.#db.batch(() => {
-      for (const batch of batches) {
+      for (const [slot, sealed] of plan.slots) {
         // oxlint-disable-next-line typescript/no-floating-promises -- the promise of the whole batch is awaited below
-        for (const { slot, bytes } of batch.put) this.#db.put(slotKey(slot), Buffer.from(seal(slot, bytes)));
+        if (sealed === null) this.#db.remove(slot);
         // oxlint-disable-next-line typescript/no-floating-promises -- as above
-        for (const slot of batch.remove) this.#db.remove(slotKey(slot));
+        else this.#db.put(slot, sealed);
       }
-      const last = batches.at(-1);
-      assert(last !== undefined, 'a group holds at least one batch');
+      if (plan.described === null) return;
       // oxlint-disable-next-line typescript/no-floating-promises -- as above
-      this.#db.put(META_KEY, Buffer.from(seal(META_KEY, Buffer.from(JSON.stringify(last.meta)))));
+      this.#db.put(META_KEY, Buffer.from(seal(META_KEY, encodeDescribed(plan.described))));
     });
     await written;
+    this.#described = plan.described;
+    this.#damaged = plan.damaged;
+    this.#loss = plan.loss;
+  }
+
+  /** What a group comes to: each slot's last value (null: none), and the description of the store with it. */
+  #plan(batches: readonly (StoreBatch | null)[]): {
+    readonly slots: ReadonlyMap<number, Buffer | null>;
+    readonly described: Described | null;
+    readonly damaged: ReadonlySet<number>;
+    readonly loss: Tally;
+  } {
+    const slots = new Map<number, Buffer | null>();
+    const damaged = new Set(this.#damaged);
+    let loss = this.#loss;
+    let meta = this.#described?.meta ?? null;
+    let tally = this.#described?.tally ?? TALLY_ZERO;
+    const set = (slot: number, sealed: Buffer | null): void => {
+      const before = this.#sealed(slotKey(slot), slots);
+      // what is damaged stays in the tally until the loss is mended
+      if (!damaged.delete(slot) && before !== null) tally = withoutRecord(tally, sealOf(before));
+      if (sealed !== null) tally = withRecord(tally, sealOf(sealed));
+      slots.set(slot, sealed);
+      this.#slotMax = Math.max(this.#slotMax, slot);
+    };
+    for (const batch of batches) {
+      if (batch === null) {
+        for (const slot of damaged) set(slot, null);
+        tally = difference(tally, loss);
+        loss = TALLY_ZERO;
+        continue;
+      }
+      for (const { slot, bytes } of batch.put) set(slot, Buffer.from(seal(slot, bytes)));
+      for (const slot of batch.remove) set(slot, null);
+      meta = batch.meta;
+    }
+    return { slots, described: meta === null ? null : { meta, tally }, damaged, loss };
+  }
+
+  #sealed(slot: number, planned: ReadonlyMap<number, Buffer | null>): Buffer | null {
+    const value = planned.get(slot);
+    if (value !== undefined) return value;
+    return slot > this.#slotMax ? null : (this.#db.get(slot) ?? null);
   }
 
   async #close(): Promise<void> {
@@ -154,8 +260,6 @@ export class LmdbStorage implements Storage {
 function openDatabase(dir: string): RootDatabase<Buffer, number> {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const fault = faultOfHead(join(dir, 'data.mdb'));
-    if (fault !== null) throw new StorageCorruptError({ slot: null, detail: `${dir}/data.mdb: ${fault}` });
     const db = open<Buffer, number>({
       path: dir,
       noSubdir: false,
@@ -168,7 +272,6 @@ function openDatabase(dir: string): RootDatabase<Buffer, number> {
     for (const path of [dir, dirname(dir)]) flushDirectory(path);
     return db;
   } catch (error) {
-    if (error instanceof StorageCorruptError) throw error;
     throw failureOfSync(error);
   }
 }
@@ -207,22 +310,16 @@ function checkFormat(db: RootDatabase<Buffer, number>, dir: string): void {
   db.transactionSync(() => db.putSync(FORMAT_KEY, Buffer.from(FORMAT)));
 }
 
-function readMeta(db: RootDatabase<Buffer, number>): StoreMeta | null {
+function readDescribed(db: RootDatabase<Buffer, number>): Described | null {
   const sealed = db.get(META_KEY);
   if (sealed === undefined) return null;
   const bytes = unseal(META_KEY, sealed);
   if (bytes === null) throw new StorageCorruptError({ slot: null, detail: 'checksum mismatch' });
-  return JSON.parse(Buffer.from(bytes).toString('utf8')) as StoreMeta;
+  return decodeDescribed(bytes);
 }
 
-function* readRecords(
-  db: RootDatabase<Buffer, number>,
-): Iterable<{ readonly slot: number; readonly bytes: Uint8Array }> {
-  for (const { key: slot, value } of db.getRange({ start: 0 })) {
-    const bytes = unseal(slot, value);
-    if (bytes === null) throw new StorageCorruptError({ slot, detail: 'checksum mismatch' });
-    yield { slot, bytes };
-  }
+function raise({ slot, detail }: StoreFault): never {
+  throw new StorageCorruptError({ slot, detail });
 }
 
 function slotKey(slot: number): number {

@@ -12,7 +12,7 @@
  * path would race between two starters; the swap does not, since LMDB's writer lock survives the death of its holder.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { StorageFailedError, StorageLockedError } from './errors.ts';
@@ -45,6 +45,24 @@ export async function takeOwnership(dir: string, cell: OwnerCell): Promise<() =>
     await release();
   }
   throw new StorageLockedError({ dir });
+}
+
+/**
+ * Ownership where there is no sound store to put a name into, for as long as it takes to make one: of two who try, at
+ * most one gets it, for each listens before it looks. On Windows there is nothing to look at; there a file that another
+ * process has open cannot be replaced.
+ *
+ * @throws StorageLockedError when any socket in the directory answers
+ */
+export async function takeAlone(dir: string): Promise<() => Promise<void>> {
+  const name = `own-${randomBytes(8).toString('hex')}.sock`;
+  const release = await listen(dir, name);
+  for (const other of readdirSync(dir)) {
+    if (!isSocketName(other) || other === name || !(await isAlive(dir, other))) continue;
+    await release();
+    throw new StorageLockedError({ dir });
+  }
+  return release;
 }
 
 async function listen(dir: string, name: string): Promise<() => Promise<void>> {

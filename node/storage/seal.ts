@@ -24,6 +24,16 @@ export function unseal(slot: number, sealed: Uint8Array): Uint8Array | null {
   return view.getUint32(0) === checksum(slot, bytes) ? bytes : null;
 }
 
+/** The checksum that a sealed value carries, right or not. */
+export function sealOf(sealed: Uint8Array): number {
+  return sealed.length < CHECKSUM_BYTES ? 0 : new DataView(sealed.buffer, sealed.byteOffset).getUint32(0);
+}
+
+/** The bytes inside, right or not. */
+export function contentOf(sealed: Uint8Array): Uint8Array {
+  return sealed.subarray(CHECKSUM_BYTES);
+}
+
 function checksum(slot: number, bytes: Uint8Array): number {
   const head = new DataView(new ArrayBuffer(8));
   head.setFloat64(0, slot);

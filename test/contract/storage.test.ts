@@ -4,6 +4,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { open } from 'lmdb';
 import { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
 import { MemoryStorage, newMemoryDisk } from '../../node/storage/memory-storage.ts';
 import { describeStorage } from './storage.ts';
@@ -13,6 +14,7 @@ describeStorage('MemoryStorage', async () => {
   return {
     open: async () => new MemoryStorage(disk),
     damage: async (slot) => flipOneBit(disk.records.get(slot)),
+    lose: async (slot) => expect(disk.records.delete(slot)).toBe(true),
     dispose: async () => undefined,
   };
 });
@@ -33,6 +35,11 @@ describeStorage('LmdbStorage', async () => {
       }
       expect(found).toBeGreaterThan(0);
       await writeFile(file, content);
+    },
+    lose: async (slot) => {
+      const db = open<Buffer, number>({ path: dir, noSubdir: false, encoding: 'binary' });
+      expect(await db.remove(slot)).toBe(true);
+      await db.close();
     },
     dispose: () => rm(parent, { recursive: true, force: true }),
   };

@@ -2,13 +2,15 @@
  * What every store promises (node/ports.ts, `Storage`). Each implementation runs through this suite with a small world
  * that can restart it and damage what it kept.
  */
-import type { Storage, StoreBatch } from '../../node/ports.ts';
+import type { Storage, StoreBatch, StoreFault } from '../../node/ports.ts';
 
 export interface StorageWorld {
   /** Opens the store over what earlier ones left. */
   open(): Promise<Storage>;
   /** Flips one bit of the value kept under this slot, behind a closed store's back. */
   damage(slot: number, bytes: Uint8Array): Promise<void>;
+  /** Takes the value out of a closed store, so that nothing is left of it. */
+  lose(slot: number): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -38,7 +40,7 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
       await storage.commit(batch(2, { 65_536: 'big', 8: '' }));
       await reopen();
       expect(dump(storage)).toEqual({
-        meta: { sequence: 2, wallMs: 1002, counter: 0 },
+        meta: { sequence: 2, wallMs: 1002, counter: 0, knowledge: null },
         records: [
           [0, 'zero'],
           [7, 'seven'],
@@ -62,7 +64,7 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
     it('keeps the meta of a batch that changes no record', async () => {
       await storage.commit(batch(41, {}));
       await reopen();
-      expect(dump(storage)).toEqual({ meta: { sequence: 41, wallMs: 1041, counter: 0 }, records: [] });
+      expect(dump(storage)).toEqual({ meta: { sequence: 41, wallMs: 1041, counter: 0, knowledge: null }, records: [] });
     });
 
     it('finishes concurrent batches in call order, and the last one wins', async () => {
@@ -77,7 +79,7 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
       expect(finished).toEqual(numbers);
       await reopen();
       expect(dump(storage)).toEqual({
-        meta: { sequence: 200, wallMs: 1200, counter: 0 },
+        meta: { sequence: 200, wallMs: 1200, counter: 0, knowledge: null },
         records: [
           [0, 'last 200'],
           [200, 'n200'],
@@ -94,7 +96,7 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
       await storage.commit({
         put: values.map((bytes, slot) => ({ slot, bytes })),
         remove: [],
-        meta: { sequence: 1, wallMs: 1, counter: 65_535 },
+        meta: { sequence: 1, wallMs: 1, counter: 65_535, knowledge: null },
       });
       await reopen();
       const kept = [...storage.load().records].map(({ bytes }) => Uint8Array.from(bytes));
@@ -106,7 +108,7 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
       const done = storage.commit({
         put: [{ slot: 1, bytes }],
         remove: [],
-        meta: { sequence: 1, wallMs: 1, counter: 0 },
+        meta: { sequence: 1, wallMs: 1, counter: 0, knowledge: null },
       });
       await done;
       bytes.fill(0);
@@ -134,6 +136,74 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
       storage = await world.open();
       expect(() => dump(storage)).toThrow(expect.objectContaining({ name: 'StorageCorruptError', slot: 5 }));
     });
+
+    it('keeps the knowledge it is given, tells none from empty, and shows none after the restart of a new store', async () => {
+      const knowledges = [null, new Uint8Array(0), Uint8Array.from({ length: 5_000 }, (_, i) => i % 251)];
+      for (const knowledge of knowledges) {
+        await storage.commit({ put: [], remove: [], meta: { sequence: 1, wallMs: 1, counter: 0, knowledge } });
+        await reopen();
+        expect(storage.load().meta?.knowledge).toEqual(knowledge);
+      }
+    });
+
+    describe('of which a record is damaged and another one lost', () => {
+      const value = 'a value that is long enough to be found in a file';
+      beforeEach(async () => {
+        await storage.commit(batch(1, { 4: 'fine', 5: value, 6: 'fine too', 7: 'gone' }));
+        await storage.close();
+        await world.damage(5, Buffer.from(value));
+        await world.lose(7);
+        storage = await world.open();
+      });
+
+      it('gives the sound ones, and tells of the others', () => {
+        const { records, faults } = survey(storage);
+        expect(records).toEqual([
+          [4, 'fine'],
+          [6, 'fine too'],
+        ]);
+        expect(faults.map(({ slot }) => slot)).toEqual([5, null]);
+        expect(Buffer.from(faults[0]?.bytes ?? [])).toHaveLength(value.length);
+        expect(faults[1]?.detail).toMatch(/4 records should be there, 3 are/);
+      });
+
+      it('tells of them at every start until they are mended, whatever is committed', async () => {
+        survey(storage);
+        await storage.commit(batch(2, { 8: 'new' }, [4]));
+        await reopen();
+        expect(survey(storage).faults.map(({ slot }) => slot)).toEqual([5, null]);
+        await storage.commit(batch(3, { 5: 'another one in its place' }));
+        await reopen();
+        expect(survey(storage).faults.map(({ slot }) => slot)).toEqual([null]);
+      });
+
+      it('tells nothing more once they are mended, together with what is committed meanwhile', async () => {
+        survey(storage);
+        await Promise.all([
+          storage.commit(batch(2, { 8: 'new' })),
+          storage.mend(),
+          storage.commit(batch(3, { 9: 'newer' }, [6])),
+        ]);
+        await reopen();
+        expect(survey(storage)).toEqual({
+          faults: [],
+          records: [
+            [4, 'fine'],
+            [8, 'new'],
+            [9, 'newer'],
+          ],
+        });
+        expect(storage.load().meta?.sequence).toBe(3);
+      });
+    });
+
+    it('misses a lost record even when all of them are', async () => {
+      await storage.commit(batch(1, { 4: 'only' }));
+      await storage.close();
+      await world.lose(4);
+      storage = await world.open();
+      expect(() => dump(storage)).toThrow(expect.objectContaining({ name: 'StorageCorruptError', slot: null }));
+    });
   });
 }
 
@@ -142,7 +212,7 @@ function batch(n: number, put: Readonly<Record<number, string>>, remove: readonl
   return {
     put: Object.entries(put).map(([slot, text]) => ({ slot: Number(slot), bytes: Buffer.from(text) })),
     remove,
-    meta: { sequence: n, wallMs: 1000 + n, counter: 0 },
+    meta: { sequence: n, wallMs: 1000 + n, counter: 0, knowledge: null },
   };
 }
 
@@ -158,4 +228,14 @@ function dump(storage: Storage): {
       Buffer.from(bytes).toString('utf8'),
     ]),
   };
+}
+
+function survey(storage: Storage): {
+  readonly records: readonly [number, string][];
+  readonly faults: readonly StoreFault[];
+} {
+  const faults: StoreFault[] = [];
+  const { records } = storage.load((fault) => faults.push(fault));
+  const sound = [...records].map(({ slot, bytes }): [number, string] => [slot, Buffer.from(bytes).toString('utf8')]);
+  return { records: sound, faults };
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { poll } from '../../chaos/cluster/poll.ts';
+import { freePorts } from '../../chaos/cluster/ports.ts';
 
 const MAIN = fileURLToPath(new URL('../../node/main.ts', import.meta.url));
 
@@ -57,12 +58,17 @@ export class NodeProcess {
     if (said === null) throw new Error(`never said ${what}:\n${this.output}`);
   }
 
-  async close(): Promise<void> {
+  /** Ends it at once, and leaves its directory. */
+  async halt(): Promise<void> {
     const child = this.#child;
     if (child !== null && child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL');
       await once(child, 'exit');
     }
+  }
+
+  async close(): Promise<void> {
+    await this.halt();
     rmSync(this.directory, { recursive: true, force: true });
   }
 
@@ -84,8 +90,7 @@ export async function occupy(): Promise<{ readonly port: number; readonly free: 
 }
 
 export async function freePort(): Promise<number> {
-  const { port, free } = await occupy();
-  await free();
+  const [port = 0] = await freePorts(1);
   return port;
 }
 

@@ -2,6 +2,7 @@
  * The side of the HTTP lung that answers, as express handlers. `memberMiddleware` tells members from the public by their
  * MAC and signs what members get; `syncRoute` carries the exchange of anti-entropy, for members only.
  */
+import type { IncomingMessage } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import { MESSAGE_BYTES_MAX, type Clock, type LungSink } from '../../ports.ts';
 import { isNodeId, type NodeId } from '../../protocol/ids.ts';
@@ -32,6 +33,11 @@ export interface MemberModules {
   readonly records?: () => number;
 }
 
+/** Whether a request claims to be a member's; the public's pass these handlers untouched. */
+export function claimsMembership(request: IncomingMessage): boolean {
+  return request.headers[MAC_HEADER] !== undefined;
+}
+
 /** What a verified request said of itself. */
 interface Claim {
   readonly member: NodeId;
@@ -57,7 +63,7 @@ export function memberMiddleware(
   const now = steadyTime(clock);
   return (request, response, next) => {
     const isOurs = request.method === 'GET' || isSync(request);
-    if (!isOurs || request.headers[MAC_HEADER] === undefined) return next();
+    if (!isOurs || !claimsMembership(request)) return next();
     const claim = verify(request, key);
     if (claim === null) {
       sink({ type: 'refused', peer: null, what: 'peer', reason: 'a request without a right MAC' });

@@ -13,6 +13,7 @@ const beats = fc.record({
       .uint8Array({ minLength: 32, maxLength: 32 })
       .map((bytes) => Buffer.from(bytes).toString('hex') as Digest),
     records: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+    wallMs: fc.option(fc.integer({ min: 1, max: 2 ** 48 - 1 })),
   }),
 });
 

@@ -20,8 +20,9 @@ const BEAT_PROTOCOL = '/aethel/beat/1.0.0';
  *        20  f64  holdMs: how long ago that was heard
  *        28  u48  live records
  *        34  32   root
+ *        66  u48  sender's wall clock, ms since the epoch; 0: not told
  */
-export const BEAT_BYTES = 66;
+export const BEAT_BYTES = 72;
 const RTT_MS_MAX = 600_000;
 const STREAMS_MAX = 4;
 
@@ -186,6 +187,7 @@ export function encodeBeat(beat: Beat): Uint8Array {
   bytes.writeDoubleBE(beat.echo?.holdMs ?? 0, 20);
   bytes.writeUIntBE(beat.beacon.records, 28, 6);
   bytes.write(beat.beacon.root, 34, 32, 'hex');
+  bytes.writeUIntBE(beat.beacon.wallMs ?? 0, 66, 6);
   return bytes;
 }
 
@@ -201,6 +203,11 @@ export function decodeBeat(body: Uint8Array): Beat {
     sequence: bytes.readUInt32BE(0),
     sentMs,
     echo: Number.isFinite(echoMs) && holdMs >= 0 ? { sentMs: echoMs, holdMs } : null,
-    beacon: { root: bytes.toString('hex', 34, BEAT_BYTES) as Digest, records: bytes.readUIntBE(28, 6) },
+    beacon: {
+      root: bytes.toString('hex', 34, 66) as Digest,
+      records: bytes.readUIntBE(28, 6),
+      // 0, the epoch itself: not told
+      wallMs: bytes.readUIntBE(66, 6) || null,
+    },
   };
 }

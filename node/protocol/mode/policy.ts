@@ -28,6 +28,12 @@ export interface Policy {
   readonly pushFanoutMax: number;
   /** Records learnt by reconciliation that are announced by gossip at once; beyond, others reconcile for themselves. Default 1000. */
   readonly announceMax: number;
+  /** A tombstone that every member has is collected when its stamp is older than this, in ms. Default 10000: members do it at about the same time. */
+  readonly collectAfterMs: number;
+  /** A member not heard for so long, counted from this node's start at the earliest, holds back no collection. Default 7 days, as Cassandra's grace (10) less a weekend. */
+  readonly graceMs: number;
+  /** Tombstones collected in one tick. Default 500: about 10 ms. */
+  readonly collectMax: number;
   /** A member silent on both lungs for so long is forgotten until it is met again, in ms. Default 600000 (10 min). */
   readonly forgetMs: number;
 }
@@ -47,5 +53,8 @@ export const POLICY_DEFAULTS: Policy = {
   sessionsMax: 3,
   pushFanoutMax: 16,
   announceMax: 1_000,
+  collectAfterMs: 10_000,
+  graceMs: 7 * 86_400_000,
+  collectMax: 500,
   forgetMs: 600_000,
 };

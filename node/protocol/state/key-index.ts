@@ -1,5 +1,5 @@
 /**
- * The keys in the order of their UTF-8 bytes, for listings. Keys never leave: a deleted one keeps its tombstone.
+ * The keys in the order of their UTF-8 bytes, for listings. A key leaves when its tombstone was collected.
  *
  * New keys wait unsorted at the end until somebody asks. The sort then finds one long run and a short rest, which
  * costs one pass, so neither a write nor a page of a listing pays for the whole order.
@@ -13,6 +13,12 @@ export class KeyIndex {
     const last = this.#keys.at(-1);
     if (last !== undefined && compareUtf8(last, key) > 0) this.#isSorted = false;
     this.#keys.push(key);
+  }
+
+  /** @param key added before */
+  delete(key: string): void {
+    const at = this.#isSorted ? this.#positionAfter(key) - 1 : this.#keys.indexOf(key);
+    if (this.#keys[at] === key) this.#keys.splice(at, 1);
   }
 
   /** Keys greater than the cursor, all of them when it is null. Adding keys ends a walk under way. */

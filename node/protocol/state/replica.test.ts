@@ -199,11 +199,16 @@ describe('replica', () => {
       context: [old.dot],
       stamp: { wallMs: 1001, counter: 0 },
     });
-    replica.load(null, [
-      { slot: 4, record: young },
-      { slot: 7, record: old },
-      { slot: 9, record: young },
-    ]);
+    replica.load(
+      null,
+      [
+        { slot: 4, record: young },
+        { slot: 7, record: old },
+        { slot: 9, record: young },
+      ],
+      null,
+      0,
+    );
     expect(replica.takeChanges()).toMatchObject({ put: [], remove: [7, 9] });
     replica.write([{ key: 'other', value: '1' }], null, 10);
     expect(replica.takeChanges()?.put.map(({ slot }) => slot)).toEqual([10]);
@@ -212,7 +217,7 @@ describe('replica', () => {
   it('loads once', () => {
     const replica = replicaOf(ada);
     replica.write([{ key: 'k', value: '1' }], null, 10);
-    expect(() => replica.load(null, [])).toThrow('loads once');
+    expect(() => replica.load(null, [], null, 0)).toThrow('loads once');
   });
 
   it('lists keys by their UTF-8 bytes, page by page', () => {
@@ -310,7 +315,7 @@ class Store {
   }
 
   load(replica: Replica): Replica {
-    replica.load(this.#meta, this.records());
+    replica.load(this.#meta, this.records(), null, 0);
     return replica;
   }
 }

@@ -4,6 +4,9 @@
  * Everything happens in memory and at once. What must become durable is gathered until `takeChanges` fetches it; the
  * caller commits that before it lets anybody know (DESIGN P1).
  *
+ * The version vector says which dots were ever seen. A dot that is in it and has no live record was replaced, so its record
+ * is refused should it come again: a deleted value does not come back even after its tombstone was collected.
+ *
  * A key whose winner is a tombstone has no value: it is in no listing, has no version, and is created anew by the
  * next write. `get` still shows it, with the siblings that lost to the tombstone, so that no conflict is swallowed.
  */
@@ -14,6 +17,7 @@ import { KeyIndex } from './key-index.ts';
 import { contextOf, mergeKey } from './merge.ts';
 import { MerkleTrie, pathOf } from './merkle.ts';
 import { isFulfilled } from './precondition.ts';
+import { VersionVector } from './version-vector.ts';
 import { signRecord, type Dot, type SignedRecord, type VerifiedRecord } from './record.ts';
 import type { Precondition, StoredRecord, WriteEntry } from './write.ts';
 
@@ -32,6 +36,15 @@ export interface ReplicaOptions {
 }
 
 export const REPLICA_DEFAULTS: ReplicaOptions = { aheadMaxMs: 60_000 };
+
+/**
+ * First sequence of a start: the time in µs, or one above the last one used. A store restored from a backup has forgotten
+ * sequences that peers have seen; none of them is used again as long as the clock is past the time they were used at, and a node
+ * may write a million records a second before it outruns it.
+ */
+function firstSequence(last: number, wallMs: number): number {
+  return Math.max(last, wallMs * 1_000);
+}
 
 /** A key with its live records; the winner may be a tombstone. */
 export interface KeyView {
@@ -54,8 +67,17 @@ export type WriteResult =
   | { readonly ok: false; readonly reason: 'precondition'; readonly version: string | null }
   | { readonly ok: false; readonly reason: 'not-found' };
 
-/** `ahead`: refused, its stamp is too far in this node's future */
+/**
+ * `fresh`: lives now; `known`: lived already; `covered`: replaced long ago, or by what lives here; `ahead`: refused, its stamp is
+ * too far in this node's future
+ */
 export type MergeOutcome = 'fresh' | 'known' | 'covered' | 'ahead';
+
+/** Two records of one dot: their author signed twice. Both are kept, so that replicas still converge. */
+export interface Equivocation {
+  readonly one: SignedRecord;
+  readonly other: SignedRecord;
+}
 
 /** What must become durable together. */
 export interface Changes {
@@ -83,6 +105,13 @@ export class Replica {
   #clock: Stamp = STAMP_ZERO;
   #sequence = 0;
   #slot = 0;
+  readonly #vector = new VersionVector();
+  /** live tombstones by slot, oldest first */
+  readonly #tombstones = new Map<number, RecordId>();
+  readonly #byDot = new Map<string, RecordId>();
+  /** dots under which two records were found */
+  readonly #doubled = new Set<string>();
+  #equivocations: Equivocation[] = [];
   readonly #put = new Map<number, StoredRecord>();
   readonly #removed = new Set<number>();
   #sequenceTaken = 0;
@@ -92,22 +121,141 @@ export class Replica {
     this.#options = options;
   }
 
-  /** Restores what the store kept; once, before anything else. What no longer lives becomes a change at once. */
+  /**
+   * Restores what the store kept; once, before anything else. What no longer lives becomes a change at once.
+   *
+   * @param vector what was seen beside the live records; null where that is not known, or cannot be trusted
+   * @param wallMs ms since the epoch, from which the sequence goes on; 0 goes on from the last one used
+   */
   load(
     meta: { readonly sequence: number; readonly wallMs: number; readonly counter: number } | null,
     records: Iterable<{ readonly slot: number; readonly record: VerifiedRecord }>,
+    vector: VersionVector | null,
+    wallMs: number,
   ): void {
     if (this.#slot > 0 || this.#sequence > 0) throw new Error('a replica loads once, before anything else');
     if (meta !== null) {
       this.#sequence = meta.sequence;
       this.#clock = { wallMs: meta.wallMs, counter: meta.counter };
     }
-    this.#sequenceTaken = this.#sequence;
     for (const stored of records) {
       this.#slot = Math.max(this.#slot, stored.slot);
       this.#clock = observe(this.#clock, stored.record.stamp, 0);
       if (this.#integrate(stored) !== 'fresh') this.#removed.add(stored.slot);
     }
+    if (vector !== null) this.#vector.join(vector);
+    this.#sequence = firstSequence(this.#sequence, wallMs);
+    this.#sequenceTaken = this.#sequence;
+  }
+
+  /**
+   * A peer has seen our own writes up to this one. When we do not remember them, our store is a restored backup, and those
+   * sequences must not be used again. What no clock could have reached is not believed.
+   *
+   * @returns whether that was news
+   */
+  noteOwnSequence(sequence: number, wallMs: number): boolean {
+    if (sequence <= this.#sequence || sequence > firstSequence(0, wallMs + this.#options.aheadMaxMs))
+      return false;
+    this.#sequence = sequence;
+    return true;
+  }
+
+  /** Every dot ever seen here, each under its author's signature; to be read and sent, not to be changed. */
+  get vector(): Pick<VersionVector, 'has' | 'last' | 'write' | 'size' | 'clone'> {
+    return this.#vector;
+  }
+
+  /** The number under which the newest record is stored: what lives now came at or before it. */
+  get lastSlot(): number {
+    return this.#slot;
+  }
+
+  /** Whether another record was signed under the same dot: then that a peer has seen the dot says nothing of this record. */
+  isDoubled(record: SignedRecord): boolean {
+    return this.#doubled.has(dotKey(record.dot));
+  }
+
+  /** Pairs of records that share a dot, found since the last call. */
+  takeEquivocations(): readonly Equivocation[] {
+    const found = this.#equivocations;
+    this.#equivocations = [];
+    return found;
+  }
+
+  /**
+   * Forgets a live record for good: it was replaced elsewhere, and what replaced it is gone as well. Its dot stays in the
+   * vector, so it does not come back.
+   */
+  drop(id: RecordId): void {
+    const stored = this.#byId.get(id);
+    if (stored === undefined) return;
+    const { key } = stored.record;
+    this.#relive(
+      key,
+      this.#live(key).filter((record) => record.id !== id),
+    );
+    this.#forget(id);
+  }
+
+  /**
+   * Collects tombstones that every member has: keys under which nothing but such tombstones lives.
+   *
+   * @param stableSlot every member has what was stored at or before it
+   * @param beforeMs stamps at or after are kept, so that members collect at about the same time
+   * @returns how many were collected, at most `max`
+   */
+  collect(stableSlot: number, beforeMs: number, max: number): number {
+    let collected = 0;
+    for (const [slot, id] of this.#tombstones) {
+      if (slot > stableSlot || collected >= max) break;
+      const record = this.record(id);
+      if (record === null || record.stamp.wallMs >= beforeMs) continue;
+      const live = this.#live(record.key);
+      const isDead = live.every(
+        (one) => one.value === null && (this.#byId.get(one.id)?.slot ?? Infinity) <= stableSlot,
+      );
+      if (!isDead) continue;
+      for (const one of live) this.drop(one.id);
+      collected += live.length;
+    }
+    return collected;
+  }
+
+  /**
+   * Our clock was far ahead and is right again: own records with stamps that no peer took are written anew with stamps of now, and
+   * the hybrid clock comes back, or every later write would be refused too.
+   *
+   * @returns the records written anew
+   */
+  restamp(wallMs: number): readonly VerifiedRecord[] {
+    const ahead = [...this.#byId.values()].filter(
+      ({ record }) =>
+        record.dot.author === this.#modules.self &&
+        isTooFarAhead(record.stamp, wallMs, this.#options.aheadMaxMs),
+    );
+    const entries = new Map(ahead.map(({ record }) => [record.key, record.value]));
+    for (const { record } of ahead) this.drop(record.id);
+    this.#clock = STAMP_ZERO;
+    for (const { record } of this.#byId.values()) this.#clock = observe(this.#clock, record.stamp, 0);
+    const anew: VerifiedRecord[] = [];
+    for (const [key, value] of entries) {
+      this.#clock = tick(this.#clock, wallMs);
+      const context = this.#ownContext(key, this.#sequence);
+      this.#sequence += 1;
+      const dot: Dot = { author: this.#modules.self, sequence: this.#sequence };
+      const record = signRecord({ key, value, dot, context, stamp: this.#clock }, (bytes) =>
+        this.#modules.sign(bytes),
+      );
+      this.#add(record);
+      anew.push(record);
+    }
+    return anew;
+  }
+
+  /** Live tombstones. */
+  get tombstoneCount(): number {
+    return this.#tombstones.size;
   }
 
   /**
@@ -154,6 +302,7 @@ export class Replica {
 
   merge(record: VerifiedRecord, wallMs: number): MergeOutcome {
     if (this.#byId.has(record.id)) return 'known';
+    if (this.#vector.has(record.dot) && !this.#byDot.has(dotKey(record.dot))) return 'covered';
     if (isTooFarAhead(record.stamp, wallMs, this.#options.aheadMaxMs)) return 'ahead';
     const outcome = this.#add(record);
     if (outcome === 'fresh') this.#clock = observe(this.#clock, record.stamp, wallMs);
@@ -253,22 +402,48 @@ export class Replica {
     const { outcome, live, removed } = mergeKey(before, record);
     if (outcome !== 'fresh') return outcome;
     for (const gone of removed) this.#forget(gone.id);
+    this.#noteDot(record);
     this.#byId.set(record.id, stored);
+    if (record.value === null) this.#tombstones.set(stored.slot, record.id);
+    this.#relive(record.key, live);
+    return outcome;
+  }
+
+  /** Makes these the live records of a key. */
+  #relive(key: string, live: readonly SignedRecord[]): void {
+    const before = this.#live(key);
     const [only, ...others] = live;
-    if (only !== undefined) this.#byKey.set(record.key, others.length === 0 ? only : live);
+    if (only === undefined) this.#byKey.delete(key);
+    else this.#byKey.set(key, others.length === 0 ? only : live);
     this.#trie.set(
-      pathOf(record.key),
+      pathOf(key),
       live.map(({ id }) => id),
     );
-    if (before.length === 0) this.#keys.add(record.key);
+    if (before.length === 0 && live.length > 0) this.#keys.add(key);
+    if (before.length > 0 && live.length === 0) this.#keys.delete(key);
     this.#size += Number(hasValue(live)) - Number(hasValue(before));
-    return outcome;
+  }
+
+  /** A dot names one record; a second one under it is its author's lie, or its author's restored backup. */
+  #noteDot(record: SignedRecord): void {
+    const dot = dotKey(record.dot);
+    const twin = this.#byDot.get(dot);
+    const other = twin === undefined ? null : this.record(twin);
+    if (other !== null) {
+      this.#equivocations.push({ one: other, other: record });
+      this.#doubled.add(dot);
+    }
+    this.#byDot.set(dot, record.id);
+    this.#vector.add(record.dot);
   }
 
   #forget(id: RecordId): void {
     const stored = this.#byId.get(id);
     if (stored === undefined) return;
     this.#byId.delete(id);
+    this.#tombstones.delete(stored.slot);
+    const dot = dotKey(stored.record.dot);
+    if (this.#byDot.get(dot) === id && !this.#doubled.has(dot)) this.#byDot.delete(dot);
     if (!this.#put.delete(stored.slot)) this.#removed.add(stored.slot);
   }
 
@@ -290,6 +465,10 @@ export class Replica {
     if (known === undefined) return [];
     return isMany(known) ? known : [known];
   }
+}
+
+function dotKey({ author, sequence }: Dot): string {
+  return `${author} ${sequence}`;
 }
 
 function hasValue([winner]: readonly SignedRecord[]): boolean {

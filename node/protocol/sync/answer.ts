@@ -47,7 +47,7 @@ function compare(
     }
     answered += 1;
   }
-  return { type: 'differences', root: replica.root(), answered, differences };
+  return { type: 'differences', root: replica.root(), answered, vector: replica.vector.clone(), differences };
 }
 
 function describe(prefix: string, replica: Replica, options: AnswerOptions): Difference {

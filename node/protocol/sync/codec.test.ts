@@ -3,6 +3,7 @@ import { CodecError } from '../codec.ts';
 import { decodeBatch, encodeBatch } from '../gossip/batch.ts';
 import type { Digest, RecordId } from '../ids.ts';
 import { testIdentity, testRecord } from '../state/test-records.ts';
+import { VersionVector } from '../state/version-vector.ts';
 import { decodeReply, decodeRequest, encodeReply, encodeRequest } from './codec.ts';
 import type { SyncReply, SyncRequest } from './messages.ts';
 
@@ -17,10 +18,21 @@ const records = fc
     ),
   );
 
+const vector = fc
+  .array(fc.record({ n: fc.integer({ min: 1, max: 3 }), sequence: fc.integer({ min: 1, max: 9 }) }), {
+    maxLength: 8,
+  })
+  .map((dots) => {
+    const made = new VersionVector();
+    for (const { n, sequence } of dots) made.add({ author: testIdentity(n).id, sequence });
+    return made;
+  });
+
 const request: fc.Arbitrary<SyncRequest> = fc.oneof(
   fc.record({
     type: fc.constant('compare' as const),
     root: digest,
+    vector,
     subtrees: fc.array(fc.record({ prefix, digest }), { maxLength: 5 }),
   }),
   fc.record({
@@ -45,6 +57,7 @@ const reply: fc.Arbitrary<SyncReply> = fc.oneof(
     type: fc.constant('differences' as const),
     root: digest,
     answered,
+    vector,
     differences: fc.array(difference, { maxLength: 4 }),
   }),
   fc.record({ type: fc.constant('transferred' as const), root: digest, answered, records }),

@@ -2,15 +2,16 @@
  * Bytes of the anti-entropy exchange, the same over a libp2p stream and over HTTP.
  *
  *     u8 version = 1, u8 kind, 32 root, then by kind
- *     1 compare      u16 n × (u8 nibbles, prefix; 32 digest)
+ *     1 compare      version vector;  u16 n × (u8 nibbles, prefix; 32 digest)
  *     2 transfer     u16 n × 32 id;  u16 m × (u32 length, record)
- *     3 differences  u16 answered;  u16 n × (u8 nibbles, prefix; u8 0: 16 × 32 digest | 1: u16 k × 32 id)
+ *     3 differences  version vector;  u16 answered;  u16 n × (u8 nibbles, prefix; u8 0: 16 × 32 digest | 1: u16 k × 32 id)
  *     4 transferred  u16 answered;  u16 m × (u32 length, record)
  *     5 refused      u16 length, reason (root all zero)
  */
 import { ByteReader, ByteWriter, CodecError } from '../codec.ts';
 import type { Digest, RecordId } from '../ids.ts';
 import { decodeRecord, type SignedRecord } from '../state/record.ts';
+import { VersionVector } from '../state/version-vector.ts';
 import type { Difference, Subtree, SyncReply, SyncRequest } from './messages.ts';
 
 /** One message, in bytes: what every lung carries (ports.ts, MESSAGE_BYTES_MAX). */
@@ -28,7 +29,7 @@ export function encodeRequest(request: SyncRequest): Uint8Array {
   const writer = begin(KIND[request.type], request.root);
   switch (request.type) {
     case 'compare':
-      writer.u16(request.subtrees.length);
+      request.vector.write(writer).u16(request.subtrees.length);
       for (const { prefix, digest } of request.subtrees) writePrefix(writer, prefix).hex32(digest);
       break;
     case 'transfer':
@@ -45,7 +46,7 @@ export function encodeReply(reply: SyncReply): Uint8Array {
   const writer = begin(KIND[reply.type], reply.type === 'refused' ? NO_ROOT : reply.root);
   switch (reply.type) {
     case 'differences':
-      writer.u16(reply.answered).u16(reply.differences.length);
+      reply.vector.write(writer).u16(reply.answered).u16(reply.differences.length);
       for (const difference of reply.differences) writeDifference(writer, difference);
       break;
     case 'transferred':
@@ -77,11 +78,12 @@ export function decodeReply(bytes: Uint8Array): SyncReply {
 function readRequest(reader: ByteReader, kind: number, root: Digest): SyncRequest {
   switch (kind) {
     case KIND.compare: {
+      const vector = VersionVector.read(reader);
       const subtrees = times(reader.u16(), (): Subtree => ({
         prefix: readPrefix(reader),
         digest: reader.hex32() as Digest,
       }));
-      return { type: 'compare', root, subtrees };
+      return { type: 'compare', root, vector, subtrees };
     }
     case KIND.transfer: {
       const want = times(reader.u16(), () => reader.hex32() as RecordId);
@@ -95,11 +97,13 @@ function readRequest(reader: ByteReader, kind: number, root: Digest): SyncReques
 function readReply(reader: ByteReader, kind: number, root: Digest): SyncReply {
   switch (kind) {
     case KIND.differences: {
+      const vector = VersionVector.read(reader);
       const answered = reader.u16();
       return {
         type: 'differences',
         root,
         answered,
+        vector,
         differences: times(reader.u16(), () => readDifference(reader)),
       };
     }

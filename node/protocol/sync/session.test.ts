@@ -3,6 +3,7 @@ import { testIdentity } from '../state/test-records.ts';
 import { Replica, REPLICA_DEFAULTS } from '../state/replica.ts';
 import type { VerifiedRecord } from '../state/record.ts';
 import type { Digest, NodeId } from '../ids.ts';
+import { VersionVector } from '../state/version-vector.ts';
 import { answer, ANSWER_DEFAULTS, type AnswerOptions } from './answer.ts';
 import { decodeReply, decodeRequest, encodeReply, encodeRequest } from './codec.ts';
 import type { SyncReply, SyncRequest } from './messages.ts';
@@ -10,6 +11,7 @@ import { Session, SESSION_DEFAULTS, type SessionOptions } from './session.ts';
 
 const NOW = 1_767_225_600_000;
 const PEER = 'peer' as NodeId;
+const VECTOR = new VersionVector();
 const ROOT = 'a'.repeat(64) as Digest;
 
 describe('a session between two replicas', () => {
@@ -59,14 +61,21 @@ describe('a session between two replicas', () => {
 describe('a session with a lying or broken peer', () => {
   const replies: readonly (readonly [string, SyncReply])[] = [
     ['wrong_reply_type', { type: 'transferred', root: ROOT, answered: 0, records: [] }],
-    ['wrong_answered_count', { type: 'differences', root: ROOT, answered: 0, differences: [] }],
-    ['wrong_answered_count', { type: 'differences', root: ROOT, answered: 2, differences: [] }],
+    [
+      'wrong_answered_count',
+      { type: 'differences', root: ROOT, answered: 0, vector: VECTOR, differences: [] },
+    ],
+    [
+      'wrong_answered_count',
+      { type: 'differences', root: ROOT, answered: 2, vector: VECTOR, differences: [] },
+    ],
     [
       'unasked_prefix',
       {
         type: 'differences',
         root: ROOT,
         answered: 1,
+        vector: VECTOR,
         differences: [{ kind: 'entries', prefix: 'ab', ids: [] }],
       },
     ],
@@ -92,8 +101,10 @@ describe('a session with a lying or broken peer', () => {
       );
       rounds += 1;
       if (
-        session.take({ type: 'differences', root: ROOT, answered: differences.length, differences }, ours) !==
-        null
+        session.take(
+          { type: 'differences', root: ROOT, answered: differences.length, vector: VECTOR, differences },
+          ours,
+        ) !== null
       )
         break;
     }

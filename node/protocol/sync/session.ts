@@ -4,13 +4,16 @@
  *
  *   compare '' → unlike children → … → ids of unlike buckets → transfer (want, push) → … → done
  *
+ * A record of ours that the peer does not list although it has seen it was replaced there, by something that is listed, or by a
+ * tombstone that was collected. It is not pushed; what still lives here when the session ends is for the caller to judge.
+ *
  * "Done" is not success: whether the roots became equal is for the caller to see.
  */
 import type { LungName } from '../events.ts';
 import type { Digest, NodeId, RecordId } from '../ids.ts';
 import type { Replica } from '../state/replica.ts';
 import { takeRecords } from './answer.ts';
-import type { Difference, Subtree, SyncReply, SyncRequest } from './messages.ts';
+import type { Difference, SentVector, Subtree, SyncReply, SyncRequest } from './messages.ts';
 
 export interface SessionOptions {
   /** Subtrees in one question; default 256, a request of 10 KiB. */
@@ -49,6 +52,8 @@ export class Session {
     | { readonly prefixes: readonly string[] }
     | { readonly want: number; readonly push: number }
     | null = null;
+  /** live here, seen by the peer, not listed by it */
+  readonly absent: RecordId[] = [];
   roundTrips = 0;
   pulled = 0;
   pushed = 0;
@@ -69,7 +74,7 @@ export class Session {
       const prefixes = this.#frontier.slice(0, this.#options.subtreesMax);
       this.#asking = { prefixes };
       const subtrees: Subtree[] = prefixes.map((prefix) => ({ prefix, digest: replica.trie.digest(prefix) }));
-      return { type: 'compare', root: replica.root(), subtrees };
+      return { type: 'compare', root: replica.root(), vector: replica.vector.clone(), subtrees };
     }
     if (this.#want.length > 0 || this.#push.length > 0) {
       const want = this.#want.slice(0, this.#options.wantMax);
@@ -101,7 +106,7 @@ export class Session {
         this.#frontier.splice(0, reply.answered);
         for (const difference of reply.differences) {
           if (!covered.delete(difference.prefix)) return 'unasked_prefix';
-          const wrong = this.#descend(difference, replica);
+          const wrong = this.#descend(difference, reply.vector, replica);
           if (wrong !== null) return wrong;
         }
         return null;
@@ -120,7 +125,7 @@ export class Session {
     }
   }
 
-  #descend(difference: Difference, replica: Replica): string | null {
+  #descend(difference: Difference, vector: SentVector, replica: Replica): string | null {
     const { prefix } = difference;
     switch (difference.kind) {
       case 'children':
@@ -141,7 +146,10 @@ export class Session {
         for (const id of ours) {
           if (theirs.has(id) || this.#seen.has(id)) continue;
           this.#seen.add(id);
-          this.#push.push(id);
+          const record = replica.record(id);
+          const wasSeen = record !== null && vector.has(record.dot) && !replica.isDoubled(record);
+          if (wasSeen) this.absent.push(id);
+          else this.#push.push(id);
         }
         return null;
       }

@@ -1,0 +1,165 @@
+/**
+ * Which dots a node has seen: per author a set of sequence numbers, kept as ranges. "Seen" means that the record, with its
+ * author's signature, was merged here once. So a dot that is in the vector and has no live record belongs to a record that was
+ * replaced: it never comes back to life. Nobody else's claim enters the own vector, or a lie could keep records out.
+ *
+ * An author leaves holes (a restart jumps ahead, a record is replaced before it is told), hence ranges instead of one number.
+ *
+ * @see Preguiça et al. 2010, dotted version vectors; Bieniusa et al. 2012, optimized conflict-free replicated set
+ */
+import type { ByteReader, ByteWriter } from '../codec.ts';
+import { CodecError } from '../codec.ts';
+import { nodeIdOf, PUBLIC_KEY_BYTES, publicKeyOf, type NodeId } from '../ids.ts';
+import type { Dot } from './record.ts';
+
+/** Sorted, disjoint, not adjacent: from, to, from, to, …, both inclusive. */
+type Ranges = number[];
+
+export const VECTOR_LIMITS = { authorsMax: 4_096, rangesMax: 8_192 } as const;
+
+export class VersionVector {
+  readonly #ranges = new Map<NodeId, Ranges>();
+
+  has({ author, sequence }: Dot): boolean {
+    const ranges = this.#ranges.get(author);
+    return ranges !== undefined && isIn(ranges, sequence);
+  }
+
+  add({ author, sequence }: Dot): void {
+    this.#include(author, sequence, sequence);
+  }
+
+  /** Takes over all that the other one has seen. */
+  join(other: VersionVector): void {
+    for (const [author, ranges] of other.#ranges) {
+      for (let i = 0; i < ranges.length; i += 2) this.#include(author, ranges[i] ?? 0, ranges[i + 1] ?? 0);
+    }
+  }
+
+  /** Greatest sequence seen of this author; 0 when none. */
+  last(author: NodeId): number {
+    return this.#ranges.get(author)?.at(-1) ?? 0;
+  }
+
+  /** Sorted by name. */
+  authors(): readonly NodeId[] {
+    return [...this.#ranges.keys()].toSorted();
+  }
+
+  /** Ranges over all authors: what the vector costs to send, 16 bytes each. */
+  get size(): number {
+    let size = 0;
+    for (const ranges of this.#ranges.values()) size += ranges.length / 2;
+    return size;
+  }
+
+  equals(other: VersionVector): boolean {
+    if (this.#ranges.size !== other.#ranges.size) return false;
+    for (const [author, ranges] of this.#ranges) {
+      const theirs = other.#ranges.get(author);
+      if (theirs?.length !== ranges.length || ranges.some((bound, i) => theirs[i] !== bound)) return false;
+    }
+    return true;
+  }
+
+  clone(): VersionVector {
+    const copy = new VersionVector();
+    for (const [author, ranges] of this.#ranges) copy.#ranges.set(author, [...ranges]);
+    return copy;
+  }
+
+  /**
+   * u16 authors × (32 key, u16 ranges × (u64 from, u64 to)), sorted by author. Beyond the limits the rest is left out: a
+   * vector may claim less than is true, never more.
+   */
+  write(writer: ByteWriter): ByteWriter {
+    let room: number = VECTOR_LIMITS.rangesMax;
+    const authors = this.authors().slice(0, VECTOR_LIMITS.authorsMax);
+    writer.u16(authors.length);
+    for (const author of authors) {
+      const ranges = this.#ranges.get(author) ?? [];
+      const told = Math.min(room, ranges.length / 2);
+      room -= told;
+      writer.bytes(publicKeyOf(author)).u16(told);
+      for (let i = 0; i < 2 * told; i += 2) writer.u64(ranges[i] ?? 0).u64(ranges[i + 1] ?? 0);
+    }
+    return writer;
+  }
+
+  /** @throws CodecError on anything but one whole vector in its one encoding */
+  static read(reader: ByteReader): VersionVector {
+    const vector = new VersionVector();
+    const authors = reader.u16();
+    if (authors > VECTOR_LIMITS.authorsMax) throw new CodecError(`vector of ${authors} authors`);
+    let room: number = VECTOR_LIMITS.rangesMax;
+    let previous = '';
+    for (let n = 0; n < authors; n += 1) {
+      const author = nodeIdOf(reader.bytes(PUBLIC_KEY_BYTES));
+      if (author <= previous) throw new CodecError('vector not sorted by author, or an author twice');
+      previous = author;
+      const count = reader.u16();
+      room -= count;
+      if (room < 0) throw new CodecError(`vector of more than ${VECTOR_LIMITS.rangesMax} ranges`);
+      const ranges: Ranges = [];
+      // A range begins two above the end of the one before, or they would be one.
+      let least = 1;
+      for (let i = 0; i < count; i += 1) {
+        const from = reader.u64();
+        const to = reader.u64();
+        if (from < least || to < from) throw new CodecError('vector with ranges out of order');
+        ranges.push(from, to);
+        least = to + 2;
+      }
+      if (count > 0) vector.#ranges.set(author, ranges);
+    }
+    return vector;
+  }
+
+  #include(author: NodeId, from: number, to: number): void {
+    const ranges = this.#ranges.get(author);
+    if (ranges === undefined) {
+      this.#ranges.set(author, [from, to]);
+      return;
+    }
+    const last = ranges.length - 1;
+    // The usual case: the next one of this author.
+    if (from === (ranges[last] ?? 0) + 1) {
+      ranges[last] = to;
+      return;
+    }
+    // The ranges that touch [from, to], adjacent ones included, become one with it.
+    const first = firstTouching(ranges, from);
+    let end = first;
+    let low = from;
+    let high = to;
+    while (end < ranges.length && (ranges[end] ?? 0) <= to + 1) {
+      low = Math.min(low, ranges[end] ?? low);
+      high = Math.max(high, ranges[end + 1] ?? high);
+      end += 2;
+    }
+    ranges.splice(first, end - first, low, high);
+  }
+}
+
+/** @returns the even index of the first range that ends at `from - 1` or later */
+function firstTouching(ranges: Ranges, from: number): number {
+  let low = 0;
+  let high = ranges.length / 2;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ranges[2 * middle + 1] ?? 0) < from - 1) low = middle + 1;
+    else high = middle;
+  }
+  return 2 * low;
+}
+
+function isIn(ranges: Ranges, sequence: number): boolean {
+  let low = 0;
+  let high = ranges.length / 2;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ranges[2 * middle + 1] ?? 0) < sequence) low = middle + 1;
+    else high = middle;
+  }
+  return low < ranges.length / 2 && (ranges[2 * low] ?? 0) <= sequence;
+}

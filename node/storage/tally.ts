@@ -1,0 +1,38 @@
+/**
+ * How many records a store should hold, and the sum of their checksums: kept beside them, in the same commits, so that
+ * a record is missed even when nothing of it is left to be read, and an old copy is not taken for the newest.
+ */
+export interface Tally {
+  readonly records: number;
+  /** of 32-bit checksums, modulo 2^48 */
+  readonly sum: number;
+}
+
+const MODULUS = 2 ** 48;
+
+export const TALLY_ZERO: Tally = { records: 0, sum: 0 };
+
+export function withRecord({ records, sum }: Tally, checksum: number): Tally {
+  return { records: records + 1, sum: (sum + checksum) % MODULUS };
+}
+
+export function withoutRecord({ records, sum }: Tally, checksum: number): Tally {
+  return { records: records - 1, sum: (sum - checksum + MODULUS) % MODULUS };
+}
+
+/** What has to be added to `to` to get `from`. */
+export function difference(from: Tally, to: Tally): Tally {
+  return { records: from.records - to.records, sum: (from.sum - to.sum + MODULUS) % MODULUS };
+}
+
+/**
+ * What is wrong with a store that should hold `claimed` and holds `found`, as a sentence; null when nothing is.
+ *
+ * @param damaged records that are there, but are not what was written: their checksums say nothing
+ */
+export function faultOfTally(claimed: Tally, found: Tally, damaged: number): string | null {
+  const missing = claimed.records - found.records - damaged;
+  if (missing !== 0) return `${claimed.records} records should be there, ${found.records + damaged} are`;
+  if (damaged === 0 && claimed.sum !== found.sum) return 'the records are not those that were written last';
+  return null;
+}

@@ -1,0 +1,32 @@
+/** The plainest client there is: status and body, for what the lab's client hides (412, 503, 507). */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+const TIMEOUT_MS = 5_000;
+
+/** Rejects where no whole answer came. */
+export async function talk(
+  url: string,
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE' = 'GET',
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+    body: body === undefined ? null : JSON.stringify(body),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Readonly<Record<string, unknown>>,
+  };
+}
+
+export function keyUrl(base: string, key: string): string {
+  return `${base}/api/lattice/state/${encodeURIComponent(key)}`;
+}
