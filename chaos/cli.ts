@@ -37,7 +37,11 @@ exit codes: 0 pass, 1 fail, 2 inconclusive (the fault is not proven, or too litt
 const DEFAULT_SCENARIO = 'p2p-cut';
 
 /** Throws UsageError. */
-export function parseCommand(args: readonly string[], scenarios: readonly string[], randomSeed: () => number): Command {
+export function parseCommand(
+  args: readonly string[],
+  scenarios: readonly string[],
+  randomSeed: () => number,
+): Command {
   const { values, positionals } = parsed(args);
   if (values.help === true) return { command: 'help' };
   const [command = 'run', ...rest] = positionals;
@@ -106,6 +110,7 @@ function worldOf(text: string | undefined): World {
 function integer(name: string, text: string | undefined, min: number, max: number): number | null {
   if (text === undefined) return null;
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < min || value > max) throw new UsageError(`${name} is a whole number from ${min} to ${max}, not ${text}`);
+  if (!/^\d+$/.test(text) || value < min || value > max)
+    throw new UsageError(`${name} is a whole number from ${min} to ${max}, not ${text}`);
   return value;
 }

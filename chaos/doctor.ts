@@ -26,20 +26,32 @@ export async function diagnose(say: (line: string) => void): Promise<number> {
   const version = await dockerode.version();
   report('engine', true, `Docker ${version.Version}, kernel ${version.KernelVersion ?? 'unknown'}`);
   const compose = await output('docker', ['compose', 'version', '--short']);
-  report('compose', compose !== null, compose ?? 'the plugin docker-compose is missing: scripts/docker-engine.sh');
+  report(
+    'compose',
+    compose !== null,
+    compose ?? 'the plugin docker-compose is missing: scripts/docker-engine.sh',
+  );
   const node = await inspectImage(engine, NODE_IMAGE);
   report('node image', true, node === null ? `${NODE_IMAGE} is not there yet: a run builds it` : NODE_IMAGE);
 
   const { FAULTS_IMAGE } = await import('./faults/sidecar.ts');
   const hasFaults = (await inspectImage(engine, FAULTS_IMAGE)) !== null;
-  report('faults image', hasFaults, hasFaults ? FAULTS_IMAGE : `${FAULTS_IMAGE} is missing: run scripts/base-image.sh`);
+  report(
+    'faults image',
+    hasFaults,
+    hasFaults ? FAULTS_IMAGE : `${FAULTS_IMAGE} is missing: run scripts/base-image.sh`,
+  );
   if (!hasFaults) return 3;
   const runId = `doctor-${process.pid}`;
   try {
     const nft = await attempt(engine, FAULTS_IMAGE, runId, TRY_NFT);
     report('nftables', nft === null, nft ?? 'rules can be loaded in a container: drops and cuts work');
     const netem = await attempt(engine, FAULTS_IMAGE, runId, TRY_NETEM);
-    report('netem', netem === null, netem === null ? 'latency and jitter by the kernel' : `no latency by the kernel (${netem})`);
+    report(
+      'netem',
+      netem === null,
+      netem === null ? 'latency and jitter by the kernel' : `no latency by the kernel (${netem})`,
+    );
     return nft === null ? 0 : 3;
   } finally {
     await removeLabelled(engine, await listLabelled(engine, runId));

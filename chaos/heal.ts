@@ -10,7 +10,10 @@ import { WorldUnavailableError } from './cluster/port.ts';
 import { DIRECTORY_PREFIX, readRunFile } from './cluster/processes.ts';
 
 /** @returns exit code: 0 when nothing of a dead run is left, 3 otherwise */
-export async function heal(options: { readonly force: boolean }, say: (line: string) => void): Promise<number> {
+export async function heal(
+  options: { readonly force: boolean },
+  say: (line: string) => void,
+): Promise<number> {
   const processes = healProcesses(options.force, say);
   const containers = await healContainers(options.force, say);
   const removed = processes.removed + containers.removed;
@@ -35,7 +38,8 @@ async function healContainers(force: boolean, say: (line: string) => void): Prom
   }
   const isOurs = ({ harness }: { readonly harness: number }): boolean => force || !isAlive(harness);
   const all = await listLabelled(engine, null);
-  for (const run of new Set(all.filter((thing) => !isOurs(thing)).map((thing) => thing.run))) say(`run ${run} still goes, left alone`);
+  for (const run of new Set(all.filter((thing) => !isOurs(thing)).map((thing) => thing.run)))
+    say(`run ${run} still goes, left alone`);
   const found = all.filter(isOurs);
   for (const { kind, name, run } of found) say(`removing ${kind} ${name} of run ${run}`);
   await removeLabelled(engine, found);

@@ -11,15 +11,21 @@ import { run } from './runner/run.ts';
 import { EXIT_CODES } from './runner/verdict.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 
+/** `npm run` passes a terminal's Ctrl-C on although we got it ourselves: that pair is one signal. */
+const SAME_SIGNAL_MS = 1_000;
+
 const interruption = new AbortController();
+let interruptedAt = 0;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    if (interruption.signal.aborted) {
+    if (!interruption.signal.aborted) {
+      interruptedAt = performance.now();
+      console.error(`${signal}: cleaning up (once more to leave at once)`);
+      interruption.abort(new Error('interrupted'));
+    } else if (performance.now() - interruptedAt > SAME_SIGNAL_MS) {
       console.error('again: leaving at once; `npm run chaos -- heal` removes what is left');
       process.exit(EXIT_CODES.interrupted);
     }
-    console.error(`${signal}: cleaning up (once more to leave at once)`);
-    interruption.abort(new Error('interrupted'));
   });
 }
 
@@ -61,7 +67,8 @@ async function performRun(command: Extract<Command, { command: 'run' }>): Promis
     seed: command.seed,
     resultsIn: path.resolve(command.results),
     signal: interruption.signal,
-    progress: (line) => console.log(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}`),
+    progress: (line) =>
+      console.log(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}`),
   });
   process.stdout.write(renderResult(result));
   return EXIT_CODES[result.verdict];

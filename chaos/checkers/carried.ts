@@ -23,7 +23,9 @@ export function checkCarried(history: readonly HistoryLine[], nodes: readonly st
   let outward = 0;
   let inward = 0;
   for (const cut of cuts) {
-    const liftedAt = marks.find((mark) => mark.mark === 'lifted' && mark.node === cut.node && mark.at > cut.at)?.at;
+    const liftedAt = marks.find(
+      (mark) => mark.mark === 'lifted' && mark.node === cut.node && mark.at > cut.at,
+    )?.at;
     if (liftedAt === undefined) return unknown(CLAIM, 'the cut was not lifted');
     for (const write of history) {
       if (write.type !== 'ok' || write.at <= cut.at || write.at > liftedAt - GRACE_MS) continue;
@@ -32,7 +34,9 @@ export function checkCarried(history: readonly HistoryLine[], nodes: readonly st
         if (reader === write.node || (reader !== cut.node && write.node !== cut.node)) continue;
         const at = seen.get(`${reader} ${write.key}`);
         if (at === undefined || at > liftedAt) {
-          violations.push(`${write.key}, acknowledged ${Math.round(liftedAt - write.at)} ms before the heal, was not on ${reader} by then`);
+          violations.push(
+            `${write.key}, acknowledged ${Math.round(liftedAt - write.at)} ms before the heal, was not on ${reader} by then`,
+          );
         } else if (reader === cut.node) inward += 1;
         else outward += 1;
       }

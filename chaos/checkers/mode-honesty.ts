@@ -20,10 +20,19 @@ export function checkModeHonesty(history: readonly HistoryLine[], nodes: readonl
   const steadyAt = history.find((line) => line.type === 'mark' && line.mark === 'steady')?.at ?? 0;
   const violations = [
     ...statuses.flatMap(contradictions),
-    ...cuts.flatMap((cut) => duringCut(cut, statuses.filter((status) => status.node === cut.node))),
+    ...cuts.flatMap((cut) =>
+      duringCut(
+        cut,
+        statuses.filter((status) => status.node === cut.node),
+      ),
+    ),
     ...statuses.flatMap((status) => bystander(status, steadyAt, cuts)),
   ];
-  return judged(CLAIM, violations, `${statuses.length} changes of status, ${cuts.length} cut${cuts.length === 1 ? '' : 's'}`);
+  return judged(
+    CLAIM,
+    violations,
+    `${statuses.length} changes of status, ${cuts.length} cut${cuts.length === 1 ? '' : 's'}`,
+  );
 }
 
 interface Cut {
@@ -36,7 +45,9 @@ function cutsOf(history: readonly HistoryLine[]): readonly Cut[] {
   const marks = history.filter((line) => line.type === 'mark');
   return marks.flatMap((mark) => {
     if (mark.mark !== 'cut') return [];
-    const lifted = marks.find((other) => other.mark === 'lifted' && other.node === mark.node && other.at > mark.at);
+    const lifted = marks.find(
+      (other) => other.mark === 'lifted' && other.node === mark.node && other.at > mark.at,
+    );
     return [{ node: mark.node, from: mark.at, to: lifted?.at ?? Infinity }];
   });
 }

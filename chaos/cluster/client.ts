@@ -5,7 +5,13 @@
 import http from 'node:http';
 import axios from 'axios';
 import type { AxiosInstance, AxiosResponse } from 'axios';
-import { EntriesResponse, EntryResponse, Problem, StatusResponse, WriteResponse } from '../../node/http/schemas.ts';
+import {
+  EntriesResponse,
+  EntryResponse,
+  Problem,
+  StatusResponse,
+  WriteResponse,
+} from '../../node/http/schemas.ts';
 
 export type WriteResult =
   | { readonly outcome: 'ok'; readonly root: string }
@@ -54,7 +60,9 @@ export class LatticeClient {
   async put(key: string, value: unknown): Promise<WriteResult> {
     let response: AxiosResponse<unknown>;
     try {
-      response = await this.#http.put(`${this.#url()}/api/lattice/state/${encodeURIComponent(key)}`, { value });
+      response = await this.#http.put(`${this.#url()}/api/lattice/state/${encodeURIComponent(key)}`, {
+        value,
+      });
     } catch (error) {
       // A refused connection never carried the request; every other failure may have come after the write.
       const refused = axios.isAxiosError(error) && error.code === 'ECONNREFUSED';
@@ -107,7 +115,9 @@ export class LatticeClient {
 }
 
 interface Schema<T> {
-  safeParse(data: unknown): { readonly success: true; readonly data: T } | { readonly success: false; readonly error: Error };
+  safeParse(
+    data: unknown,
+  ): { readonly success: true; readonly data: T } | { readonly success: false; readonly error: Error };
 }
 
 function parsed<T>(schema: Schema<T>, response: AxiosResponse<unknown>): T {

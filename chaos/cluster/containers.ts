@@ -34,14 +34,21 @@ export async function startContainerCluster(options: ClusterOptions): Promise<Cl
       `run scripts/base-image.sh, or: docker build -t ${FAULTS_IMAGE} -f chaos/cluster/faults.Dockerfile chaos/cluster`,
     );
   }
-  await ensureNodeImage(engine, progress);
+  await ensureNodeImage(engine, progress, options.signal);
 
+  options.signal?.throwIfAborted();
   const cluster = new DockerCluster(engine, options);
+  const giveUp = (): void => cluster.abandon();
+  options.signal?.addEventListener('abort', giveUp);
   try {
     await cluster.open(progress);
+    options.signal?.throwIfAborted();
   } catch (error) {
-    await cluster.close();
+    const report = await cluster.close();
+    options.cleanedUp?.(report);
     throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', giveUp);
   }
   return cluster;
 }
@@ -63,11 +70,18 @@ class DockerCluster implements Cluster {
       AETHEL_DISCOVERY_DNS: 'node',
       AETHEL_CLUSTER_KEY: randomBytes(32).toString('hex'),
       AETHEL_API_TOKEN: this.apiToken,
+      AETHEL_LOG_FORMAT: 'pretty',
       ...options.env,
     };
     this.nodes = Array.from(
       { length: options.nodes },
-      (_, i) => new ContainerNode(engine, { name: `node${i + 1}`, network: this.#network, runId: options.runId, env }),
+      (_, i) =>
+        new ContainerNode(engine, {
+          name: `node${i + 1}`,
+          network: this.#network,
+          runId: options.runId,
+          env,
+        }),
     );
   }
 
@@ -89,6 +103,11 @@ class DockerCluster implements Cluster {
     return new NftCut(this.nodes, isolate(names, node.name), { p2pPort: P2P_PORT, httpPort: HTTP_PORT });
   }
 
+  /** From now on nothing new is made. */
+  abandon(): void {
+    for (const node of this.nodes) node.abandon();
+  }
+
   close(): Promise<CloseReport> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -96,7 +115,7 @@ class DockerCluster implements Cluster {
 
   async #close(): Promise<CloseReport> {
     const removed = new Set<string>();
-    for (const node of this.nodes) node.abandon();
+    this.abandon();
     await Promise.allSettled(this.nodes.map((node) => node.settled()));
     let left: readonly string[] = [];
     try {
@@ -194,7 +213,8 @@ class ContainerNode implements ClusterNode {
     const url = `http://127.0.0.1:${port}`;
     await this.#untilHealthy(url);
     if (this.#abandoned) return;
-    const sidecar = await Sidecar.start(this.name, id, labelsOf(this.#options.runId));
+    const { network, runId } = this.#options;
+    const sidecar = await Sidecar.start(this.name, `${network}-${this.name}-faults`, id, labelsOf(runId));
     this.#place = { url, address, sidecar };
   }
 
@@ -240,7 +260,7 @@ class ContainerNode implements ClusterNode {
 
   async #create(): Promise<string> {
     const started = await new NodeContainer(NODE_IMAGE, this.#options.network)
-      .withName(`aethel-lab-${this.#options.runId}-${this.name}`)
+      .withName(`${this.#options.network}-${this.name}`)
       .withHostname(this.name)
       .withEnvironment({ ...this.#options.env, AETHEL_NODE_NAME: this.name })
       .withLabels(labelsOf(this.#options.runId))
@@ -265,10 +285,16 @@ class ContainerNode implements ClusterNode {
     client.close();
     if (up === 'healthy') return;
     const reason = up === 'ended' ? 'it ended' : `no answer within ${START_BUDGET_MS} ms`;
-    throw new NodeStartError(this.name, reason, (await this.logs()).trimEnd().split('\n').slice(-15).join('\n'));
+    throw new NodeStartError(
+      this.name,
+      reason,
+      (await this.logs()).trimEnd().split('\n').slice(-15).join('\n'),
+    );
   }
 
-  async #end(how: (container: ReturnType<ContainerRuntimeClient['container']['getById']>) => Promise<unknown>): Promise<void> {
+  async #end(
+    how: (container: ReturnType<ContainerRuntimeClient['container']['getById']>) => Promise<unknown>,
+  ): Promise<void> {
     if (this.#id === null || this.#state === 'stopped') return;
     await this.thaw();
     const container = this.#engine.container.getById(this.#id);
@@ -322,7 +348,7 @@ class NoWait extends StartupCheckStrategy {
 /** Docker's log frames: stream (1 byte), three zero bytes, length (4 bytes, big-endian), text. */
 function demultiplexed(frames: Buffer): string {
   const texts: string[] = [];
-  for (let offset = 0; offset + 8 <= frames.length; ) {
+  for (let offset = 0; offset + 8 <= frames.length;) {
     const length = frames.readUInt32BE(offset + 4);
     texts.push(frames.toString('utf8', offset + 8, offset + 8 + length));
     offset += 8 + length;

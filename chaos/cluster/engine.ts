@@ -8,9 +8,9 @@ import type { ContainerRuntimeClient } from 'testcontainers';
 import { WorldUnavailableError } from './port.ts';
 
 /** value: the run's id */
-export const RUN_LABEL = 'aethel.lab';
+const RUN_LABEL = 'aethel.lab';
 /** value: process id of the lab that started it, on the machine that runs it */
-export const HARNESS_LABEL = 'aethel.lab.harness';
+const HARNESS_LABEL = 'aethel.lab.harness';
 
 export function labelsOf(runId: string): Record<string, string> {
   return { [RUN_LABEL]: runId, [HARNESS_LABEL]: String(process.pid) };
@@ -42,7 +42,10 @@ export interface Labelled {
 }
 
 /** @param runId null: of every run */
-export async function listLabelled(engine: ContainerRuntimeClient, runId: string | null): Promise<readonly Labelled[]> {
+export async function listLabelled(
+  engine: ContainerRuntimeClient,
+  runId: string | null,
+): Promise<readonly Labelled[]> {
   const { dockerode } = engine.container;
   const filters = { label: [runId === null ? RUN_LABEL : `${RUN_LABEL}=${runId}`] };
   const containers = await dockerode.listContainers({ all: true, filters });
@@ -54,15 +57,31 @@ export async function listLabelled(engine: ContainerRuntimeClient, runId: string
 }
 
 /** Removes these; containers with their anonymous volumes. What is already gone is fine. */
-export async function removeLabelled(engine: ContainerRuntimeClient, things: readonly Labelled[]): Promise<void> {
+export async function removeLabelled(
+  engine: ContainerRuntimeClient,
+  things: readonly Labelled[],
+): Promise<void> {
   const { dockerode } = engine.container;
   const containers = things.filter((thing) => thing.kind === 'container');
-  await Promise.allSettled(containers.map(({ id }) => dockerode.getContainer(id).remove({ force: true, v: true })));
+  await Promise.allSettled(
+    containers.map(({ id }) => dockerode.getContainer(id).remove({ force: true, v: true })),
+  );
   // A network can be removed only after everything on it has gone.
   const networks = things.filter((thing) => thing.kind === 'network');
   await Promise.allSettled(networks.map(({ id }) => dockerode.getNetwork(id).remove()));
 }
 
-function labelled(kind: Labelled['kind'], id: string, name: string, labels: Record<string, string>): Labelled {
-  return { kind, id, name: name.replace(/^\//, ''), run: labels[RUN_LABEL] ?? '', harness: Number(labels[HARNESS_LABEL] ?? 0) };
+function labelled(
+  kind: Labelled['kind'],
+  id: string,
+  name: string,
+  labels: Record<string, string>,
+): Labelled {
+  return {
+    kind,
+    id,
+    name: name.replace(/^\//, ''),
+    run: labels[RUN_LABEL] ?? '',
+    harness: Number(labels[HARNESS_LABEL] ?? 0),
+  };
 }

@@ -17,26 +17,42 @@ const PUBLIC_BASE = 'node:24-bookworm-slim';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** As .dockerignore lets through. */
-const INGREDIENTS = ['Dockerfile', '.dockerignore', '.npmrc', 'package.json', 'package-lock.json', 'scripts/build.ts', 'node'];
+const INGREDIENTS = [
+  'Dockerfile',
+  '.dockerignore',
+  '.npmrc',
+  'package.json',
+  'package-lock.json',
+  'scripts/build.ts',
+  'node',
+];
 const OUTPUT_LINES_KEPT = 30;
 
 /** @returns the id of the image that `NODE_IMAGE` names now. Throws WorldUnavailableError where it cannot be built. */
-export async function ensureNodeImage(engine: ContainerRuntimeClient, progress: (line: string) => void): Promise<string> {
+export async function ensureNodeImage(
+  engine: ContainerRuntimeClient,
+  progress: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const base = await baseImage(engine);
   const source = hashOf(base);
   const present = await inspectImage(engine, NODE_IMAGE);
   if (present !== null && present.labels[SOURCE_LABEL] === source) return present.id;
   progress(`building ${NODE_IMAGE} on ${base.name}`);
   const ca = process.env['NODE_EXTRA_CA_CERTS'];
-  await dockerBuild([
-    ...['--build-arg', `BASE_IMAGE=${base.name}`],
-    ...(ca !== undefined && existsSync(ca) ? ['--secret', `id=ca,src=${ca}`] : []),
-    ...['--label', `${SOURCE_LABEL}=${source}`],
-    ...['--tag', NODE_IMAGE],
-    ROOT,
-  ]);
+  const secrets = ca !== undefined && existsSync(ca) ? ['--secret', `id=ca,src=${ca}`] : [];
+  const args = [
+    '--build-arg',
+    `BASE_IMAGE=${base.name}`,
+    '--label',
+    `${SOURCE_LABEL}=${source}`,
+    '--tag',
+    NODE_IMAGE,
+  ];
+  await dockerBuild([...args, ...secrets, ROOT], signal);
   const built = await inspectImage(engine, NODE_IMAGE);
-  if (built === null) throw new WorldUnavailableError(`${NODE_IMAGE} is not there after its build`, 'see docker images');
+  if (built === null)
+    throw new WorldUnavailableError(`${NODE_IMAGE} is not there after its build`, 'see docker images');
   return built.id;
 }
 
@@ -67,7 +83,9 @@ export async function inspectImage(
 function hashOf(base: BaseImage): string {
   const hash = createHash('sha256').update(`${base.name} ${base.id}\n`);
   for (const file of INGREDIENTS.flatMap(filesOf).toSorted()) {
-    const content = createHash('sha256').update(readFileSync(path.join(ROOT, file))).digest('hex');
+    const content = createHash('sha256')
+      .update(readFileSync(path.join(ROOT, file)))
+      .digest('hex');
     hash.update(`${file.replaceAll(path.sep, '/')} ${content}\n`);
   }
   return hash.digest('hex').slice(0, 16);
@@ -80,9 +98,12 @@ function filesOf(name: string): readonly string[] {
     .map((entry) => path.relative(ROOT, path.join(entry.parentPath, entry.name)));
 }
 
-async function dockerBuild(args: readonly string[]): Promise<void> {
+async function dockerBuild(args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
   const lines: string[] = [];
-  const child = spawn('docker', ['build', '--progress', 'plain', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('docker', ['build', '--progress', 'plain', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(signal === undefined ? {} : { signal }),
+  });
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       lines.push(...text.split('\n').filter((line) => line.trim() !== ''));
@@ -93,6 +114,7 @@ async function dockerBuild(args: readonly string[]): Promise<void> {
     child.on('error', reject);
     child.on('close', resolve);
   }).catch(() => null);
+  signal?.throwIfAborted();
   if (code === 0) return;
   throw new WorldUnavailableError(
     `docker build failed\n${lines.join('\n')}\n${NODE_IMAGE} cannot be built`,

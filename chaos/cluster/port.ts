@@ -59,6 +59,10 @@ export interface ClusterOptions {
   readonly runId: string;
   /** told about slow steps, one line each */
   readonly progress?: (line: string) => void;
+  /** Aborted while the cluster starts: the start is given up, cleaned up, and rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** told what the clean-up came to, where the start fails */
+  readonly cleanedUp?: (report: CloseReport) => void;
   /** further environment for every node, over the cluster's own */
   readonly env?: Readonly<Record<string, string>>;
 }

@@ -75,6 +75,7 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
         AETHEL_HTTP_HOST: '127.0.0.1',
         AETHEL_HTTP_PORT: String(place.httpPort),
         AETHEL_P2P_LISTEN: `/ip4/127.0.0.1/tcp/${place.p2pPort}`,
+        AETHEL_P2P_BOOTSTRAP: others.map((other) => `/ip4/127.0.0.1/tcp/${other.p2pPort}`).join(','),
         AETHEL_LATTICE_NODES: others.map((other) => `http://127.0.0.1:${other.httpPort}`).join(','),
         AETHEL_STATE_DIR: path.join(directory, place.name, 'state'),
         AETHEL_CLUSTER_KEY: clusterKey,
@@ -85,11 +86,18 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
     });
   });
   const cluster = new LoopbackCluster(options.runId, directory, nodes, links);
+  const giveUp = (): void => void cluster.close();
+  options.signal?.addEventListener('abort', giveUp);
   try {
+    options.signal?.throwIfAborted();
     await Promise.all(nodes.map((node) => node.start()));
   } catch (error) {
-    await cluster.close();
+    const report = await cluster.close();
+    options.cleanedUp?.(report);
+    options.signal?.throwIfAborted();
     throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', giveUp);
   }
   return cluster;
 }
@@ -113,7 +121,13 @@ async function openLinks(places: readonly Place[]): Promise<readonly Link[]> {
   return Promise.all(
     pairs.map(async ({ from, to }) => {
       const forwarder = new Forwarder(() => ({ host: '127.0.0.1', port: to.p2pPort }));
-      return { from: from.name, to: to.name, realPort: to.p2pPort, port: await forwarder.listen(), forwarder };
+      return {
+        from: from.name,
+        to: to.name,
+        realPort: to.p2pPort,
+        port: await forwarder.listen(),
+        forwarder,
+      };
     }),
   );
 }
@@ -148,7 +162,9 @@ class LoopbackCluster implements ProcessCluster {
   async #close(): Promise<CloseReport> {
     await Promise.allSettled(this.nodes.map((node) => node.kill()));
     await Promise.allSettled(this.#links.map((link) => link.forwarder.close()));
-    const leftovers = this.nodes.filter((node) => node.pid !== null).map((node) => `process ${node.pid} (${node.name})`);
+    const leftovers = this.nodes
+      .filter((node) => node.pid !== null)
+      .map((node) => `process ${node.pid} (${node.name})`);
     if (leftovers.length === 0) {
       try {
         rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
@@ -220,7 +236,9 @@ export class ProcessNode implements ClusterNode {
     client.close();
     if (answer === 'healthy') return;
     const reason =
-      answer === 'ended' ? `it ended with ${child.exitCode ?? child.signalCode}` : `no answer within ${START_BUDGET_MS} ms`;
+      answer === 'ended'
+        ? `it ended with ${child.exitCode ?? child.signalCode}`
+        : `no answer within ${START_BUDGET_MS} ms`;
     await this.kill();
     throw new NodeStartError(this.name, reason, tail(await this.logs()));
   }
@@ -281,7 +299,10 @@ function inherited(): NodeJS.ProcessEnv {
 
 /** Who belongs to this run, for `chaos heal` after a run that was killed. */
 function writeRunFile(directory: string, nodes: readonly ProcessNode[]): void {
-  const run: RunFile = { harness: process.pid, nodes: nodes.flatMap((node) => (node.pid === null ? [] : [node.pid])) };
+  const run: RunFile = {
+    harness: process.pid,
+    nodes: nodes.flatMap((node) => (node.pid === null ? [] : [node.pid])),
+  };
   try {
     writeFileSync(path.join(directory, RUN_FILE), JSON.stringify(run));
   } catch {

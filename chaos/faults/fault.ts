@@ -6,14 +6,22 @@ export interface Fault {
   readonly name: string;
   /** how it is done here, for the report: which mechanism, on which node, which port */
   readonly means: string;
-  /** Resolves when the fault is in force. @returns since when, ms since the epoch. Throws FaultError. */
-  inject(): Promise<number>;
+  /** Resolves when the fault is in force everywhere. Throws FaultError. */
+  inject(): Promise<Injected>;
   /** What shows that it bites now; may be asked several times while it is in force. */
   evidence(): Promise<Evidence>;
   /** Lifts the fault, quickly. Idempotent. @returns since when it is lifted, ms since the epoch. Throws FaultError. */
   lift(): Promise<number>;
   /** Lifts the fault where that has not been done, and checks that it is gone. Idempotent. */
   heal(): Promise<Evidence>;
+}
+
+/** Milliseconds since the epoch. Several places cannot be changed in the same instant. */
+export interface Injected {
+  /** the first place took it: how soon it is noticed is measured from here */
+  readonly beganAt: number;
+  /** the last place took it: what gets through from here on went another way */
+  readonly completeAt: number;
 }
 
 export interface Evidence {
@@ -30,8 +38,16 @@ export interface Check {
   readonly holds: boolean;
 }
 
-export function evidenceOf(checks: readonly Check[], dropped: { readonly count: number; readonly bytes: number }): Evidence {
-  return { ok: checks.every((check) => check.holds), checks, dropped: dropped.count, droppedBytes: dropped.bytes };
+export function evidenceOf(
+  checks: readonly Check[],
+  dropped: { readonly count: number; readonly bytes: number },
+): Evidence {
+  return {
+    ok: checks.every((check) => check.holds),
+    checks,
+    dropped: dropped.count,
+    droppedBytes: dropped.bytes,
+  };
 }
 
 export class FaultError extends Error {

@@ -23,7 +23,9 @@ export interface ForwarderCounts {
 
 export class Forwarder {
   readonly #target: () => { readonly host: string; readonly port: number };
-  readonly #server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+  readonly #server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    this.#accept(socket),
+  );
   readonly #pipes = new Set<Pipe>();
   /** true while nothing may pass */
   #cut = false;
@@ -122,7 +124,11 @@ class Pipe {
   #kept: { readonly from: net.Socket; readonly said: Buffer | 'close' }[] = [];
   readonly #keptBytes = new Map<net.Socket, number>();
 
-  constructor(near: net.Socket, target: { readonly host: string; readonly port: number }, events: PipeEvents) {
+  constructor(
+    near: net.Socket,
+    target: { readonly host: string; readonly port: number },
+    events: PipeEvents,
+  ) {
     this.#near = near;
     this.#target = target;
     this.#events = events;

@@ -4,7 +4,7 @@
  */
 import type { Forwarder } from './forwarder.ts';
 import { evidenceOf } from './fault.ts';
-import type { Evidence, Fault } from './fault.ts';
+import type { Evidence, Fault, Injected } from './fault.ts';
 
 export interface CutLink {
   readonly from: string;
@@ -25,16 +25,20 @@ export class LinkCut implements Fault {
     this.#others = others;
   }
 
-  async inject(): Promise<number> {
+  async inject(): Promise<Injected> {
+    const beganAt = Date.now();
     for (const { forwarder } of this.#links) forwarder.cut();
-    return Date.now();
+    return { beganAt, completeAt: Date.now() };
   }
 
   async evidence(): Promise<Evidence> {
     const dropped = this.#dropped();
     return evidenceOf(
       [
-        { claim: 'every libp2p link of the node is silent', holds: this.#links.every(({ forwarder }) => forwarder.isCut) },
+        {
+          claim: 'every libp2p link of the node is silent',
+          holds: this.#links.every(({ forwarder }) => forwarder.isCut),
+        },
         { claim: 'traffic was kept back', holds: dropped.count > 0 },
         { claim: 'no other link is touched', holds: this.#others.every(({ forwarder }) => !forwarder.isCut) },
       ],
@@ -50,7 +54,12 @@ export class LinkCut implements Fault {
   async heal(): Promise<Evidence> {
     await this.lift();
     return evidenceOf(
-      [{ claim: 'new libp2p connections pass again', holds: this.#links.every(({ forwarder }) => !forwarder.isCut) }],
+      [
+        {
+          claim: 'new libp2p connections pass again',
+          holds: this.#links.every(({ forwarder }) => !forwarder.isCut),
+        },
+      ],
       this.#dropped(),
     );
   }

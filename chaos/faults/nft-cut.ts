@@ -4,7 +4,7 @@
  * intended one.
  */
 import { evidenceOf, FaultError } from './fault.ts';
-import type { Check, Evidence, Fault } from './fault.ts';
+import type { Check, Evidence, Fault, Injected } from './fault.ts';
 import type { CountedDrop } from './nft.ts';
 import { isCut } from './partition.ts';
 import type { Grudges } from './partition.ts';
@@ -42,26 +42,28 @@ export class NftCut implements Fault {
     this.means = `nftables drop on INPUT of tcp ${ports.p2pPort} (sport and dport) at both ends, lifted by the kernel after ${TTL_SECONDS} s`;
   }
 
-  /** In force for somebody since the first namespace took it, so that every time measured from here is the longer one. */
-  async inject(): Promise<number> {
+  async inject(): Promise<Injected> {
     const times = await Promise.all(
       this.#concerned().map((node) => node.sidecar.drop(this.#dropsOf(node), TTL_SECONDS)),
     );
-    return Math.min(...times);
+    return { beganAt: Math.min(...times), completeAt: Math.max(...times) };
   }
 
   /** Lifted when the last namespace is free: before that nothing could heal. */
   async lift(): Promise<number> {
     const lifted = await Promise.allSettled(this.#concerned().map((node) => node.sidecar.lift()));
     const times = lifted.map((result) => {
-      if (result.status === 'rejected') throw new FaultError('a rule could not be lifted', { cause: result.reason });
+      if (result.status === 'rejected')
+        throw new FaultError('a rule could not be lifted', { cause: result.reason });
       return result.value;
     });
     return Math.max(...times);
   }
 
   async evidence(): Promise<Evidence> {
-    const read = await Promise.all(this.#concerned().map(async (node) => ({ node, table: await node.sidecar.read() })));
+    const read = await Promise.all(
+      this.#concerned().map(async (node) => ({ node, table: await node.sidecar.read() })),
+    );
     const checks: Check[] = read.map(({ node, table }) => ({
       claim: `${node.name}: the rules are in force as rendered`,
       holds: table !== null && table.rules === 2 && sameDrops(table.drops, this.#dropsOf(node)),
@@ -88,13 +90,18 @@ export class NftCut implements Fault {
   async heal(): Promise<Evidence> {
     await this.lift();
     return evidenceOf(
-      [{ claim: 'the table is gone from every namespace', holds: true }, ...(await this.#matrix(() => false))],
+      [
+        { claim: 'the table is gone from every namespace', holds: true },
+        ...(await this.#matrix(() => false)),
+      ],
       this.#last,
     );
   }
 
   #concerned(): readonly CutNode[] {
-    return this.#nodes.filter((node) => (this.#grudges.get(node.name)?.size ?? 0) > 0 && node.state === 'running');
+    return this.#nodes.filter(
+      (node) => (this.#grudges.get(node.name)?.size ?? 0) > 0 && node.state === 'running',
+    );
   }
 
   #dropsOf(node: CutNode): readonly { readonly peer: string; readonly port: number }[] {
@@ -111,7 +118,12 @@ export class NftCut implements Fault {
       running.map(async (from) => {
         const others = running.filter((node) => node !== from);
         const targets = others.flatMap((to) => [
-          { to, host: to.address, port: this.#ports.p2pPort, wanted: wantedReach(shouldBeCut(from.name, to.name)) },
+          {
+            to,
+            host: to.address,
+            port: this.#ports.p2pPort,
+            wanted: wantedReach(shouldBeCut(from.name, to.name)),
+          },
           { to, host: to.address, port: this.#ports.httpPort, wanted: 'open' as const },
         ]);
         const reaches = await from.sidecar.probe(targets);
@@ -141,9 +153,15 @@ function wantedReach(cut: boolean): Reach {
   return cut ? 'silent' : 'open';
 }
 
-function sameDrops(found: readonly CountedDrop[], wanted: readonly { readonly peer: string; readonly port: number }[]): boolean {
+function sameDrops(
+  found: readonly CountedDrop[],
+  wanted: readonly { readonly peer: string; readonly port: number }[],
+): boolean {
   const names = (drops: readonly { readonly peer: string; readonly port: number }[]) =>
-    drops.map(({ peer, port }) => `${peer}:${port}`).toSorted().join(' ');
+    drops
+      .map(({ peer, port }) => `${peer}:${port}`)
+      .toSorted()
+      .join(' ');
   return names(found) === names(wanted);
 }
 

@@ -81,7 +81,9 @@ export function parseTable(json: string): { readonly drops: readonly CountedDrop
   const listing = JSON.parse(json) as { readonly nftables?: readonly ListedObject[] };
   if (!Array.isArray(listing.nftables)) throw new SyntaxError('no nftables listing');
   const objects: readonly ListedObject[] = listing.nftables;
-  const elements = objects.flatMap((object) => (object.set?.name === 'dropped' ? (object.set.elem ?? []) : []));
+  const elements = objects.flatMap((object) =>
+    object.set?.name === 'dropped' ? (object.set.elem ?? []) : [],
+  );
   const drops = elements.flatMap(({ elem }) => {
     const [peer, port] = elem?.val?.concat ?? [];
     if (typeof peer !== 'string' || typeof port !== 'number') return [];

@@ -8,7 +8,12 @@ export type Grudges = ReadonlyMap<string, ReadonlySet<string>>;
 /** One node against all others, both ways. */
 export function isolate(nodes: readonly string[], victim: string): Grudges {
   if (!nodes.includes(victim)) throw new RangeError(`${victim} is not among the nodes`);
-  return new Map(nodes.map((node) => [node, new Set(nodes.filter((other) => other !== node && (node === victim || other === victim)))]));
+  return new Map(
+    nodes.map((node) => [
+      node,
+      new Set(nodes.filter((other) => other !== node && (node === victim || other === victim))),
+    ]),
+  );
 }
 
 /** true when no packet of the pair arrives at one end at least */

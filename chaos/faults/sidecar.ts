@@ -30,8 +30,15 @@ export class Sidecar {
     this.#container = container;
   }
 
-  static async start(node: string, containerId: string, labels: Readonly<Record<string, string>>): Promise<Sidecar> {
+  /** @param name of the side container; the node's own name stands in messages */
+  static async start(
+    node: string,
+    name: string,
+    containerId: string,
+    labels: Readonly<Record<string, string>>,
+  ): Promise<Sidecar> {
     const container = await new FaultsContainer(FAULTS_IMAGE)
+      .withName(name)
       .withNetworkMode(`container:${containerId}`)
       .withDroppedCapabilities('ALL')
       .withAddedCapabilities('NET_ADMIN')
@@ -50,7 +57,8 @@ export class Sidecar {
   /** Lifts every drop and reads back that the table is gone. @returns when, ms since the epoch */
   async lift(): Promise<number> {
     const liftedAt = Number(await this.#nft(renderRemoval()));
-    if ((await this.read()) !== null) throw new FaultError(`${this.#node}: ${TABLE} is still there after its deletion`);
+    if ((await this.read()) !== null)
+      throw new FaultError(`${this.#node}: ${TABLE} is still there after its deletion`);
     return liftedAt;
   }
 
@@ -81,7 +89,8 @@ export class Sidecar {
 
   async #run(command: readonly string[]): Promise<string> {
     const { exitCode, output } = await this.#container.exec([...command]);
-    if (exitCode !== 0) throw new FaultError(`${this.#node}: ${command[0]} ended with ${exitCode}: ${output.trim()}`);
+    if (exitCode !== 0)
+      throw new FaultError(`${this.#node}: ${command[0]} ended with ${exitCode}: ${output.trim()}`);
     return output.trim();
   }
 }

@@ -8,13 +8,40 @@ import { once } from 'node:events';
 import type { SyncMode } from '../../node/protocol/events.ts';
 
 export type HistoryLine =
-  | { readonly type: 'invoke'; readonly at: number; readonly op: number; readonly node: string; readonly key: string; readonly value: string }
+  | {
+      readonly type: 'invoke';
+      readonly at: number;
+      readonly op: number;
+      readonly node: string;
+      readonly key: string;
+      readonly value: string;
+    }
   /** the write was acknowledged */
-  | { readonly type: 'ok'; readonly at: number; readonly op: number; readonly node: string; readonly key: string }
+  | {
+      readonly type: 'ok';
+      readonly at: number;
+      readonly op: number;
+      readonly node: string;
+      readonly key: string;
+    }
   /** the write was certainly not done */
-  | { readonly type: 'fail'; readonly at: number; readonly op: number; readonly node: string; readonly key: string; readonly reason: string }
+  | {
+      readonly type: 'fail';
+      readonly at: number;
+      readonly op: number;
+      readonly node: string;
+      readonly key: string;
+      readonly reason: string;
+    }
   /** nobody knows whether the write was done */
-  | { readonly type: 'info'; readonly at: number; readonly op: number; readonly node: string; readonly key: string; readonly reason: string }
+  | {
+      readonly type: 'info';
+      readonly at: number;
+      readonly op: number;
+      readonly node: string;
+      readonly key: string;
+      readonly reason: string;
+    }
   /** the key was readable on this node for the first time */
   | { readonly type: 'seen'; readonly at: number; readonly node: string; readonly key: string }
   /** a change in what a node says of itself; up: peers that it counts as alive, or suspects and still waits for */
@@ -27,18 +54,34 @@ export type HistoryLine =
       readonly httpUp: number;
     }
   | { readonly type: 'unreachable'; readonly at: number; readonly node: string; readonly reason: string }
-  | { readonly type: 'mark'; readonly at: number; readonly mark: Mark; readonly node: string; readonly key?: string }
+  | {
+      readonly type: 'mark';
+      readonly at: number;
+      readonly mark: Mark;
+      readonly node: string;
+      readonly key?: string;
+    }
   /** all that this node has at the end */
-  | { readonly type: 'final'; readonly at: number; readonly node: string; readonly root: string; readonly entries: Readonly<Record<string, unknown>> };
+  | {
+      readonly type: 'final';
+      readonly at: number;
+      readonly node: string;
+      readonly root: string;
+      readonly entries: Readonly<Record<string, unknown>>;
+    };
 
 /**
  * steady: everything as it should be · cut / lifted: the P2P cut of this node begins / ends · killed / restarted · fresh:
  * a write (key) acknowledged after the heal, which the final state must contain
  */
-export type Mark = 'steady' | 'cut' | 'lifted' | 'killed' | 'restarted' | 'fresh';
+type Mark = 'steady' | 'cut' | 'lifted' | 'killed' | 'restarted' | 'fresh';
 
 /** A line without its time, distributed over the union. */
-export type Happening = HistoryLine extends infer Line ? (Line extends HistoryLine ? Omit<Line, 'at'> : never) : never;
+export type Happening = HistoryLine extends infer Line
+  ? Line extends HistoryLine
+    ? Omit<Line, 'at'>
+    : never
+  : never;
 
 export class History {
   readonly lines: HistoryLine[] = [];

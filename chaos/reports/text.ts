@@ -25,7 +25,9 @@ export function renderResult(result: RunResult): string {
       ['evidence', '', ''],
       result.proofs.flatMap(({ what, evidence }) => [
         ...evidence.checks.map((check) => [what, check.holds ? 'yes' : 'NO', check.claim]),
-        ...(evidence.dropped > 0 ? [[what, '', `${evidence.dropped} packets or chunks, ${evidence.droppedBytes} bytes dropped`]] : []),
+        ...(evidence.dropped > 0
+          ? [[what, '', `${evidence.dropped} packets or chunks, ${evidence.droppedBytes} bytes dropped`]]
+          : []),
       ]),
     ),
     result.cleanUp.leftovers.length === 0
@@ -52,6 +54,11 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): r
   if (rows.length === 0) return [];
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
-  const text = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  const text = all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
   return [...text, ''];
 }

@@ -31,7 +31,7 @@ export interface RunOptions {
   readonly progress: (line: string) => void;
 }
 
-export interface Proof {
+interface Proof {
   readonly what: string;
   readonly evidence: Evidence;
 }
@@ -56,8 +56,10 @@ export interface RunResult {
 }
 
 const WRITE_EVERY_MS = 250;
-const READ_EVERY_MS = 20;
-const STATUS_EVERY_MS = 30;
+/** 8 to 20 pairs are looked at, and each look costs a node half a millisecond */
+const READ_EVERY_MS = 40;
+/** the error of every measured change of mode */
+const STATUS_EVERY_MS = 40;
 const REQUEST_TIMEOUT_MS = 5_000;
 
 export async function run(options: RunOptions): Promise<RunResult> {
@@ -74,7 +76,11 @@ export async function run(options: RunOptions): Promise<RunResult> {
   let cluster: Cluster | null = null;
   let interrupted = false;
   try {
-    cluster = await openCluster(options.world, { ...options, runId });
+    cluster = await openCluster(options.world, {
+      ...options,
+      runId,
+      cleanedUp: (report) => (cleanUp = report),
+    });
     const stage = await play(cluster, options, history, {
       measured: (measurement) => measurements.push(measurement),
       proof: (what, evidence) => proofs.push({ what, evidence }),
@@ -90,13 +96,21 @@ export async function run(options: RunOptions): Promise<RunResult> {
   } finally {
     if (cluster !== null) {
       options.progress('cleaning up');
-      for (const node of cluster.nodes) writeFileSync(path.join(directory, `${node.name}.log`), await node.logs());
+      for (const node of cluster.nodes)
+        writeFileSync(path.join(directory, `${node.name}.log`), await node.logs());
       cleanUp = await cluster.close();
     }
     await history.close();
   }
-  const count = (type: 'ok' | 'fail' | 'info'): number => history.lines.filter((line) => line.type === type).length;
-  const { verdict, reasons } = verdictOf({ checks, proofs, troubles, leftovers: cleanUp.leftovers, interrupted });
+  const count = (type: 'ok' | 'fail' | 'info'): number =>
+    history.lines.filter((line) => line.type === type).length;
+  const { verdict, reasons } = verdictOf({
+    checks,
+    proofs,
+    troubles,
+    leftovers: cleanUp.leftovers,
+    interrupted,
+  });
   const result: RunResult = {
     runId,
     scenario: options.scenario.name,
@@ -139,7 +153,10 @@ async function play(
     client: new LatticeClient(() => node.url, cluster.apiToken, { timeoutMs: REQUEST_TIMEOUT_MS }),
   }));
   const observer = new Observer(members, history, { everyMs: STATUS_EVERY_MS });
-  const facts = new UniqueFacts(members, history, { writeEveryMs: WRITE_EVERY_MS, readEveryMs: READ_EVERY_MS });
+  const facts = new UniqueFacts(members, history, {
+    writeEveryMs: WRITE_EVERY_MS,
+    readEveryMs: READ_EVERY_MS,
+  });
   observer.start();
   try {
     await options.scenario.play({

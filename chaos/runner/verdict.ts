@@ -7,7 +7,13 @@ import type { Evidence } from '../faults/fault.ts';
 
 export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'error' | 'interrupted';
 
-export const EXIT_CODES: Readonly<Record<Verdict, number>> = { pass: 0, fail: 1, inconclusive: 2, error: 3, interrupted: 130 };
+export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
+  pass: 0,
+  fail: 1,
+  inconclusive: 2,
+  error: 3,
+  interrupted: 130,
+};
 
 export interface Findings {
   readonly checks: readonly CheckResult[];
@@ -18,24 +24,36 @@ export interface Findings {
   readonly interrupted: boolean;
 }
 
-export function verdictOf(findings: Findings): { readonly verdict: Verdict; readonly reasons: readonly string[] } {
+export function verdictOf(findings: Findings): {
+  readonly verdict: Verdict;
+  readonly reasons: readonly string[];
+} {
   const errors = [
     ...findings.troubles.filter((trouble) => trouble.startsWith('harness: ')),
     ...findings.leftovers.map((leftover) => `left behind: ${leftover}`),
   ];
   const broken = findings.checks
     .filter((check) => check.verdict === 'fail')
-    .flatMap((check) => [`${check.claim}: ${check.detail}`, ...check.violations.filter((line) => line !== check.detail)]);
+    .flatMap((check) => [
+      `${check.claim}: ${check.detail}`,
+      ...check.violations.filter((line) => line !== check.detail),
+    ]);
   const unproven = [
     ...findings.troubles.filter((trouble) => trouble.startsWith('inconclusive: ')),
-    ...findings.checks.filter((check) => check.verdict === 'unknown').map((check) => `${check.claim}: ${check.detail}`),
+    ...findings.checks
+      .filter((check) => check.verdict === 'unknown')
+      .map((check) => `${check.claim}: ${check.detail}`),
     ...findings.proofs.flatMap(({ what, evidence }) =>
       evidence.checks.filter((check) => !check.holds).map((check) => `${what}: not so: ${check.claim}`),
     ),
     ...(findings.checks.length === 0 ? ['nothing was checked'] : []),
   ];
   const reasons = [...errors, ...broken, ...unproven];
-  if (findings.interrupted) return { verdict: 'interrupted', reasons: findings.leftovers.map((leftover) => `left behind: ${leftover}`) };
+  if (findings.interrupted)
+    return {
+      verdict: 'interrupted',
+      reasons: findings.leftovers.map((leftover) => `left behind: ${leftover}`),
+    };
   if (errors.length > 0) return { verdict: 'error', reasons };
   if (broken.length > 0) return { verdict: 'fail', reasons };
   return unproven.length > 0 ? { verdict: 'inconclusive', reasons } : { verdict: 'pass', reasons: [] };

@@ -3,4 +3,6 @@ import { nodeKill } from './node-kill.ts';
 import { p2pCut } from './p2p-cut.ts';
 import type { Scenario } from './scenario.ts';
 
-export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map([p2pCut, nodeKill].map((scenario) => [scenario.name, scenario]));
+export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
+  [p2pCut, nodeKill].map((scenario) => [scenario.name, scenario]),
+);

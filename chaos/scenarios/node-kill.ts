@@ -47,9 +47,22 @@ async function playRound(stage: Stage, round: number): Promise<void> {
   history.add({ type: 'mark', mark: 'restarted', node: name });
   stage.measured({ what: 'started → answers', ms: history.now() - restartedAt, budgetMs: null, round });
   const fresh = await writeFresh(stage, [victim, ...others.slice(0, 1)]);
-  const equalAt = await untilEqual(stage, [...facts.facts.filter((fact) => fact.ackedAt >= killedAt), ...fresh]);
-  stage.measured({ what: 'started → equal roots with a fresh write', ms: equalAt - restartedAt, budgetMs: null, round });
-  await until(stage, `P2P between ${name} and all others`, RETURN_LIMIT_MS, () => observer.latest(name)?.p2pAlive === others.length);
+  const equalAt = await untilEqual(stage, [
+    ...facts.facts.filter((fact) => fact.ackedAt >= killedAt),
+    ...fresh,
+  ]);
+  stage.measured({
+    what: 'started → equal roots with a fresh write',
+    ms: equalAt - restartedAt,
+    budgetMs: null,
+    round,
+  });
+  await until(
+    stage,
+    `P2P between ${name} and all others`,
+    RETURN_LIMIT_MS,
+    () => observer.latest(name)?.p2pAlive === others.length,
+  );
   stage.progress(`${name} is back and has caught up`);
   facts.resume();
   await keepWriting(stage, members);

@@ -52,5 +52,10 @@ export class LimitExceededError extends Error {
 }
 
 export function asCheck(error: LimitExceededError): CheckResult {
-  return { claim: 'everything happens within its hard limit', verdict: 'fail', detail: error.message, violations: [error.message] };
+  return {
+    claim: 'everything happens within its hard limit',
+    verdict: 'fail',
+    detail: error.message,
+    violations: [error.message],
+  };
 }

@@ -16,8 +16,17 @@ const RHYTHM_WRITES = 4;
 const LOOK_EVERY_MS = 5;
 
 /** Waits until `claim` holds of what the observer saw last. @returns when, on the history's clock */
-export async function until(stage: Stage, what: string, limitMs: number, claim: () => boolean): Promise<number> {
-  const held = await poll(async () => (claim() ? true : null), { everyMs: LOOK_EVERY_MS, budgetMs: limitMs, signal: stage.signal });
+export async function until(
+  stage: Stage,
+  what: string,
+  limitMs: number,
+  claim: () => boolean,
+): Promise<number> {
+  const held = await poll(async () => (claim() ? true : null), {
+    everyMs: LOOK_EVERY_MS,
+    budgetMs: limitMs,
+    signal: stage.signal,
+  });
   if (held === null) throw new LimitExceededError(what, limitMs, seen(stage));
   return stage.history.now();
 }
@@ -28,7 +37,10 @@ export async function reachSteadyState(stage: Stage): Promise<void> {
   await until(stage, 'P2P between all nodes', STEADY_LIMIT_MS, () => {
     const latest = members.map(({ node }) => observer.latest(node.name));
     const roots = new Set(latest.map((observation) => observation?.status.merkle_root));
-    return roots.size === 1 && latest.every((seen) => seen?.status.sync_mode === 'P2P' && seen.p2pAlive === members.length - 1);
+    return (
+      roots.size === 1 &&
+      latest.every((seen) => seen?.status.sync_mode === 'P2P' && seen.p2pAlive === members.length - 1)
+    );
   });
   facts.start();
   await keepWriting(stage, members);
@@ -52,8 +64,13 @@ export async function keepWriting(stage: Stage, writers: readonly Member[]): Pro
 export async function writeFresh(stage: Stage, writers: readonly Member[]): Promise<readonly Fact[]> {
   const facts: Fact[] = [];
   for (const writer of writers) {
-    const fact = await poll(() => stage.facts.writeOne(writer), { everyMs: 50, budgetMs: CARRY_LIMIT_MS, signal: stage.signal });
-    if (fact === null) throw new LimitExceededError(`a write on ${writer.node.name}`, CARRY_LIMIT_MS, seen(stage));
+    const fact = await poll(() => stage.facts.writeOne(writer), {
+      everyMs: 50,
+      budgetMs: CARRY_LIMIT_MS,
+      signal: stage.signal,
+    });
+    if (fact === null)
+      throw new LimitExceededError(`a write on ${writer.node.name}`, CARRY_LIMIT_MS, seen(stage));
     stage.history.add({ type: 'mark', mark: 'fresh', node: writer.node.name, key: fact.key });
     facts.push(fact);
   }
@@ -70,7 +87,9 @@ export async function untilEqual(stage: Stage, fresh: readonly Fact[]): Promise<
   return until(stage, 'equal roots', EQUAL_LIMIT_MS, () => {
     const latest = stage.members.map(({ node }) => stage.observer.latest(node.name));
     const roots = new Set(latest.map((observation) => observation?.status.merkle_root));
-    return roots.size === 1 && latest.every((observation) => observation !== null && observation.at >= seenAt);
+    return (
+      roots.size === 1 && latest.every((observation) => observation !== null && observation.at >= seenAt)
+    );
   });
 }
 

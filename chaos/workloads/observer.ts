@@ -66,10 +66,14 @@ export class Observer {
       const text = typeof said === 'string' ? said : `${said.status.sync_mode} ${said.p2pUp} ${said.httpUp}`;
       if (text !== noted) {
         noted = text;
-        if (typeof said === 'string') this.#history.add({ type: 'unreachable', node: node.name, reason: said });
+        if (typeof said === 'string')
+          this.#history.add({ type: 'unreachable', node: node.name, reason: said });
         else {
           const { status, p2pUp, httpUp } = said;
-          this.#history.add({ type: 'status', node: node.name, mode: status.sync_mode, p2pUp, httpUp }, said.at);
+          this.#history.add(
+            { type: 'status', node: node.name, mode: status.sync_mode, p2pUp, httpUp },
+            said.at,
+          );
         }
       }
       await next;

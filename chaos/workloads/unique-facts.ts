@@ -57,7 +57,9 @@ export class UniqueFacts {
   start(): void {
     this.#watching = true;
     this.#watchers = this.#members.flatMap((reader) =>
-      this.#members.filter((writer) => writer !== reader).map((writer) => this.#watch(reader, writer.node.name)),
+      this.#members
+        .filter((writer) => writer !== reader)
+        .map((writer) => this.#watch(reader, writer.node.name)),
     );
     this.resume();
   }
@@ -65,7 +67,9 @@ export class UniqueFacts {
   resume(): void {
     if (this.#writing) return;
     this.#writing = true;
-    this.#writers = this.#members.map((member, i) => this.#write(member, (i / this.#members.length) * this.#options.writeEveryMs));
+    this.#writers = this.#members.map((member, i) =>
+      this.#write(member, (i / this.#members.length) * this.#options.writeEveryMs),
+    );
   }
 
   /** Ends the writing; resolves when the last write has its outcome. */
@@ -110,7 +114,8 @@ export class UniqueFacts {
   /** One reader after one writer's facts, in their order. */
   async #watch({ node, client }: Member, writer: string): Promise<void> {
     const facts = this.#factsByWriter.get(writer) ?? [];
-    for (let next = 0; this.#watching; ) {
+    let next = 0;
+    while (this.#watching) {
       const fact = facts[next];
       if (fact !== undefined && node.state === 'running' && (await isReadable(client, fact.key))) {
         fact.seenAt.set(node.name, this.#history.add({ type: 'seen', node: node.name, key: fact.key }));
@@ -129,7 +134,9 @@ export class UniqueFacts {
 
   #unseenBy(fact: Fact): readonly string[] {
     return this.#members
-      .filter(({ node }) => node.name !== fact.node && node.state === 'running' && !fact.seenAt.has(node.name))
+      .filter(
+        ({ node }) => node.name !== fact.node && node.state === 'running' && !fact.seenAt.has(node.name),
+      )
       .map(({ node }) => node.name);
   }
 }

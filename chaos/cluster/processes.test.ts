@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DIRECTORY_PREFIX, startProcessCluster } from './processes.ts';
+import type { ProcessCluster } from './processes.ts';
+import { NodeStartError } from './port.ts';
+
+const FAKE = fileURLToPath(new URL('./testing/fake-node.ts', import.meta.url));
+
+async function text(url: string): Promise<string> {
+  return (await fetch(url)).text();
+}
+
+describe('the process cluster', () => {
+  let cluster: ProcessCluster;
+  beforeAll(async () => {
+    cluster = await startProcessCluster({ nodes: 3, runId: `test-${randomUUID()}`, main: FAKE });
+  });
+  afterAll(() => cluster.close());
+
+  const node = (index: number) => {
+    const found = cluster.nodes[index];
+    if (found === undefined) throw new RangeError(`no node ${index}`);
+    return found;
+  };
+
+  it('has nodes that answer, each in its own directory', async () => {
+    expect(await text(`${node(0).url}/health`)).toContain('healthy');
+    expect(await node(1).logs()).toContain(`fake node node2 in ${path.join(cluster.directory, 'node2')}`);
+  });
+
+  it('leads a connection to a real libp2p port through the forwarder, so that a cut bites both ways and no others', async () => {
+    const ports = await Promise.all(cluster.nodes.map(({ url }) => text(`${url}/p2p`)));
+    const dial = (from: number, to: number) => text(`${node(from).url}/dial/${ports[to]}`);
+    expect(await dial(0, 1)).toBe('node2');
+
+    const cut = cluster.p2pCut(node(0));
+    await cut.inject();
+    expect(await Promise.all([dial(0, 1), dial(2, 0), dial(1, 2)])).toEqual(['', '', 'node3']);
+    expect((await cut.evidence()).ok).toBe(true);
+    expect((await cut.heal()).ok).toBe(true);
+    expect(await Promise.all([dial(0, 1), dial(2, 0)])).toEqual(['node2', 'node1']);
+  });
+
+  it('kills and starts again', async () => {
+    const before = node(2).pid;
+    await node(2).kill();
+    expect(node(2).state).toBe('stopped');
+    await expect(text(`${node(2).url}/health`)).rejects.toThrow('fetch failed');
+    await node(2).start();
+    expect(node(2).pid).not.toBe(before);
+    expect(await text(`${node(2).url}/health`)).toContain('healthy');
+  });
+
+  it('stops by SIGTERM, also what is frozen', async () => {
+    await node(1).freeze();
+    expect(node(1).state).toBe('frozen');
+    expect((await node(1).stop()).graceful).toBe(true);
+    await node(1).start();
+  });
+
+  it('leaves no process and no directory', async () => {
+    const pids = cluster.nodes.map(({ pid }) => pid);
+    expect((await cluster.close()).leftovers).toEqual([]);
+    for (const pid of pids) expect(() => process.kill(pid ?? 0, 0)).toThrow('ESRCH');
+    expect(existsSync(cluster.directory)).toBe(false);
+  });
+});
+
+describe('a process cluster whose nodes end at once', () => {
+  it('says which, with the end of its log, and cleans up', async () => {
+    const runId = `test-${randomUUID()}`;
+    const attempt = startProcessCluster({
+      nodes: 1,
+      runId,
+      main: path.resolve('chaos/cluster/testing/missing.ts'),
+    });
+    await expect(attempt).rejects.toThrow(NodeStartError);
+    await expect(attempt).rejects.toMatchObject({
+      node: 'node1',
+      detail: expect.stringContaining('missing.ts'),
+    });
+    expect(existsSync(path.join(os.tmpdir(), DIRECTORY_PREFIX + runId))).toBe(false);
+  });
+});

@@ -1,0 +1,47 @@
+import { EXIT_CODES, verdictOf } from './verdict.ts';
+import type { Findings } from './verdict.ts';
+
+const good: Findings = {
+  checks: [{ claim: 'all is well', verdict: 'pass', detail: '', violations: [] }],
+  proofs: [
+    {
+      what: 'the cut bites',
+      evidence: { ok: true, checks: [{ claim: 'packets', holds: true }], dropped: 3, droppedBytes: 180 },
+    },
+  ],
+  troubles: [],
+  leftovers: [],
+  interrupted: false,
+};
+const broken: Findings['checks'] = [
+  { claim: 'nothing is lost', verdict: 'fail', detail: '1 lost', violations: ['k'] },
+];
+const unproven: Findings['proofs'] = [
+  {
+    what: 'the cut bites',
+    evidence: { ok: false, checks: [{ claim: 'packets', holds: false }], dropped: 0, droppedBytes: 0 },
+  },
+];
+
+describe('the verdict', () => {
+  it.each([
+    ['pass', {}],
+    ['fail', { checks: broken }],
+    ['fail', { checks: broken, proofs: unproven }],
+    ['inconclusive', { proofs: unproven }],
+    ['inconclusive', { checks: [] }],
+    ['inconclusive', { checks: [{ claim: 'x', verdict: 'unknown', detail: 'too little', violations: [] }] }],
+    ['inconclusive', { troubles: ['inconclusive: a rule could not be lifted'] }],
+    ['error', { troubles: ['harness: no disk'] }],
+    ['error', { leftovers: ['container x'] }],
+    ['interrupted', { interrupted: true, checks: [] }],
+  ] satisfies readonly (readonly [string, Partial<Findings>])[])('is %s for %j', (verdict, change) => {
+    const found = verdictOf({ ...good, ...change });
+    expect(found.verdict).toBe(verdict);
+    expect(found.reasons.length > 0).toBe(verdict !== 'pass' && verdict !== 'interrupted');
+  });
+
+  it('is green in one case only', () => {
+    expect(Object.entries(EXIT_CODES).filter(([, code]) => code === 0)).toEqual([['pass', 0]]);
+  });
+});
