@@ -10,7 +10,16 @@ module.exports = {
       comment: 'protocol imports itself and synchronous pure functions: a hash, a signature, a codec',
       severity: 'error',
       from: { path: room('protocol'), pathNot: TESTS },
-      to: { pathNot: [room('protocol'), '^node:crypto$', '^crypto$', '^sodium-native$', '^multiformats/', 'node_modules/(sodium-native|multiformats)/'] },
+      to: {
+        pathNot: [
+          room('protocol'),
+          '^node:crypto$',
+          '^crypto$',
+          '^sodium-native$',
+          '^multiformats/',
+          'node_modules/(sodium-native|multiformats)/',
+        ],
+      },
     },
     {
       name: 'state-knows-no-other-room',

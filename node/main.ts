@@ -59,6 +59,9 @@ function keygen(out: string | undefined): void {
 }
 
 async function runNode(): Promise<void> {
+  // Until there is a node to stop, a signal just ends the process.
+  const endEarly = (): void => process.exit(EXIT.ok);
+  for (const signal of SIGNALS) process.on(signal, endEarly);
   const { ConfigError, loadConfig } = await import('./config.ts');
   let config: ReturnType<typeof loadConfig>;
   try {
@@ -95,8 +98,10 @@ async function runNode(): Promise<void> {
     // Whatever state we are in, only what is durable counts: go down at once, as after SIGKILL.
     setTimeout(() => process.exit(EXIT.crash), FLUSH_MS);
   };
-  process.on('SIGTERM', () => void stop(EXIT.ok, 'SIGTERM'));
-  process.on('SIGINT', () => void stop(EXIT.ok, 'SIGINT'));
+  for (const signal of SIGNALS) {
+    process.off(signal, endEarly);
+    process.on(signal, () => void stop(EXIT.ok, signal));
+  }
   // A parent that started us with a channel (the lab, the demo) has died.
   process.on('disconnect', () => void stop(EXIT.ok, 'the parent is gone'));
   process.on('uncaughtException', crash);
@@ -119,6 +124,7 @@ async function runNode(): Promise<void> {
   }
 }
 
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** The contract is five seconds from SIGTERM. */
 const STOP_MAX_MS = 4_800;
 const FLUSH_MS = 50;

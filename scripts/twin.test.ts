@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { freePorts } from '../chaos/cluster/ports.ts';
 
 /** Starting two nodes and meeting take a second or two; the rest is for a busy machine. */
 const BUDGET_MS = 90_000;
@@ -90,24 +91,6 @@ function envFiles(directory: string, ports: readonly number[]): readonly string[
 }
 
 /** Below the range from which the system takes ports for outgoing connections, so that none takes ours meanwhile. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const free: number[] = [];
-  for (let port = 20_000 + Math.floor(Math.random() * 10_000); free.length < count; port += 1) {
-    if (await isFree(port)) free.push(port);
-  }
-  return free;
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = net.createServer();
-  try {
-    await once(server.listen(port, '127.0.0.1'), 'listening');
-  } catch {
-    return false;
-  }
-  await once(server.close(), 'close');
-  return true;
-}
 
 function isRunning(pid: number): boolean {
   try {

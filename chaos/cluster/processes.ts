@@ -8,8 +8,6 @@ import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import net from 'node:net';
-import { once } from 'node:events';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +17,7 @@ import type { Fault } from '../faults/fault.ts';
 import { LatticeClient } from './client.ts';
 import { poll } from './poll.ts';
 import { NodeStartError } from './port.ts';
+import { freePorts } from './ports.ts';
 import type { CloseReport, Cluster, ClusterNode, ClusterOptions, NodeState, StopReport } from './port.ts';
 
 export interface ProcessClusterOptions extends ClusterOptions {
@@ -325,18 +324,6 @@ export function readRunFile(directory: string): RunFile | null {
   } catch {
     return null;
   }
-}
-
-/** All held open at once, so that no two are the same; somebody may still take one before the node does. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return address !== null && typeof address === 'object' ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }
 
 function at(list: readonly number[], index: number): number {

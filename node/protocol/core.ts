@@ -274,6 +274,7 @@ export class Core {
     this.#emit({ type: 'peer', peer: id, lung, from, to, reason });
     const peer = this.#peer(id);
     if (lung === 'p2p' && to === 'dead' && peer.linked.p2p) this.#reset(peer);
+    if (to !== 'alive') this.#giveUpSession(id, lung);
     peer.urgent = true;
     peer.sessionBackoffMs = this.#policy.sessionBackoffMinMs;
     peer.sessionNotBefore = this.#now.monotonicMs;
@@ -512,6 +513,16 @@ export class Core {
     });
   }
 
+  /** A session over a lung in doubt would hold up the one over the other lung. Its answers, should they come, are not waited for. */
+  #giveUpSession(id: NodeId, lung: LungName): void {
+    const session = this.#sessions.get(id);
+    if (session === undefined || session.lung !== lung) return;
+    for (const [exchange, purpose] of this.#exchanges) {
+      if (purpose.kind === 'session' && purpose.session === session) this.#exchanges.delete(exchange);
+    }
+    this.#endSession(session, 'lung_in_doubt');
+  }
+
   #ask(peer: NodeId, lung: LungName, message: SyncRequest, purpose: Purpose): void {
     const exchange = this.#nextExchange++;
     this.#exchanges.set(exchange, purpose);
@@ -543,9 +554,17 @@ export class Core {
     return peer.linked.http && this.#state(peer.id, 'http') !== 'dead';
   }
 
+  /** Gossip's lung while it is heard; a heartbeat overdue is reason enough to take the other one, which costs nothing. */
   #lungFor(peer: Peer): LungName | null {
-    if (this.#mayUse('p2p') && peer.linked.p2p && this.#state(peer.id, 'p2p') === 'alive') return 'p2p';
-    return this.#mayUse('http') && this.#httpAnswers(peer) ? 'http' : null;
+    const isP2pUp = this.#mayUse('p2p') && peer.linked.p2p && this.#state(peer.id, 'p2p') === 'alive';
+    const isHttpUp = this.#mayUse('http') && this.#httpAnswers(peer);
+    if (isP2pUp && !(isHttpUp && this.#isOverdue(peer))) return 'p2p';
+    return isHttpUp ? 'http' : null;
+  }
+
+  #isOverdue(peer: Peer): boolean {
+    const { heardAt } = this.#detector.health(peer.id, 'p2p');
+    return heardAt === null || this.#now.monotonicMs - heardAt > OVERDUE_BEATS * this.#policy.beatMs;
   }
 
   #mayUse(lung: LungName): boolean {
@@ -600,6 +619,9 @@ export class Core {
 
 /** A poll that neither answered nor failed for so long was lost by the driver, in ms: well above every lung's own limit. */
 const POLL_LOST_MS = 10_000;
+
+/** Silence, in heartbeats, after which a session rather goes over HTTP; one and a half: the next one is late by half. A guess. */
+const OVERDUE_BEATS = 1.5;
 
 /** Heartbeats that a fresh link may stay mute before it is reset; eight, two seconds by default: both ends must subscribe first. */
 const MUTE_BEATS = 8;

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { poll } from '../../chaos/cluster/poll.ts';
+import { freePorts } from '../../chaos/cluster/ports.ts';
 
 const MAIN = fileURLToPath(new URL('../../node/main.ts', import.meta.url));
 
@@ -84,8 +85,7 @@ export async function occupy(): Promise<{ readonly port: number; readonly free: 
 }
 
 export async function freePort(): Promise<number> {
-  const { port, free } = await occupy();
-  await free();
+  const [port = 0] = await freePorts(1);
   return port;
 }
 
