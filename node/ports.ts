@@ -5,6 +5,7 @@
 import type { AckDemand, Beacon, Precondition, WriteEntry, WriteOutcome } from './protocol/border.ts';
 import type { DatedEvent, LinkState, LungName, SyncMode } from './protocol/events.ts';
 import type { Digest, NodeId } from './protocol/ids.ts';
+import type { ProofDocument } from './protocol/state/proof-document.ts';
 
 /** A way to reach the other members: a transport with its exchange discipline. Deals in bytes, never in records. */
 export interface Lung {
@@ -207,9 +208,6 @@ export interface ReadEntry {
   }[];
 }
 
-/** What a third party needs to check a key offline, with the signed root that it leads to; JSON (PROTOCOL.md, proofs). */
-export type ProofDocument = Readonly<Record<string, unknown>>;
-
 /** What the HTTP API asks of the node. Reads wait for a flush under way, so nothing is shown that a crash could take back. */
 export interface LatticeApi {
   /** Resolves after the records are durable here. Rejects with the store's StorageFailedError or with NodeStoppingError. */
@@ -240,3 +238,5 @@ export interface LatticeApi {
   subscribe(listener: (event: DatedEvent) => void): () => void;
   sign(bytes: Uint8Array): Uint8Array;
 }
+
+export type { ProofDocument };

@@ -12,6 +12,7 @@ import type { Core, PeerReport } from '../protocol/core.ts';
 import type { DatedEvent } from '../protocol/events.ts';
 import type { Digest, NodeId } from '../protocol/ids.ts';
 import type { LinkHealth } from '../protocol/monitor/detector.ts';
+import { proofDocument, signRoot, type ProofDocument } from '../protocol/state/proof-document.ts';
 import type { SignedRecord } from '../protocol/state/record.ts';
 
 /** What the runtime does not know itself: asked for each status. */
@@ -54,6 +55,18 @@ export class Api implements LatticeApi {
     healing.assertOver();
     const entry = entryOf(seenIn(core.replica, key));
     return (await driver.settled()) ? entry : entryOf(driver.durable(key));
+  }
+
+  async proof(key: string): Promise<ProofDocument> {
+    const { driver, core, identity, healing } = this.#modules;
+    healing.assertOver();
+    const document = proofDocument(
+      core.replica,
+      key,
+      signRoot(core.replica.root(), driver.now().wallMs, identity),
+    );
+    if (!(await driver.settled()) && driver.failure !== null) throw driver.failure;
+    return document;
   }
 
   async state(): Promise<{ readonly root: Digest; readonly size: number }> {

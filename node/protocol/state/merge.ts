@@ -57,7 +57,7 @@ export function contextOf(live: readonly SignedRecord[]): readonly Dot[] {
   return [...greatest.values()].sort((a, b) => compareTexts(a.author, b.author));
 }
 
-function compareRecords(a: SignedRecord, b: SignedRecord): number {
+export function compareRecords(a: SignedRecord, b: SignedRecord): number {
   return (
     compareStamps(a.stamp, b.stamp) || compareTexts(a.dot.author, b.dot.author) || compareTexts(a.id, b.id)
   );

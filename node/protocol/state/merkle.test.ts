@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import type { RecordId } from '../ids.ts';
 import { MerkleTrie, pathOf } from './merkle.ts';
+
+const VECTORS = new URL('../../../test/vectors/merkle-v1.json', import.meta.url);
 
 describe('merkle trie', () => {
   it('has the root of what it holds, whatever was set and removed on the way', () => {
@@ -58,6 +61,8 @@ describe('merkle trie', () => {
         expect(trie.ids(prefix, 3)).toEqual(all.slice(0, 3));
         const children = Array.from('0123456789abcdef').map((digit) => specified(model, prefix + digit));
         expect(trie.children(prefix)).toEqual(below.length > 16 ? children : null);
+        const found = below.map(([path, set]) => ({ path, ids: set.toSorted() }));
+        expect(trie.entries(prefix)).toEqual(below.length > 16 ? null : found);
       }),
     );
   });
@@ -90,12 +95,88 @@ describe('merkle trie', () => {
     expect(pathOf('k')).toBe(createHash('sha256').update('aethel/path/v1\0k').digest('hex'));
   });
 
+  it('keeps to the published vectors', () => {
+    const vectors = goldenVectors();
+    if (process.env['UPDATE_VECTORS'] === '1')
+      writeFileSync(VECTORS, `${JSON.stringify(vectors, null, 2)}\n`);
+    expect(vectors).toEqual(JSON.parse(readFileSync(VECTORS, 'utf8')));
+  });
+
+  it('uses the memory of removed entries again', () => {
+    const trie = new MerkleTrie();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 100_000; i++) {
+      trie.set(pathOf(`k${i}`), [idOf(i)]);
+      if (i >= 100) trie.set(pathOf(`k${i - 100}`), []);
+    }
+    // A hundred thousand entries would be 7 MB.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000);
+    expect(trie.size).toBe(100);
+  });
+
+  it('forgets a conflict when it is resolved or removed', () => {
+    const trie = new MerkleTrie();
+    const model = new Map(Array.from({ length: 40 }, (_, i) => [pathOf(`k${i}`), [idOf(i)]]));
+    for (const [at, set] of model) trie.set(at, [idOf(7000), idOf(7001), ...set]);
+    for (const [at, set] of model) {
+      trie.set(at, set);
+      if (set.includes(idOf(3))) trie.set(at, []);
+    }
+    model.delete(pathOf('k3'));
+    expect(trie.root()).toBe(specified(model, ''));
+    trie.set(pathOf('other'), [idOf(99)]);
+    expect(trie.root()).toBe(specified(new Map([...model, [pathOf('other'), [idOf(99)]]]), ''));
+  });
+
+  it('changes nothing when a path or id is not 64 hex digits', () => {
+    const trie = new MerkleTrie();
+    trie.set(pathOf('k'), [idOf(1)]);
+    const before = trie.root();
+    for (const bad of ['', 'ab', 'g'.repeat(64), `${pathOf('k')}0`]) {
+      expect(() => trie.set(bad, [idOf(1)])).toThrow(RangeError);
+      expect(() => trie.set(pathOf('k'), [idOf(2), bad as RecordId])).toThrow(RangeError);
+    }
+    expect(trie.root()).toBe(before);
+  });
+
   it('refuses a prefix that is no hex', () => {
     const trie = new MerkleTrie();
     for (let i = 0; i < 40; i++) trie.set(pathOf(`k${i}`), [idOf(i)]);
     expect(() => trie.digest('G')).toThrow(RangeError);
   });
 });
+
+/** Sets with their roots and the digests of some prefixes, as another implementation should find them. */
+function goldenVectors(): readonly object[] {
+  const keyed = (count: number, ids: (i: number) => readonly RecordId[]): Entries =>
+    new Map(Array.from({ length: count }, (_, i) => [pathOf(`k${i}`), ids(i)]));
+  const one = (i: number): readonly RecordId[] => [idOf(i)];
+  const crowded = new Map(
+    Array.from({ length: 17 }, (_, i) => [`${'ab'.repeat(31)}${i.toString(16).padStart(2, '0')}`, one(i)]),
+  );
+  const sets: readonly (readonly [string, Entries, readonly string[]])[] = [
+    ['nothing', new Map(), ['', 'a']],
+    ['one key', keyed(1, one), ['', '0', pathOf('k0')]],
+    ['one key in conflict', keyed(1, () => [idOf(2), idOf(1), idOf(3)]), ['']],
+    ['sixteen keys, still a leaf', keyed(16, one), ['', '4']],
+    ['seventeen keys, an inner node', keyed(17, one), ['', '4', '47']],
+    [
+      'a hundred keys, some in conflict',
+      keyed(100, (i) => (i % 9 === 0 ? [idOf(i), idOf(900 + i)] : [idOf(i)])),
+      ['', 'c', 'c0'],
+    ],
+    ['paths alike in 62 digits', crowded, ['', 'ab', 'ab'.repeat(31), 'ac']],
+  ];
+  return sets.map(([name, model, prefixes]) => {
+    const trie = trieOf([...model]);
+    return {
+      name,
+      entries: [...model].sort().map(([at, set]) => ({ path: at, ids: set.toSorted() })),
+      root: trie.root(),
+      digests: prefixes.map((prefix) => ({ prefix, digest: trie.digest(prefix), keys: trie.count(prefix) })),
+    };
+  });
+}
 
 type Entries = ReadonlyMap<string, readonly RecordId[]>;
 

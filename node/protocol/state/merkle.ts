@@ -11,53 +11,131 @@
  * The digest of a prefix thus depends on S only, not on how the tree above it is cut: replicas of unlike size can
  * compare any prefix. Leaves and nodes have separate domains, as in RFC 6962 section 2.1. Digests are lazy: a change
  * marks the way down, and the next question pays for the marks.
+ *
+ * In memory an entry is 68 bytes of a slab: the next entry of its bucket, path, id. A bucket is a list in path order.
+ * An inner node is 588 bytes: count, marks, sixteen references, and what is hashed for it, which is also where its
+ * children's digests are kept. With a node per 23 entries at most that is below 100 bytes for an entry. Entries of
+ * several ids are conflicts, so rare that their ids may live outside.
  */
 import { hash } from 'node:crypto';
 import type { Digest, RecordId } from '../ids.ts';
+import { Slab } from './slab.ts';
 
-const BUCKET_MAX = 16;
-const WIDTH = 16;
-const DIGEST_BYTES = 32;
+export const BUCKET_MAX = 16;
+export const WIDTH = 16;
+const HASH_BYTES = 32;
+const HASH_WORDS = HASH_BYTES / 4;
+const PATH_DIGITS = 2 * HASH_BYTES;
 const IDS_MAX = 0xffff;
-const ALL_DIRTY = (1 << WIDTH) - 1;
+const PREFIX = /^[0-9a-f]{0,64}$/;
+
+/** Set in a reference that names an inner node; without it, the first entry of a bucket, or 0 for an empty one. */
+const INNER = 0x4000_0000;
+/** Set in an entry's first word, beside the next entry, when its ids are in `#conflicts`. */
+const MANY = 0x4000_0000;
+
+/** entry: u32 next, path, id */
+const ENTRY_BYTES = 4 + 2 * HASH_BYTES;
+const PATH_WORD = 1;
+const ID_WORD = PATH_WORD + HASH_WORDS;
+/** inner node: u32 count, u32 marks (one bit per child with a stale digest), 16 × u32 child, 0x01, 16 × digest, padding */
+const INNER_BYTES = 588;
+const MARKS_WORD = 1;
+const CHILD_WORD = 2;
+const HASHED_BYTE = 4 * (CHILD_WORD + WIDTH);
+const HASHED_BYTES = 1 + WIDTH * HASH_BYTES;
+const ALL_MARKS = (1 << WIDTH) - 1;
+/** in a bucket's preimage, with the one id that there usually is */
+const LEAF_ENTRY_BYTES = 2 + 2 * HASH_BYTES;
+/** A chunk is about 140 KiB of either kind. */
+const ENTRY_SHIFT = 11;
+const INNER_SHIFT = 8;
+
+const EMPTY_DIGEST = Buffer.from(hash('sha256', Buffer.of(0), 'hex'), 'hex');
+
+/** Where the call under way works: nothing here outlives it, and the trie calls nobody that could call it. */
+const pathBytes = Buffer.from(new ArrayBuffer(HASH_BYTES));
+const pathWords = new Uint32Array(pathBytes.buffer);
+const idBytes = Buffer.from(new ArrayBuffer(HASH_BYTES));
+const idWords = new Uint32Array(idBytes.buffer);
+const trail = new Int32Array(PATH_DIGITS + 1);
+const tails = new Int32Array(WIDTH);
+/** What `#seek` found: the entry of the path or 0, what is before it or would be, what is after it, how many there are. */
+const place = { found: 0, previous: 0, next: 0, length: 0 };
+/** What is hashed for a bucket, by number of entries; all of the same memory. */
+const leaves = ((longest) =>
+  Array.from({ length: BUCKET_MAX + 1 }, (_, count) => longest.subarray(0, 1 + count * LEAF_ENTRY_BYTES)))(
+  Buffer.alloc(1 + BUCKET_MAX * LEAF_ENTRY_BYTES),
+);
+
+/** A key's place in the trie with what lives there. */
+export interface TrieEntry {
+  /** 64 hex digits */
+  readonly path: string;
+  /** sorted, at least one */
+  readonly ids: readonly RecordId[];
+}
 
 export class MerkleTrie {
-  #root: Tree = emptyBucket();
+  readonly #entries = new Slab(ENTRY_BYTES, ENTRY_SHIFT);
+  readonly #inners = new Slab(INNER_BYTES, INNER_SHIFT);
+  /** by entry, sorted */
+  readonly #conflicts = new Map<number, readonly RecordId[]>();
+  #top = 0;
+  #size = 0;
+  #root: Digest | null = null;
 
   /** Number of keys. */
   get size(): number {
-    return countOf(this.#root);
+    return this.#size;
   }
 
   /** Makes `ids` the entry of this path; no ids, no entry. @param ids in any order */
   set(path: string, ids: readonly RecordId[]): void {
     if (ids.length > IDS_MAX) throw new RangeError(`${ids.length} live records of one key`);
-    this.#root =
-      ids.length === 0 ? without(this.#root, path, 0) : having(this.#root, { path, ids: ids.toSorted() }, 0);
+    readHex(path, pathBytes);
+    const [first] = ids;
+    if (first === undefined) {
+      this.#remove();
+      return;
+    }
+    for (const id of ids) readHex(id, idBytes);
+    if (ids.length === 1) this.#put(null);
+    else this.#put(ids.toSorted());
   }
 
   root(): Digest {
-    return digestOf(this.#root);
+    this.#root ??= this.#digest(this.#top);
+    return this.#root;
   }
 
   /** @param prefix hex digits, '' for the whole */
   digest(prefix: string): Digest {
+    if (prefix === '') return this.root();
     const tree = this.#find(prefix);
-    return tree.kind === 'inner' ? digestOf(tree) : hashEntries(below(tree, prefix));
+    return isInner(tree) ? this.#digest(tree) : hashLeaf(this.#below(tree, prefix));
   }
 
   /** The digests of the sixteen prefixes that are longer by one digit; null when at most 16 keys are below. */
   children(prefix: string): readonly Digest[] | null {
     const tree = this.#find(prefix);
-    return tree.kind === 'inner' ? tree.children.map(digestOf) : null;
+    if (!isInner(tree)) return null;
+    this.#freshen(tree);
+    const { bytes } = this.#inners.chunk(tree & ~INNER);
+    const from = 4 * this.#inners.word(tree & ~INNER) + HASHED_BYTE + 1;
+    return Array.from({ length: WIDTH }, (_, at) => {
+      const start = from + at * HASH_BYTES;
+      return bytes.toString('hex', start, start + HASH_BYTES) as Digest;
+    });
   }
 
   /** The ids below the prefix, by path, then id; the first `limit` of them. */
   ids(prefix: string, limit: number): readonly RecordId[] {
     const found: RecordId[] = [];
-    const collect = (tree: Tree): void => {
-      if (tree.kind === 'bucket') for (const entry of below(tree, prefix)) found.push(...entry.ids);
-      else for (const child of tree.children) if (found.length < limit) collect(child);
+    const collect = (tree: number): void => {
+      if (isInner(tree)) {
+        for (let at = 0; at < WIDTH && found.length < limit; at++) collect(this.#child(tree, at));
+      } else for (const { ids } of this.#below(tree, prefix)) found.push(...ids);
     };
     collect(this.#find(prefix));
     return found.slice(0, limit);
@@ -66,15 +144,301 @@ export class MerkleTrie {
   /** Number of keys below the prefix. */
   count(prefix: string): number {
     const tree = this.#find(prefix);
-    return tree.kind === 'inner' ? tree.count : below(tree, prefix).length;
+    return isInner(tree) ? this.#count(tree) : this.#below(tree, prefix).length;
+  }
+
+  /** The entries below the prefix in path order; null when more than 16 keys are below. */
+  entries(prefix: string): readonly TrieEntry[] | null {
+    const tree = this.#find(prefix);
+    return isInner(tree) ? null : this.#below(tree, prefix);
+  }
+
+  /** Stores the entry of `pathBytes`. @param ids sorted, several; null for the one in `idBytes` */
+  #put(ids: readonly RecordId[] | null): void {
+    const depth = this.#descend();
+    const head = trail[depth] ?? 0;
+    this.#seek(head, depth);
+    const { found, previous, next, length } = place;
+    if (found !== 0) {
+      if (this.#fill(found, ids)) this.#grown(depth, 0);
+      return;
+    }
+    const entry = this.#entries.allocate();
+    const { words } = this.#entries.chunk(entry);
+    const at = this.#entries.word(entry);
+    words[at] = next;
+    words.set(pathWords, at + PATH_WORD);
+    this.#fill(entry, ids);
+    if (previous !== 0) this.#setNext(previous, entry);
+    const first = previous === 0 ? entry : head;
+    const tree = length === BUCKET_MAX ? this.#split(first, depth) : first;
+    if (tree !== head) this.#replace(depth, tree);
+    this.#grown(depth, 1);
+  }
+
+  #remove(): void {
+    const depth = this.#descend();
+    const head = trail[depth] ?? 0;
+    this.#seek(head, depth);
+    const { found, previous, next } = place;
+    if (found === 0) return;
+    if (previous === 0) this.#replace(depth, next);
+    else this.#setNext(previous, next);
+    this.#conflicts.delete(found);
+    this.#entries.free(found);
+    this.#grown(depth, -1);
+    for (let level = 0; level < depth; level++) {
+      const tree = trail[level] ?? 0;
+      if (this.#count(tree) > BUCKET_MAX) continue;
+      this.#replace(level, this.#gather(tree, 0));
+      break;
+    }
+  }
+
+  /** Leaves the way to `pathBytes` in `trail`: inner nodes, then the bucket. @returns the bucket's depth */
+  #descend(): number {
+    let tree = this.#top;
+    let depth = 0;
+    while (isInner(tree)) {
+      trail[depth] = tree;
+      tree = this.#child(tree, nibble(pathBytes, depth));
+      depth += 1;
+    }
+    trail[depth] = tree;
+    return depth;
+  }
+
+  /** Leaves in `place` where `pathBytes` is in a bucket. */
+  #seek(head: number, depth: number): void {
+    let previous = 0;
+    let found = 0;
+    let length = 0;
+    let entry = head;
+    for (; entry !== 0; entry = this.#next(entry)) {
+      const order = this.#compare(entry, depth >>> 1);
+      if (order > 0) break;
+      length += 1;
+      if (order === 0) {
+        found = entry;
+        entry = this.#next(entry);
+        break;
+      }
+      previous = entry;
+    }
+    place.found = found;
+    place.previous = previous;
+    place.next = entry;
+    place.length = length + this.#lengthOf(entry);
+  }
+
+  /** How the entry's path stands to `pathBytes`. @param from bytes that are known to be equal */
+  #compare(entry: number, from: number): number {
+    const { bytes } = this.#entries.chunk(entry);
+    const at = 4 * (this.#entries.word(entry) + PATH_WORD);
+    for (let i = from; i < HASH_BYTES; i++) {
+      const order = (bytes[at + i] ?? 0) - (pathBytes[i] ?? 0);
+      if (order !== 0) return order;
+    }
+    return 0;
+  }
+
+  /** Gives the entry its ids. @returns whether that changed anything */
+  #fill(entry: number, ids: readonly RecordId[] | null): boolean {
+    const { words } = this.#entries.chunk(entry);
+    const at = this.#entries.word(entry);
+    const next = words[at] ?? 0;
+    if (ids !== null) {
+      const before = this.#conflicts.get(entry);
+      words[at] = next | MANY;
+      this.#conflicts.set(entry, ids);
+      return before === undefined || before.join() !== ids.join();
+    }
+    let isChanged = (next & MANY) !== 0;
+    if (isChanged) {
+      this.#conflicts.delete(entry);
+      words[at] = next & ~MANY;
+    }
+    for (let i = 0; i < HASH_WORDS; i++) {
+      const word = idWords[i] ?? 0;
+      if (words[at + ID_WORD + i] === word) continue;
+      words[at + ID_WORD + i] = word;
+      isChanged = true;
+    }
+    return isChanged;
+  }
+
+  /** Puts another tree at this depth of the trail. */
+  #replace(depth: number, tree: number): void {
+    if (depth === 0) this.#top = tree;
+    else this.#setChild(trail[depth - 1] ?? 0, nibble(pathBytes, depth - 1), tree);
+  }
+
+  /** Counts and marks the way down to a bucket that changed. */
+  #grown(depth: number, growth: number): void {
+    for (let level = 0; level < depth; level++) {
+      const inner = (trail[level] ?? 0) & ~INNER;
+      const { words } = this.#inners.chunk(inner);
+      const at = this.#inners.word(inner);
+      words[at] = (words[at] ?? 0) + growth;
+      words[at + MARKS_WORD] = (words[at + MARKS_WORD] ?? 0) | (1 << nibble(pathBytes, level));
+    }
+    this.#size += growth;
+    this.#root = null;
+  }
+
+  /** Makes an inner node of a bucket that is too long. */
+  #split(head: number, depth: number): number {
+    const tree = this.#inners.allocate() | INNER;
+    const inner = tree & ~INNER;
+    const { words, bytes } = this.#inners.chunk(inner);
+    const at = this.#inners.word(inner);
+    words.fill(0, at, at + CHILD_WORD + WIDTH);
+    words[at + MARKS_WORD] = ALL_MARKS;
+    bytes[4 * at + HASHED_BYTE] = 1;
+    tails.fill(0);
+    let count = 0;
+    for (let entry = head; entry !== 0; count++) {
+      const next = this.#next(entry);
+      this.#setNext(entry, 0);
+      const { bytes: path } = this.#entries.chunk(entry);
+      const digit = nibble(path, depth + 8 * (this.#entries.word(entry) + PATH_WORD));
+      const tail = tails[digit] ?? 0;
+      if (tail === 0) words[at + CHILD_WORD + digit] = entry;
+      else this.#setNext(tail, entry);
+      tails[digit] = entry;
+      entry = next;
+    }
+    words[at] = count;
+    for (let digit = 0; digit < WIDTH; digit++) {
+      const child = this.#child(tree, digit);
+      if (this.#lengthOf(child) > BUCKET_MAX) this.#setChild(tree, digit, this.#split(child, depth + 1));
+    }
+    return tree;
+  }
+
+  /** Makes one bucket of a tree and frees its inner nodes. @param after the entries that follow @returns the first entry */
+  #gather(tree: number, after: number): number {
+    if (!isInner(tree)) {
+      if (tree === 0) return after;
+      let last = tree;
+      for (let next = this.#next(last); next !== 0; next = this.#next(last)) last = next;
+      this.#setNext(last, after);
+      return tree;
+    }
+    let first = after;
+    for (let at = WIDTH - 1; at >= 0; at--) first = this.#gather(this.#child(tree, at), first);
+    this.#inners.free(tree & ~INNER);
+    return first;
+  }
+
+  #digest(tree: number): Digest {
+    if (!isInner(tree)) return hashLeaf(this.#below(tree, ''));
+    return hash('sha256', this.#hashed(tree), 'hex') as Digest;
+  }
+
+  #writeDigest(tree: number, target: Buffer, at: number): void {
+    if (tree === 0) target.set(EMPTY_DIGEST, at);
+    else target.write(isInner(tree) ? sha256(this.#hashed(tree)) : this.#hashBucket(tree), at, 'binary');
+  }
+
+  /** What is hashed for an inner node, up to date; a view, for that is quicker to make than a copy. */
+  #hashed(tree: number): Uint8Array {
+    this.#freshen(tree);
+    const { words } = this.#inners.chunk(tree & ~INNER);
+    const from = 4 * this.#inners.word(tree & ~INNER) + HASHED_BYTE;
+    return new Uint8Array(words.buffer, from, HASHED_BYTES);
+  }
+
+  /** Writes anew the digests of the marked children. */
+  #freshen(tree: number): void {
+    const inner = tree & ~INNER;
+    const { words, bytes } = this.#inners.chunk(inner);
+    const at = this.#inners.word(inner);
+    const from = 4 * at + HASHED_BYTE + 1;
+    let marks = words[at + MARKS_WORD] ?? 0;
+    while (marks !== 0) {
+      const child = 31 - Math.clz32(marks);
+      marks ^= 1 << child;
+      this.#writeDigest(words[at + CHILD_WORD + child] ?? 0, bytes, from + child * HASH_BYTES);
+    }
+    words[at + MARKS_WORD] = 0;
+  }
+
+  /** Bytes as 'binary' text. The usual bucket is hashed from bytes to bytes, one with a conflict the plain way. */
+  #hashBucket(head: number): string {
+    const leaf = leaves[BUCKET_MAX] ?? pathBytes;
+    let to = 1;
+    let count = 0;
+    for (let entry = head; entry !== 0; count++) {
+      const { bytes, words } = this.#entries.chunk(entry);
+      const at = this.#entries.word(entry);
+      const next = words[at] ?? 0;
+      if ((next & MANY) !== 0) return Buffer.from(hashLeaf(this.#below(head, '')), 'hex').toString('binary');
+      const path = 4 * (at + PATH_WORD);
+      for (let i = 0; i < HASH_BYTES; i++) leaf[to + i] = bytes[path + i] ?? 0;
+      to += HASH_BYTES;
+      leaf[to + 1] = 1;
+      to += 2;
+      for (let i = 0; i < HASH_BYTES; i++) leaf[to + i] = bytes[path + HASH_BYTES + i] ?? 0;
+      to += HASH_BYTES;
+      entry = next;
+    }
+    return sha256(leaves[count] ?? leaf);
   }
 
   /** The subtree of the prefix, or the bucket in which it ends. */
-  #find(prefix: string): Tree {
-    let tree = this.#root;
-    for (let depth = 0; depth < prefix.length && tree.kind === 'inner'; depth++)
-      tree = childOf(tree, prefix, depth);
+  #find(prefix: string): number {
+    if (!PREFIX.test(prefix)) throw new RangeError(`no prefix of a path: ${prefix.slice(0, 80)}`);
+    let tree = this.#top;
+    for (let depth = 0; depth < prefix.length && isInner(tree); depth++) {
+      tree = this.#child(tree, Number.parseInt(prefix.charAt(depth), 16));
+    }
     return tree;
+  }
+
+  /** The entries of a bucket whose paths begin so. */
+  #below(head: number, prefix: string): readonly TrieEntry[] {
+    const found: TrieEntry[] = [];
+    for (let entry = head; entry !== 0; entry = this.#next(entry)) {
+      const { bytes } = this.#entries.chunk(entry);
+      const at = 4 * (this.#entries.word(entry) + PATH_WORD);
+      const path = bytes.toString('hex', at, at + HASH_BYTES);
+      if (!path.startsWith(prefix)) continue;
+      const id = bytes.toString('hex', at + HASH_BYTES, at + 2 * HASH_BYTES) as RecordId;
+      found.push({ path, ids: this.#conflicts.get(entry) ?? [id] });
+    }
+    return found;
+  }
+
+  #lengthOf(tree: number): number {
+    let length = 0;
+    if (!isInner(tree)) for (let entry = tree; entry !== 0; entry = this.#next(entry)) length += 1;
+    return length;
+  }
+
+  #next(entry: number): number {
+    return (this.#entries.chunk(entry).words[this.#entries.word(entry)] ?? 0) & ~MANY;
+  }
+
+  #setNext(entry: number, next: number): void {
+    const { words } = this.#entries.chunk(entry);
+    const at = this.#entries.word(entry);
+    words[at] = ((words[at] ?? 0) & MANY) | next;
+  }
+
+  #count(tree: number): number {
+    const inner = tree & ~INNER;
+    return this.#inners.chunk(inner).words[this.#inners.word(inner)] ?? 0;
+  }
+
+  #child(tree: number, at: number): number {
+    const inner = tree & ~INNER;
+    return this.#inners.chunk(inner).words[this.#inners.word(inner) + CHILD_WORD + at] ?? 0;
+  }
+
+  #setChild(tree: number, at: number, child: number): void {
+    const inner = tree & ~INNER;
+    this.#inners.chunk(inner).words[this.#inners.word(inner) + CHILD_WORD + at] = child;
   }
 }
 
@@ -83,142 +447,42 @@ export function pathOf(key: string): string {
   return hash('sha256', `aethel/path/v1\0${key}`, 'hex');
 }
 
-interface Entry {
-  /** 64 hex digits */
-  readonly path: string;
-  /** sorted, at least one */
-  readonly ids: readonly RecordId[];
-}
-
-interface Bucket {
-  readonly kind: 'bucket';
-  /** by path; at most 16, except on the way to being split */
-  readonly entries: Entry[];
-  digest: Digest | null;
-}
-
-interface Inner {
-  readonly kind: 'inner';
-  readonly children: Tree[];
-  /** keys below, always above 16 */
-  count: number;
-  /** what is hashed: 0x01, then the children's digests, of which the clean ones are right */
-  readonly preimage: Buffer;
-  /** one bit per child whose digest in `preimage` is stale */
-  dirty: number;
-  digest: Digest | null;
-}
-
-type Tree = Bucket | Inner;
-
-function emptyBucket(): Bucket {
-  return { kind: 'bucket', entries: [], digest: null };
-}
-
-function countOf(tree: Tree): number {
-  return tree.kind === 'inner' ? tree.count : tree.entries.length;
-}
-
-/** The tree with this entry; changed in place where it can be. */
-function having(tree: Tree, entry: Entry, depth: number): Tree {
-  if (tree.kind === 'bucket') {
-    const at = positionOf(tree.entries, entry.path);
-    const isReplaced = tree.entries[at]?.path === entry.path;
-    tree.entries.splice(at, isReplaced ? 1 : 0, entry);
-    tree.digest = null;
-    return tree.entries.length > BUCKET_MAX ? split(tree, depth) : tree;
-  }
-  const before = childOf(tree, entry.path, depth);
-  const countBefore = countOf(before);
-  const after = having(before, entry, depth + 1);
-  return replaceChild(tree, nibble(entry.path, depth), after, countOf(after) - countBefore);
-}
-
-/** The tree without an entry of this path. */
-function without(tree: Tree, path: string, depth: number): Tree {
-  if (tree.kind === 'bucket') {
-    const at = positionOf(tree.entries, path);
-    if (tree.entries[at]?.path !== path) return tree;
-    tree.entries.splice(at, 1);
-    tree.digest = null;
-    return tree;
-  }
-  const before = childOf(tree, path, depth);
-  const countBefore = countOf(before);
-  const after = without(before, path, depth + 1);
-  const growth = countOf(after) - countBefore;
-  if (growth === 0) return tree;
-  replaceChild(tree, nibble(path, depth), after, growth);
-  return tree.count > BUCKET_MAX ? tree : { kind: 'bucket', entries: entriesOf(tree), digest: null };
-}
-
-function replaceChild(tree: Inner, at: number, child: Tree, growth: number): Inner {
-  tree.children[at] = child;
-  tree.count += growth;
-  tree.dirty |= 1 << at;
-  tree.digest = null;
-  return tree;
-}
-
-function split(bucket: Bucket, depth: number): Inner {
-  const children: Tree[] = Array.from({ length: WIDTH }, emptyBucket);
-  for (const entry of bucket.entries) {
-    const at = nibble(entry.path, depth);
-    children[at] = having(children[at] ?? emptyBucket(), entry, depth + 1);
-  }
-  const preimage = Buffer.alloc(1 + WIDTH * DIGEST_BYTES);
-  preimage[0] = 1;
-  return { kind: 'inner', children, count: bucket.entries.length, preimage, dirty: ALL_DIRTY, digest: null };
-}
-
-function digestOf(tree: Tree): Digest {
-  if (tree.digest !== null) return tree.digest;
-  if (tree.kind === 'bucket') {
-    tree.digest = hashEntries(tree.entries);
-    return tree.digest;
-  }
-  for (const [at, child] of tree.children.entries()) {
-    if ((tree.dirty & (1 << at)) !== 0) tree.preimage.write(digestOf(child), 1 + at * DIGEST_BYTES, 'hex');
-  }
-  tree.dirty = 0;
-  tree.digest = hash('sha256', tree.preimage, 'hex') as Digest;
-  return tree.digest;
-}
-
-function hashEntries(entries: readonly Entry[]): Digest {
+/** The digest of at most sixteen entries. @param entries in path order, their ids sorted */
+export function hashLeaf(entries: readonly TrieEntry[]): Digest {
   let length = 1;
-  for (const entry of entries) length += DIGEST_BYTES + 2 + DIGEST_BYTES * entry.ids.length;
-  const preimage = Buffer.allocUnsafe(length);
-  let at = preimage.writeUInt8(0, 0);
+  for (const entry of entries) length += HASH_BYTES + 2 + HASH_BYTES * entry.ids.length;
+  const leaf = Buffer.allocUnsafe(length);
+  let at = leaf.writeUInt8(0, 0);
   for (const { path, ids } of entries) {
-    at += preimage.write(path, at, 'hex');
-    at = preimage.writeUInt16BE(ids.length, at);
-    for (const id of ids) at += preimage.write(id, at, 'hex');
+    at += leaf.write(path, at, 'hex');
+    at = leaf.writeUInt16BE(ids.length, at);
+    for (const id of ids) at += leaf.write(id, at, 'hex');
   }
-  return hash('sha256', preimage, 'hex') as Digest;
+  return hash('sha256', leaf, 'hex') as Digest;
 }
 
-/** The entries of a tree in path order. */
-function entriesOf(tree: Tree): Entry[] {
-  return tree.kind === 'bucket' ? tree.entries : tree.children.flatMap(entriesOf);
+/** The digest of a prefix with more entries. @param children of the sixteen longer prefixes */
+export function hashInner(children: readonly Digest[]): Digest {
+  return hash('sha256', Buffer.from(`01${children.join('')}`, 'hex'), 'hex') as Digest;
 }
 
-function below(bucket: Bucket, prefix: string): readonly Entry[] {
-  return bucket.entries.filter((entry) => entry.path.startsWith(prefix));
+/** As text of one character per byte, which is the quickest way out of node:crypto. */
+function sha256(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'binary');
 }
 
-/** Where the path is, or would be. */
-function positionOf(entries: readonly Entry[], path: string): number {
-  const at = entries.findIndex((entry) => entry.path >= path);
-  return at < 0 ? entries.length : at;
+function isInner(tree: number): boolean {
+  return (tree & INNER) !== 0;
 }
 
-function childOf(tree: Inner, path: string, depth: number): Tree {
-  const child = tree.children[nibble(path, depth)];
-  if (child === undefined) throw new RangeError(`no hex digit at ${depth} of ${path.slice(0, 80)}`);
-  return child;
+/** @param at in half bytes */
+function nibble(bytes: Buffer, at: number): number {
+  const byte = bytes[at >>> 1] ?? 0;
+  return (at & 1) === 0 ? byte >>> 4 : byte & 0xf;
 }
 
-function nibble(path: string, depth: number): number {
-  return '0123456789abcdef'.indexOf(path.charAt(depth) || '?');
+function readHex(text: string, target: Buffer): void {
+  if (text.length !== PATH_DIGITS || target.write(text, 0, 'hex') !== HASH_BYTES) {
+    throw new RangeError(`not 64 hex digits: ${text.slice(0, 80)}`);
+  }
 }

@@ -91,7 +91,10 @@ export interface Changes {
 }
 
 /** The trie, to be asked but not to be changed. */
-export type TrieView = Pick<MerkleTrie, 'root' | 'digest' | 'children' | 'ids' | 'count' | 'size'>;
+export type TrieView = Pick<
+  MerkleTrie,
+  'root' | 'digest' | 'children' | 'entries' | 'ids' | 'count' | 'size'
+>;
 
 export class Replica {
   readonly #modules: ReplicaModules;

@@ -1,0 +1,5 @@
+/** The suites that `npm run bench -- <suite>` knows. */
+import { merkle } from './merkle.ts';
+import type { Suite } from './suite.ts';
+
+export const SUITES: readonly Suite[] = [merkle];

@@ -1,0 +1,238 @@
+import fc from 'fast-check';
+import { contextOf, mergeKey } from './merge.ts';
+import { pathOf } from './merkle.ts';
+import { decodeRecord, type SignedRecord, type VerifiedRecord } from './record.ts';
+import { RecordStore } from './record-store.ts';
+import { testIdentity, testRecord } from './test-records.ts';
+
+const AUTHORS = [1, 2, 3].map(testIdentity);
+const SECRET = Uint8Array.of(1, 2, 3);
+/** Keys whose bytes order differs from their UTF-16 order, prefixes of one another, NULs, and shared beginnings. */
+const KEYS = [
+  'a',
+  'a\0',
+  'a\0\0',
+  'a\0\0\0\0',
+  'ab',
+  'b',
+  'é',
+  '￿',
+  '𝒳',
+  'key-000',
+  'key-001',
+  'x'.repeat(512),
+];
+
+describe('record store', () => {
+  it('answers as a map of plain objects does, whatever comes and goes', () => {
+    fc.assert(
+      fc.property(fc.array(step(), { maxLength: 120 }), (steps) => {
+        const store = new RecordStore(SECRET);
+        const model = new Model();
+        for (const [at, { key, author, kind, size }] of steps.entries()) {
+          const live = model.live(key);
+          if (kind === 'list') expect([...store.keysAfter(key)]).toEqual(model.keysAfter(key));
+          else if (kind === 'remove') {
+            for (const { id } of live) expect(store.remove(id)).toBe(model.remove(id));
+          } else {
+            const record = nextRecord(author, key, kind === 'replace' ? live : [], at + 1, size);
+            store.put(at, record, pathOf(key));
+            model.put(at, record);
+            for (const { id } of mergeKey(live, record).removed)
+              expect(store.remove(id)).toBe(model.remove(id));
+          }
+          expect(store.live(key)).toEqual(model.live(key));
+        }
+        expectSame(store, model);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('makes the very record again that was put', () => {
+    const context = AUTHORS.map(({ id }, at) => ({ author: id, sequence: 2 ** (17 * at + 2) })).sort((a, b) =>
+      a.author < b.author ? -1 : 1,
+    );
+    const stamp = { wallMs: 2 ** 48 - 1, counter: 65_535 };
+    const [author] = AUTHORS;
+    if (author === undefined) return;
+    const records = [
+      testRecord({ author, sequence: Number.MAX_SAFE_INTEGER, context, stamp }),
+      testRecord({ author, key: 'gone', value: null, sequence: 2 ** 32 }),
+      testRecord({ author, key: '𝒳é\0', value: '"𝒳é\\u0000"', sequence: 3 }),
+      testRecord({ author, key: 'k'.repeat(512), value: JSON.stringify('v'.repeat(65_534)), sequence: 4 }),
+    ];
+    const store = new RecordStore(SECRET);
+    for (const [slot, record] of records.entries())
+      store.put(Number.MAX_SAFE_INTEGER - slot, record, pathOf(record.key));
+    for (const [slot, record] of records.entries()) {
+      expect(store.record(record.id)).toStrictEqual(record);
+      expect(store.record(record.id)).toStrictEqual(decodeRecord(record.bytes));
+      expect(store.slotOf(record.id)).toBe(Number.MAX_SAFE_INTEGER - slot);
+    }
+  });
+
+  it('tells all records of one dot, on one key or on several', () => {
+    const store = new RecordStore(SECRET);
+    const [author, other] = AUTHORS;
+    if (author === undefined || other === undefined) return;
+    const twins = ['a', 'a', 'b'].map((key, at) =>
+      testRecord({ author, key, value: `${at}`, sequence: 2 ** 40 }),
+    );
+    for (const [slot, record] of twins.entries()) store.put(slot, record, pathOf(record.key));
+    store.put(9, testRecord({ author: other, key: 'a', sequence: 2 ** 40 }), pathOf('a'));
+    const idsOf = (): readonly string[] =>
+      store
+        .ofDot({ author: author.id, sequence: 2 ** 40 })
+        .map(({ id }) => id)
+        .sort();
+    expect(idsOf()).toEqual(twins.map(({ id }) => id).sort());
+    for (const [slot, { id }] of twins.slice(0, 2).entries()) expect(store.remove(id)).toBe(slot);
+    expect(idsOf()).toEqual(twins.slice(2).map(({ id }) => id));
+    expect(store.ofDot({ author: author.id, sequence: 2 ** 40 + 1 })).toEqual([]);
+    expect(store.ofDot({ author: author.id, sequence: 2 ** 8 })).toEqual([]);
+  });
+
+  it('finds no key that is not text under the key that its replacement characters make', () => {
+    const store = new RecordStore(SECRET);
+    const record = nextRecord(0, 'a\ufffd', [], 1, 1);
+    store.put(1, record, pathOf(record.key));
+    expect(store.live('a\ud800')).toEqual([]);
+    expect(store.live('a\ufffd')).toEqual([record]);
+  });
+
+  it('holds at most a twelfth more than what lives and one slab and a half, through any churn', () => {
+    const slabBytes = 1_048_576;
+    const store = new RecordStore(SECRET);
+    const model = new Model();
+    const values = [10, 100, 3_000, 40_000];
+    const random = generator(7);
+    for (let slot = 1; slot <= 3_000; slot++) {
+      // Waves: the store fills up, then all but a few of it goes.
+      const isEbb = slot % 1_000 > 750;
+      const gone = isEbb ? [...model.ids()].slice(0, 4) : slot % 3 === 0 ? [...model.ids()].slice(0, 1) : [];
+      for (const id of gone) expect(store.remove(id)).toBe(model.remove(id));
+      const size = values[Math.floor(random() ** 4 * values.length)] ?? 10;
+      const record = nextRecord(slot % 3, `key-${slot}`, [], slot, size);
+      store.put(slot, record, pathOf(record.key));
+      model.put(slot, record);
+      const { heldBytes, liveBytes } = store.memory();
+      expect(heldBytes).toBeLessThanOrEqual((12 / 11) * liveBytes + 1.5 * slabBytes);
+    }
+    expectSame(store, model);
+    for (const id of model.ids()) store.remove(id);
+    expect(store.memory()).toMatchObject({ records: 0, liveBytes: 0 });
+    expect(store.memory().heldBytes).toBeLessThanOrEqual(slabBytes);
+  });
+
+  it('lists in order while keys come and go between the pages, few or many', () => {
+    const store = new RecordStore(SECRET);
+    const model = new Model();
+    const random = generator(11);
+    const add = (slot: number): void => {
+      const record = nextRecord(0, `${Math.floor(random() * 36 ** 4).toString(36)}/${slot}`, [], slot, 1);
+      store.put(slot, record, pathOf(record.key));
+      model.put(slot, record);
+    };
+    let slot = 0;
+    for (const [more, fewer] of [
+      [3000, 0],
+      [50, 60],
+      [0, 300],
+      [2500, 0],
+      [10, 2000],
+      [0, 0],
+    ] as const) {
+      for (let i = 0; i < more; i++) add((slot += 1));
+      for (const id of [...model.ids()].slice(0, fewer)) expect(store.remove(id)).toBe(model.remove(id));
+      expect([...store.keysAfter(null)]).toEqual(model.keysAfter(null));
+      expect([...store.keysAfter('h')]).toEqual(model.keysAfter('h'));
+    }
+    expectSame(store, model);
+  });
+});
+
+/** What the store does, in the plainest way. */
+class Model {
+  readonly #records = new Map<string, { readonly slot: number; readonly record: SignedRecord }>();
+
+  put(slot: number, record: SignedRecord): void {
+    this.#records.set(record.id, { slot, record });
+  }
+
+  remove(id: string): number | null {
+    const slot = this.#records.get(id)?.slot ?? null;
+    this.#records.delete(id);
+    return slot;
+  }
+
+  live(key: string): readonly SignedRecord[] {
+    const records = [...this.#records.values()].map(({ record }) => record);
+    return records.filter((record) => record.key === key).sort((a, b) => b.stamp.wallMs - a.stamp.wallMs);
+  }
+
+  keysAfter(cursor: string | null): readonly string[] {
+    const keys = new Set([...this.#records.values()].map(({ record }) => record.key));
+    const inOrder = [...keys].map((key) => Buffer.from(key)).sort((a, b) => a.compare(b));
+    const from = cursor === null ? null : Buffer.from(cursor);
+    return inOrder.filter((key) => from === null || key.compare(from) > 0).map(String);
+  }
+
+  *ids(): Generator<SignedRecord['id']> {
+    for (const { record } of this.#records.values()) yield record.id;
+  }
+
+  *entries(): Generator<{ readonly slot: number; readonly record: SignedRecord }> {
+    yield* this.#records.values();
+  }
+}
+
+function expectSame(store: RecordStore, model: Model): void {
+  let count = 0;
+  for (const { slot, record } of model.entries()) {
+    expect(store.record(record.id)).toEqual(record);
+    expect(store.slotOf(record.id)).toBe(slot);
+    expect(store.ofDot(record.dot)).toEqual([record]);
+    count += 1;
+  }
+  const keys = model.keysAfter(null);
+  expect([store.count, store.keyCount]).toEqual([count, keys.length]);
+  expect([...store.keysAfter(null)]).toEqual(keys);
+}
+
+function nextRecord(
+  author: number,
+  key: string,
+  seen: readonly SignedRecord[],
+  at: number,
+  size: number,
+): VerifiedRecord {
+  const by = AUTHORS[author] ?? testIdentity(9);
+  const value = JSON.stringify('v'.repeat(size));
+  return testRecord({
+    author: by,
+    key,
+    value,
+    sequence: at,
+    context: contextOf(seen),
+    stamp: { wallMs: at, counter: 0 },
+  });
+}
+
+function step() {
+  return fc.record({
+    key: fc.constantFrom(...KEYS),
+    author: fc.nat(2),
+    kind: fc.constantFrom('replace', 'replace', 'conflict', 'remove', 'list'),
+    size: fc.constantFrom(0, 1, 2, 3, 500),
+  });
+}
+
+/** Numbers from 0 to 1, the same for the same seed. */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}

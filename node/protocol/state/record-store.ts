@@ -1,0 +1,308 @@
+/**
+ * The live records, packed: about 150 bytes for a record with a key of 20 bytes, beyond its value, where objects take
+ * ten times that. A record becomes an object only when somebody asks for it.
+ *
+ * A key has a cell, a small number for as long as it is there. Three tables of fingerprints, of the key's path, of
+ * the records' ids and of their dots, lead to cells; a cell leads to its record; the records of a conflict beyond the first are on the
+ * side. Fingerprints can collide, so the bytes found decide.
+ *
+ *     block   u32 cell, packed record
+ */
+import type { RecordId } from '../ids.ts';
+import { Blocks, type Position } from './blocks.ts';
+import { Fingerprinter, FingerprintMap } from './fingerprints.ts';
+import { KeyOrder, type KeyCells } from './key-order.ts';
+import { compareRecords } from './merge.ts';
+import { pathOf } from './merkle.ts';
+import {
+  AuthorTable,
+  pack,
+  packedBytesMax,
+  packedKeyBytes,
+  packedKeyStart,
+  unpack,
+} from './packed-record.ts';
+import type { Dot, SignedRecord } from './record.ts';
+import type { StoredRecord } from './write.ts';
+
+/** the cell */
+const HEAD_BYTES = 4;
+const CELLS_MIN = 16;
+const GROWTH = 1.25;
+const NONE = -1;
+
+interface Found extends StoredRecord {
+  readonly cell: number;
+  readonly position: Position;
+}
+
+export interface MemoryUse {
+  readonly records: number;
+  /** slabs, waste included */
+  readonly heldBytes: number;
+  /** packed records in their frames */
+  readonly liveBytes: number;
+}
+
+export class RecordStore {
+  readonly #blocks = new Blocks((to, from) => this.#moved(to, from));
+  readonly #authors = new AuthorTable();
+  readonly #fingerprinter: Fingerprinter;
+  readonly #byPath = new FingerprintMap();
+  /** one entry per record */
+  readonly #byId = new FingerprintMap();
+  /** one entry per record, though dots of equivocal authors may be equal */
+  readonly #byDot = new FingerprintMap();
+  readonly #order = new KeyOrder(this.#keyCells());
+  /** by cell: where its record is; of a free cell, the next free one + 1 */
+  #positions = new Uint32Array(CELLS_MIN);
+  /** by cell: where its other records are */
+  readonly #others = new Map<number, readonly Position[]>();
+  #cells = 0;
+  #freeCell = NONE;
+  /** the last answer of `live`, which a write asks for several times */
+  #asked: { readonly key: string; readonly live: readonly SignedRecord[] } | null = null;
+  #scratch = Buffer.alloc(0);
+
+  /** @param secret nobody else knows it; see `Fingerprinter` */
+  constructor(secret: Uint8Array) {
+    this.#fingerprinter = new Fingerprinter(secret);
+  }
+
+  /** Records, those of one key each counted. */
+  get count(): number {
+    return this.#byId.size;
+  }
+
+  get keyCount(): number {
+    return this.#byPath.size;
+  }
+
+  memory(): MemoryUse {
+    return { records: this.count, heldBytes: this.#blocks.heldBytes, liveBytes: this.#blocks.liveBytes };
+  }
+
+  /** Makes room at once for that many records in all. */
+  reserve(count: number): void {
+    this.#byPath.reserve(count);
+    this.#byId.reserve(count);
+    this.#byDot.reserve(count);
+    if (count > this.#positions.length) this.#growCells(count);
+  }
+
+  /**
+   * Adds a record beside what lives of its key.
+   *
+   * @param slot its number in the store
+   * @param record not there yet
+   * @param path of its key
+   */
+  put(slot: number, record: Pick<SignedRecord, 'id' | 'dot' | 'bytes'>, path: string): void {
+    if (!Number.isSafeInteger(slot) || slot < 0) throw new RangeError(`slot ${slot}`);
+    const { bytes } = record;
+    const canonical = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const packed = this.#scratchOf(packedBytesMax(canonical));
+    const length = pack(slot, canonical, this.#authors, packed);
+    const position = this.#blocks.allocate(HEAD_BYTES + length);
+    const memory = this.#blocks.bytesOf(position);
+    const at = this.#blocks.startOf(position);
+    packed.copy(memory, at + HEAD_BYTES, 0, length);
+
+    const pathPrint = this.#fingerprinter.of(path);
+    const keyAt = packedKeyStart(packed, 0);
+    const known = this.#cellOf(pathPrint, packed, keyAt, keyAt + packedKeyBytes(packed, 0));
+    const cell = known === NONE ? this.#newCell() : known;
+    memory.writeUInt32LE(cell, at);
+    if (known === NONE) {
+      this.#positions[cell] = position;
+      this.#byPath.add(pathPrint, cell);
+      this.#order.add(cell);
+    } else this.#setPositions(cell, [...this.#positionsIn(cell), position]);
+    this.#byId.add(this.#fingerprinter.of(record.id), cell);
+    this.#byDot.add(this.#fingerprinter.ofDot(record.dot), cell);
+    this.#asked = null;
+  }
+
+  /** @returns the record's slot, or null when it is not there */
+  remove(id: RecordId): number | null {
+    const found = this.#find(id);
+    if (found === null) return null;
+    const { cell, position, slot, record } = found;
+    this.#byId.remove(this.#fingerprinter.of(id), cell);
+    this.#byDot.remove(this.#fingerprinter.ofDot(record.dot), cell);
+    const left = this.#positionsIn(cell).filter((other) => other !== position);
+    this.#setPositions(cell, left);
+    this.#blocks.release(position);
+    if (left.length === 0) {
+      this.#byPath.remove(this.#fingerprinter.of(pathOf(record.key)), cell);
+      this.#order.remove(cell);
+    }
+    this.#asked = null;
+    return slot;
+  }
+
+  /** The records of a key, greatest first. */
+  live(key: string): readonly SignedRecord[] {
+    if (this.#asked?.key === key) return this.#asked.live;
+    const cell = this.#cellOfKey(key);
+    const live =
+      cell === NONE ? [] : this.#positionsIn(cell).map((position) => this.#storedAt(position).record);
+    if (live.length > 1) live.sort((a, b) => compareRecords(b, a));
+    this.#asked = { key, live };
+    return live;
+  }
+
+  hasKey(key: string): boolean {
+    return this.#cellOfKey(key) !== NONE;
+  }
+
+  record(id: RecordId): SignedRecord | null {
+    return this.#find(id)?.record ?? null;
+  }
+
+  has(id: RecordId): boolean {
+    return this.#find(id) !== null;
+  }
+
+  /** The records of this dot: several only where their author signed it twice. */
+  ofDot(dot: Dot): readonly SignedRecord[] {
+    const print = this.#fingerprinter.ofDot(dot);
+    const records: SignedRecord[] = [];
+    for (let at = this.#byDot.first(print); at >= 0; at = this.#byDot.next(at)) {
+      for (const position of this.#positionsIn(this.#byDot.at(at))) {
+        const { record } = this.#storedAt(position);
+        const { author, sequence } = record.dot;
+        const isNew = records.every(({ id }) => id !== record.id);
+        if (author === dot.author && sequence === dot.sequence && isNew) records.push(record);
+      }
+    }
+    return records;
+  }
+
+  slotOf(id: RecordId): number | null {
+    return this.#find(id)?.slot ?? null;
+  }
+
+  /** Keys above the cursor, of all when it is null, in the order of their UTF-8 bytes. A change ends a walk under way. */
+  *keysAfter(cursor: string | null): Generator<string, void, undefined> {
+    for (const cell of this.#order.after(cursor === null ? null : Buffer.from(cursor))) {
+      const { memory, start, end } = this.#keyIn(cell);
+      yield memory.toString('utf8', start, end);
+    }
+  }
+
+  #find(id: RecordId): Found | null {
+    const print = this.#fingerprinter.of(id);
+    for (let at = this.#byId.first(print); at >= 0; at = this.#byId.next(at)) {
+      const cell = this.#byId.at(at);
+      for (const position of this.#positionsIn(cell)) {
+        const { slot, record } = this.#storedAt(position);
+        if (record.id === id) return { cell, position, slot, record };
+      }
+    }
+    return null;
+  }
+
+  #storedAt(position: Position): StoredRecord {
+    const start = this.#blocks.startOf(position);
+    const end = start + this.#blocks.lengthOf(position);
+    return unpack(this.#blocks.bytesOf(position), start + HEAD_BYTES, end, this.#authors);
+  }
+
+  #cellOfKey(key: string): number {
+    // A lone surrogate would be encoded as another character, and find that one's key.
+    if (!key.isWellFormed()) return NONE;
+    const bytes = this.#scratchOf(key.length * 3);
+    const length = bytes.write(key, 0, 'utf8');
+    return this.#cellOf(this.#fingerprinter.of(pathOf(key)), bytes, 0, length);
+  }
+
+  #cellOf(pathPrint: number, key: Buffer, start: number, end: number): number {
+    for (let at = this.#byPath.first(pathPrint); at >= 0; at = this.#byPath.next(at)) {
+      const cell = this.#byPath.at(at);
+      const found = this.#keyIn(cell);
+      if (found.memory.compare(key, start, end, found.start, found.end) === 0) return cell;
+    }
+    return NONE;
+  }
+
+  #keyIn(cell: number): { memory: Buffer; start: number; end: number } {
+    const position = this.#positions[cell] ?? 0;
+    const memory = this.#blocks.bytesOf(position);
+    const at = this.#blocks.startOf(position) + HEAD_BYTES;
+    const start = packedKeyStart(memory, at);
+    return { memory, start, end: start + packedKeyBytes(memory, at) };
+  }
+
+  /** Good until the next call. */
+  #scratchOf(length: number): Buffer {
+    if (length > this.#scratch.length) this.#scratch = Buffer.alloc(length);
+    return this.#scratch;
+  }
+
+  #positionsIn(cell: number): readonly Position[] {
+    const first = this.#positions[cell] ?? 0;
+    const others = this.#others.get(cell);
+    return others === undefined ? [first] : [first, ...others];
+  }
+
+  #setPositions(cell: number, [first, ...others]: readonly Position[]): void {
+    if (first !== undefined) this.#positions[cell] = first;
+    if (others.length === 0) this.#others.delete(cell);
+    else this.#others.set(cell, others);
+  }
+
+  /** A record lies elsewhere now: its slab was emptied. */
+  #moved(to: Position, from: Position): void {
+    const cell = this.#blocks.bytesOf(to).readUInt32LE(this.#blocks.startOf(to));
+    this.#setPositions(
+      cell,
+      this.#positionsIn(cell).map((position) => (position === from ? to : position)),
+    );
+  }
+
+  #newCell(): number {
+    const free = this.#freeCell;
+    if (free !== NONE) {
+      this.#freeCell = (this.#positions[free] ?? 0) - 1;
+      return free;
+    }
+    if (this.#cells === this.#positions.length) this.#growCells(Math.ceil(this.#cells * GROWTH));
+    this.#cells += 1;
+    return this.#cells - 1;
+  }
+
+  #growCells(length: number): void {
+    const grown = new Uint32Array(length);
+    grown.set(this.#positions);
+    this.#positions = grown;
+  }
+
+  #keyCells(): KeyCells {
+    return {
+      cells: () => this.#byPath.numbers(),
+      wordAt: (cell, depth) => {
+        const { memory, start, end } = this.#keyIn(cell);
+        const at = start + depth;
+        if (at + 4 <= end) return memory.readUInt32BE(at);
+        let word = 0;
+        for (let i = at; i < at + 4; i++) word = word * 256 + (i < end ? (memory[i] ?? 0) : 0);
+        return word;
+      },
+      compare: (a, b) => {
+        const [x, y] = [this.#keyIn(a), this.#keyIn(b)];
+        return x.memory.compare(y.memory, y.start, y.end, x.start, x.end);
+      },
+      compareWith: (cell, key) => {
+        const { memory, start, end } = this.#keyIn(cell);
+        return memory.compare(key, 0, key.length, start, end);
+      },
+      released: (cell) => {
+        this.#positions[cell] = this.#freeCell + 1;
+        this.#freeCell = cell;
+      },
+    };
+  }
+}
