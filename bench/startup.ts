@@ -90,7 +90,11 @@ async function fill(directory: string, count: number): Promise<string> {
       trie.set(pathOf(record.key), [record.id]);
       put.push({ slot: n, bytes: record.bytes });
     }
-    await storage.commit({ put, remove: [], meta: { sequence: count, wallMs: WALL_MS, counter: 0, knowledge: null } });
+    await storage.commit({
+      put,
+      remove: [],
+      meta: { sequence: count, wallMs: WALL_MS, counter: 0, knowledge: null },
+    });
   }
   await storage.close();
   return trie.root();

@@ -61,7 +61,11 @@ async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
     const health = gets(n, () => '/health');
     const reads = gets(n, (i) => keyPath(`read/${i % READ_KEYS}`));
     const batches = Math.max(BATCH_CONNECTIONS, Math.ceil(n / BATCH_ENTRIES));
-    await generator.load(node, 1, batchesOf(READ_KEYS / BATCH_ENTRIES, () => 'read'));
+    await generator.load(
+      node,
+      1,
+      batchesOf(READ_KEYS / BATCH_ENTRIES, () => 'read'),
+    );
 
     const per = {
       writes: () => generator.load(node, CONNECTIONS, puts(n)),
@@ -83,8 +87,20 @@ async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
         ours: rate('writes'),
         peers: { [SAME_PUT]: rate('samePut'), [HEALTH]: rate('health') },
       },
-      { what: BATCHES, unit: 'records/s', better: 'higher', ours: rate('batches') * BATCH_ENTRIES, peers: {} },
-      { what: READS, unit: '1/s', better: 'higher', ours: rate('reads'), peers: { [HEALTH]: rate('health') } },
+      {
+        what: BATCHES,
+        unit: 'records/s',
+        better: 'higher',
+        ours: rate('batches') * BATCH_ENTRIES,
+        peers: {},
+      },
+      {
+        what: READS,
+        unit: '1/s',
+        better: 'higher',
+        ours: rate('reads'),
+        peers: { [HEALTH]: rate('health') },
+      },
     ];
   } finally {
     await Promise.all(processes.map(end));

@@ -5,7 +5,6 @@
 import type { AckDemand, Beacon, Precondition, WriteEntry, WriteOutcome } from './protocol/border.ts';
 import type { DatedEvent, LinkState, LungName, SyncMode } from './protocol/events.ts';
 import type { Digest, NodeId } from './protocol/ids.ts';
-import type { ProofDocument } from './protocol/state/proof-document.ts';
 
 /** A way to reach the other members: a transport with its exchange discipline. Deals in bytes, never in records. */
 export interface Lung {
@@ -208,6 +207,9 @@ export interface ReadEntry {
   }[];
 }
 
+/** JSON that a third party checks offline (protocol/state/proof-document.ts has its shape). */
+export type ProofDocument = object;
+
 /** What the HTTP API asks of the node. Reads wait for a flush under way, so nothing is shown that a crash could take back. */
 export interface LatticeApi {
   /** Resolves after the records are durable here. Rejects with the store's StorageFailedError or with NodeStoppingError. */
@@ -238,5 +240,3 @@ export interface LatticeApi {
   subscribe(listener: (event: DatedEvent) => void): () => void;
   sign(bytes: Uint8Array): Uint8Array;
 }
-
-export type { ProofDocument };

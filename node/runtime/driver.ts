@@ -278,7 +278,8 @@ export class Driver {
 
   /** Performs an effect without what is not durable; who offered records is refused. */
   #tell(effect: Telling): void {
-    if (effect.type === 'answer' && this.#offers.has(effect.exchange)) return this.#answer(effect.exchange, null);
+    if (effect.type === 'answer' && this.#offers.has(effect.exchange))
+      return this.#answer(effect.exchange, null);
     const undurable = new Set<RecordId>();
     for (const group of [this.#committing, this.#gathering]) {
       for (const { id } of group?.put.values() ?? []) undurable.add(id);

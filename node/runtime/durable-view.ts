@@ -39,7 +39,8 @@ export function withoutUndurable(effect: Telling, undurable: ReadonlySet<RecordI
     }
     case 'answer': {
       const { message } = effect;
-      if (message.type === 'differences') return { ...effect, message: { ...message, vector: CLAIM_NOTHING } };
+      if (message.type === 'differences')
+        return { ...effect, message: { ...message, vector: CLAIM_NOTHING } };
       if (message.type === 'refused') return effect;
       return { ...effect, message: { ...message, records: durable(message.records) } };
     }

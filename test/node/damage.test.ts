@@ -1,8 +1,7 @@
 /** Bytes on the disk that are not what was written: nothing wrong is served, the record is named, and members heal it. */
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { poll } from '../../chaos/cluster/poll.ts';
-import { CLUSTER_KEY, freePort, NodeProcess } from './node-process.ts';
+import { CLUSTER_KEY, freePort, NodeProcess, until } from './node-process.ts';
 import { keyUrl, talk, type Answer } from './talk.ts';
 
 const BUDGET_MS = 20_000;
@@ -56,7 +55,7 @@ describe.each(DAMAGES)('a store with %s', (_what, damage, named) => {
     node.start(env);
     peer.start(peerEnv);
     const whole = await until(async () => {
-      const [ours, theirs] = await Promise.all([state(url), state(peerUrl)]);
+      const [ours, theirs] = await Promise.all([state(url), state(peerUrl)], nodes);
       return ours === theirs ? ours : null;
     });
     await stop(peer);
@@ -66,7 +65,7 @@ describe.each(DAMAGES)('a store with %s', (_what, damage, named) => {
     const from = node.output.length;
     node.start(env);
     const ready = await until(async () => {
-      const answer = await talk(`${url}/ready`);
+      const answer = await talk(`${url}/ready`, nodes);
       return answer.status === 503 ? answer : null;
     });
     expect(JSON.stringify(ready.body)).toContain('healing');
@@ -84,10 +83,10 @@ describe.each(DAMAGES)('a store with %s', (_what, damage, named) => {
     // it is not healed by being started once more
     await stop(node);
     node.start(env);
-    await until(async () => ((await talk(`${url}/ready`)).status === 503 ? true : null));
+    await until(async () => ((await talk(`${url}/ready`)).status === 503 ? true : null), nodes);
 
     peer.start(peerEnv);
-    await until(async () => ((await talk(`${url}/ready`)).status === 200 ? true : null));
+    await until(async () => ((await talk(`${url}/ready`)).status === 200 ? true : null), nodes);
     expect(await state(url)).toBe(whole);
     for (let n = 0; n < KEYS; n += 1) {
       expect((await talk(keyUrl(url, `key-${n}`))).body['value']).toBe(valueOf(n));
@@ -97,7 +96,7 @@ describe.each(DAMAGES)('a store with %s', (_what, damage, named) => {
     await stop(node);
     const alone = environment(Number(new URL(url).port), { AETHEL_STATE_DIR: env['AETHEL_STATE_DIR'] ?? '' });
     node.start(alone);
-    await until(async () => ((await talk(`${url}/ready`)).status === 200 ? true : null));
+    await until(async () => ((await talk(`${url}/ready`)).status === 200 ? true : null), nodes);
     expect(await state(url)).toBe(whole);
   }, 120_000);
 });
@@ -138,7 +137,7 @@ async function filled(
   const env = environment(port, { AETHEL_STATE_DIR: stateDir, ...more });
   const url = `http://127.0.0.1:${port}`;
   node.start(env);
-  await until(async () => ((await talk(`${url}/health`)).status === 200 ? true : null));
+  await until(async () => ((await talk(`${url}/health`)).status === 200 ? true : null), nodes);
   for (let n = 0; n < KEYS; n += 1) {
     expect((await talk(keyUrl(url, `key-${n}`), 'PUT', { value: valueOf(n) })).status).toBe(201);
   }
@@ -175,19 +174,4 @@ async function stop(node: NodeProcess): Promise<void> {
 
 async function state(url: string): Promise<unknown> {
   return (await talk(`${url}/api/lattice/state`)).body['merkle_root'];
-}
-
-async function until<T>(claim: () => Promise<T | null>): Promise<T> {
-  const held = await poll(
-    async () => {
-      try {
-        return await claim();
-      } catch {
-        return null;
-      }
-    },
-    { everyMs: 50, budgetMs: BUDGET_MS },
-  );
-  if (held === null) throw new Error(`never true: ${String(claim)}`);
-  return held;
 }

@@ -5,8 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { poll } from '../../chaos/cluster/poll.ts';
-import { CLUSTER_KEY, freePort, NodeProcess } from './node-process.ts';
+import { CLUSTER_KEY, freePort, NodeProcess, until } from './node-process.ts';
 import { keyUrl, talk } from './talk.ts';
 
 const BUDGET_MS = 20_000;
@@ -39,7 +38,7 @@ describe('a node whose disk is full', () => {
     const url = `http://127.0.0.1:${port}`;
     const env = environment(port, { AETHEL_STATE_DIR: join(disk, 'state') });
     node.start(env);
-    await until(async () => ((await talk(`${url}/health`)).status === 200 ? true : null));
+    await until(async () => ((await talk(`${url}/health`)).status === 200 ? true : null), nodes);
     const acknowledged = new Map<string, unknown>();
     const put = async (key: string, value: unknown): Promise<number> => {
       const { status } = await talk(keyUrl(url, key), 'PUT', { value });
@@ -78,21 +77,21 @@ describe('a node whose disk is full', () => {
     const peerUrl = `http://127.0.0.1:${peerPort}`;
     peer.start(environment(peerPort, { AETHEL_LATTICE_NODES: url }));
     const settled = [...acknowledged].filter(([key]) => !refused.has(key));
-    await until(async () => ((await entries(peerUrl)).size >= settled.length ? true : null));
+    await until(async () => ((await entries(peerUrl)).size >= settled.length ? true : null), nodes);
     expect(new Map(await entries(peerUrl))).toEqual(new Map(settled));
     expect((await talk(keyUrl(url, 'key-0'), 'PUT', { value: 'still not' })).status).toBe(507);
 
     rmSync(join(disk, 'ballast'));
-    await until(async () => ((await put('room', 'again')) === 201 ? true : null));
-    await until(async () => ((await talk(`${url}/ready`)).body['reasons']?.toString() === '' ? true : null));
+    await until(async () => ((await put('room', 'again')) === 201 ? true : null), nodes);
+    await until(async () => ((await talk(`${url}/ready`)).body['reasons']?.toString() === '' ? true : null), nodes);
     node.kill('SIGKILL');
     expect(await node.ended(BUDGET_MS)).toBe('SIGKILL');
     node.start(env);
-    const kept = await until(async () => entries(url));
+    const kept = await until(async () => entries(url), nodes);
     // what was refused may have come through after all: nobody was told
     for (const [key, value] of acknowledged) if (!refused.has(key)) expect(kept.get(key)).toEqual(value);
     for (const key of kept.keys()) expect(acknowledged.has(key) || refused.has(key)).toBe(true);
-    await until(async () => ((await entries(peerUrl)).get('room') === 'again' ? true : null));
+    await until(async () => ((await entries(peerUrl)).get('room') === 'again' ? true : null), nodes);
   }, 120_000);
 });
 
@@ -155,19 +154,4 @@ function fill(file: string, roomBytes: number): void {
   } finally {
     closeSync(descriptor);
   }
-}
-
-async function until<T>(claim: () => Promise<T | null>): Promise<T> {
-  const held = await poll(
-    async () => {
-      try {
-        return await claim();
-      } catch {
-        return null;
-      }
-    },
-    { everyMs: 50, budgetMs: BUDGET_MS },
-  );
-  if (held === null) throw new Error(`never true: ${String(claim)}`);
-  return held;
 }

@@ -77,6 +77,27 @@ export class NodeProcess {
   }
 }
 
+/** Waits until the claim gives something; it may throw until then. The error says what the nodes said last. */
+export async function until<T>(
+  claim: () => Promise<T | null>,
+  nodes: readonly NodeProcess[],
+  budgetMs = 20_000,
+): Promise<T> {
+  const held = await poll(
+    async () => {
+      try {
+        return await claim();
+      } catch {
+        return null;
+      }
+    },
+    { everyMs: 50, budgetMs },
+  );
+  if (held !== null) return held;
+  const said = nodes.map(({ output }) => output.split('\n').slice(-12).join('\n'));
+  throw new Error(`never true: ${String(claim)}\n${said.join('\n--\n')}`);
+}
+
 /** Somebody else's socket on a port of loopback. */
 export async function occupy(): Promise<{ readonly port: number; readonly free: () => Promise<void> }> {
   const server: Server = createServer().listen(0, '127.0.0.1');
