@@ -55,9 +55,9 @@ describe.each(DAMAGES)('a store with %s', (_what, damage, named) => {
     node.start(env);
     peer.start(peerEnv);
     const whole = await until(async () => {
-      const [ours, theirs] = await Promise.all([state(url), state(peerUrl)], nodes);
+      const [ours, theirs] = await Promise.all([state(url), state(peerUrl)]);
       return ours === theirs ? ours : null;
-    });
+    }, nodes);
     await stop(peer);
     await stop(node);
     damage(file);
@@ -65,9 +65,9 @@ describe.each(DAMAGES)('a store with %s', (_what, damage, named) => {
     const from = node.output.length;
     node.start(env);
     const ready = await until(async () => {
-      const answer = await talk(`${url}/ready`, nodes);
+      const answer = await talk(`${url}/ready`);
       return answer.status === 503 ? answer : null;
-    });
+    }, nodes);
     expect(JSON.stringify(ready.body)).toContain('healing');
     const refusals: readonly Answer[] = [
       await talk(keyUrl(url, 'key-1')),
