@@ -1,81 +1,110 @@
 /**
  * How long a node takes to start on a full store, and what a record costs in memory.
  *
- *     node bench/startup.ts [--records 100000,1000000] [--bundle] [--gate]
+ * Start-up is the time from starting the process until HTTP answers with the root that the records must have; the second
+ * start counts, when the compile cache and the page cache are warm. Memory is the process' anonymous memory at that moment,
+ * less that of a node with an empty store, per record, less the value. The store's pages, which the kernel may take back
+ * at any time, do not count.
  *
- * Start-up is the time from starting the process until HTTP answers with the root that the records must have. Memory is
- * the process' anonymous memory at that moment, less that of a node with an empty store, per record, less the value; the
- * store's pages, which the kernel may take back at any time, are listed apart. Records have keys of 20 bytes and values
- * of 100. Their signatures are not real: nobody checks them at start-up, and a million would take a minute to make.
+ * Records have keys of 20 bytes and values of 100. Their signatures are not real: nobody checks them at a start, and a
+ * million would take a minute to make.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { freePorts } from '../chaos/cluster/ports.ts';
-import { MerkleTrie, pathOf } from '../node/protocol/state/merkle.ts';
-import { signRecord, type VerifiedRecord } from '../node/protocol/state/record.ts';
 import type { Identity } from '../node/ports.ts';
+import { MerkleTrie, pathOf } from '../node/protocol/state/merkle.ts';
+import { RecordStore } from '../node/protocol/state/record-store.ts';
+import { signRecord, type VerifiedRecord } from '../node/protocol/state/record.ts';
+import { identityFromSeed, SEED_BYTES } from '../node/protocol/state/signature.ts';
 import { loadOrCreateIdentity } from '../node/storage/identity.ts';
 import { LmdbStorage } from '../node/storage/lmdb-storage.ts';
+import type { Row, RunOptions, Suite } from './suite.ts';
 
-/** Bars of the issue "State worth trusting". */
-const STARTUP_MS_MAX: Readonly<Record<number, number>> = { 100_000: 1_500, 1_000_000: 8_000 };
-const RECORD_BYTES_MAX = 250;
+const TENTH = 'start, a tenth of the records';
+const ALL = 'start, all records';
+const MEMORY = 'memory of a record beyond its value';
+
+export const startup: Suite = {
+  name: 'startup',
+  describe: 'start of a node on a full store, until HTTP answers with the right root; memory per record',
+  packages: [],
+  size: { what: 'records', usual: 1_000_000 },
+  bars: [
+    { what: TENTH, against: null, limit: { atMost: 1_500 } },
+    { what: ALL, against: null, limit: { atMost: 8_000 } },
+    { what: MEMORY, against: null, limit: { atMost: 250 } },
+  ],
+  run,
+};
 
 const KEY_BYTES = 20;
 const VALUE_BYTES = 100;
 const BATCH = 10_000;
+const PARTS_RECORDS = 100_000;
 const PATIENCE_MS = 120_000;
-const SOURCE = fileURLToPath(new URL('../node/main.ts', import.meta.url));
-const BUNDLE = fileURLToPath(new URL('../dist/aethel-node.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../node/main.ts', import.meta.url));
+const WALL_MS = Date.UTC(2026, 0, 1);
+const SIGNATURE = new Uint8Array(64).fill(0x5a);
 
-export interface StartupOptions {
-  readonly records: readonly number[];
-  /** the one-file build in dist/ instead of the sources */
-  readonly isBundle: boolean;
+async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
+  say('an empty store');
+  const empty = await measure(0);
+  say(`${Math.round(n / 10)} records`);
+  const tenth = await measure(Math.round(n / 10));
+  say(`${n} records`);
+  const all = await measure(n);
+  const perRecord = (all.anonymousBytes - empty.anonymousBytes) / n - VALUE_BYTES;
+  return [
+    rowOf('start, empty store', 'ms', empty.startMs),
+    rowOf(TENTH, 'ms', tenth.startMs),
+    rowOf(ALL, 'ms', all.startMs),
+    rowOf('the same in processor time', 'ms', all.cpuMs),
+    rowOf(MEMORY, 'bytes', perRecord),
+    ...partsOf(Math.min(n, PARTS_RECORDS)),
+  ];
 }
 
-export interface StartupMeasure {
-  readonly records: number;
-  readonly startupMs: number;
-  /** null where there is no /proc */
-  readonly anonymousBytes: number | null;
-  readonly fileBytes: number | null;
-  /** beyond the value, against the empty node */
-  readonly bytesPerRecord: number | null;
-  readonly storeBytes: number;
-}
-
-/** The first measure is of an empty store. */
-export async function run(options: StartupOptions): Promise<readonly StartupMeasure[]> {
-  const measures: StartupMeasure[] = [];
-  let empty: number | null = null;
-  for (const records of [0, ...options.records]) {
-    const directory = mkdtempSync(join(tmpdir(), 'aethel-startup-'));
-    try {
-      const root = await fill(directory, records);
-      // The first start fills the compile cache and the page cache; the second one counts.
-      await start(options.isBundle ? BUNDLE : SOURCE, directory, root);
-      const { startupMs, anonymousBytes, fileBytes } = await start(
-        options.isBundle ? BUNDLE : SOURCE,
-        directory,
-        root,
-      );
-      empty ??= anonymousBytes;
-      const grown = anonymousBytes === null || empty === null ? null : anonymousBytes - empty;
-      const bytesPerRecord = grown === null || records === 0 ? null : grown / records - VALUE_BYTES;
-      const storeBytes = statSync(join(directory, 'store', 'data.mdb')).size;
-      measures.push({ records, startupMs, anonymousBytes, fileBytes, bytesPerRecord, storeBytes });
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
-    }
+/** What holds a record, piece by piece, without what the engine keeps for itself. */
+function partsOf(count: number): readonly Row[] {
+  const store = new RecordStore(Uint8Array.of(1));
+  const trie = new MerkleTrie();
+  const author = identityFromSeed(new Uint8Array(SEED_BYTES));
+  for (let n = 1; n <= count; n++) {
+    const record = recordOf(author, n);
+    const path = pathOf(record.key);
+    trie.set(path, [record.id]);
+    store.put(n, record, path);
   }
-  return measures;
+  trie.root();
+  const { heldBytes, indexBytes } = store.memory();
+  return [
+    rowOf('… of which packed record', 'bytes', heldBytes / count - VALUE_BYTES),
+    rowOf('… of which indexes', 'bytes', indexBytes / count),
+    rowOf('… of which trie', 'bytes', trie.bytes / count),
+  ];
+}
+
+interface Measure {
+  readonly startMs: number;
+  readonly cpuMs: number;
+  readonly anonymousBytes: number;
+}
+
+async function measure(count: number): Promise<Measure> {
+  const directory = mkdtempSync(join(tmpdir(), 'aethel-startup-'));
+  try {
+    const root = await fill(directory, count);
+    await start(directory, root);
+    return await start(directory, root);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 /** Writes that many records into the store of a new state directory. @returns their root */
@@ -83,6 +112,7 @@ async function fill(directory: string, count: number): Promise<string> {
   const identity = await loadOrCreateIdentity(directory);
   const storage = await LmdbStorage.open(join(directory, 'store'));
   const trie = new MerkleTrie();
+  const meta = { sequence: count, wallMs: WALL_MS, counter: 0, knowledge: null };
   for (let from = 0; from < count; from += BATCH) {
     const put: { slot: number; bytes: Uint8Array }[] = [];
     for (let n = from + 1; n <= Math.min(count, from + BATCH); n++) {
@@ -90,42 +120,26 @@ async function fill(directory: string, count: number): Promise<string> {
       trie.set(pathOf(record.key), [record.id]);
       put.push({ slot: n, bytes: record.bytes });
     }
-    await storage.commit({
-      put,
-      remove: [],
-      meta: { sequence: count, wallMs: WALL_MS, counter: 0, knowledge: null },
-    });
+    await storage.commit({ put, remove: [], meta });
   }
   await storage.close();
   return trie.root();
 }
 
-const WALL_MS = Date.UTC(2026, 0, 1);
-const SIGNATURE = new Uint8Array(64).fill(0x5a);
-
-function recordOf(identity: Identity, n: number): VerifiedRecord {
+function recordOf(author: Pick<Identity, 'id'>, n: number): VerifiedRecord {
   // Keys in no order: neither the store's nor the listing's.
   const key = `key-${((n * 7_368_787) % 2 ** 32).toString(16)}-${n}`.padEnd(KEY_BYTES, '.');
   const head = `{"n":${n},"text":"`;
   const value = `${head}${'v'.repeat(VALUE_BYTES - head.length - 2)}"}`;
-  const stamp = { wallMs: WALL_MS - 1_000_000 + n, counter: 0 };
-  return signRecord(
-    { key, value, dot: { author: identity.id, sequence: n }, context: [], stamp },
-    () => SIGNATURE,
-  );
+  const dot = { author: author.id, sequence: (WALL_MS - 1_000_000) * 1_000 + n };
+  const stamp = { wallMs: WALL_MS - 1_000_000 + Math.floor(n / 100), counter: n % 100 };
+  return signRecord({ key, value, dot, context: [], stamp }, () => SIGNATURE);
 }
 
-interface Start {
-  readonly startupMs: number;
-  readonly anonymousBytes: number | null;
-  readonly fileBytes: number | null;
-}
-
-async function start(program: string, directory: string, root: string): Promise<Start> {
-  const [port] = await freePorts(1);
-  if (port === undefined) throw new Error('no port is free');
+async function start(directory: string, root: string): Promise<Measure> {
+  const [port = 0] = await freePorts(1);
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [program], {
+  const child = spawn(process.execPath, [PROGRAM], {
     cwd: directory,
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -137,6 +151,7 @@ async function start(program: string, directory: string, root: string): Promise<
     },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  const ended = once(child, 'exit');
   try {
     for (;;) {
       const text = await answerOf(`http://127.0.0.1:${port}/api/lattice/state`);
@@ -146,10 +161,9 @@ async function start(program: string, directory: string, root: string): Promise<
       if (performance.now() - startedAt > PATIENCE_MS) throw new Error('the node never answered');
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    const startupMs = performance.now() - startedAt;
-    return { startupMs, anonymousBytes: rss(child.pid, 'Anon'), fileBytes: rss(child.pid, 'File') };
+    const startMs = performance.now() - startedAt;
+    return { startMs, cpuMs: cpuMsOf(child.pid), anonymousBytes: anonymousBytesOf(child.pid) };
   } finally {
-    const ended = child.exitCode === null ? once(child, 'exit') : Promise.resolve();
     child.kill('SIGTERM');
     await ended;
   }
@@ -166,53 +180,28 @@ async function answerOf(url: string): Promise<string | null> {
   });
 }
 
-function rss(pid: number | undefined, kind: 'Anon' | 'File'): number | null {
+/** USER_HZ is 100 on every Linux. */
+const MS_PER_TICK = 10;
+
+/** Of all its threads. NaN where there is no /proc. */
+function cpuMsOf(pid: number | undefined): number {
+  const fields = procFile(pid, 'stat').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}
+
+/** NaN where there is no /proc. */
+function anonymousBytesOf(pid: number | undefined): number {
+  return Number(/^RssAnon:\s+(\d+) kB/m.exec(procFile(pid, 'status'))?.[1]) * 1024;
+}
+
+function procFile(pid: number | undefined, name: string): string {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const [, kib] = new RegExp(`^Rss${kind}:\\s+(\\d+) kB`, 'm').exec(status) ?? [];
-    return kib === undefined ? null : Number(kib) * 1024;
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
   } catch {
-    return null;
+    return '';
   }
 }
 
-/** What the bars of the issue say to a measure; empty when it keeps them. */
-export function missesOf(measure: StartupMeasure): readonly string[] {
-  const { records, startupMs, bytesPerRecord } = measure;
-  const most = STARTUP_MS_MAX[records];
-  return [
-    ...(most !== undefined && startupMs > most
-      ? [`${records} records: ${startupMs.toFixed(0)} ms, at most ${most}`]
-      : []),
-    ...(most !== undefined && bytesPerRecord !== null && bytesPerRecord > RECORD_BYTES_MAX
-      ? [`${records} records: ${bytesPerRecord.toFixed(0)} bytes each, at most ${RECORD_BYTES_MAX}`]
-      : []),
-  ];
+function rowOf(what: string, unit: string, ours: number): Row {
+  return { what, unit, better: 'lower', ours, peers: {} };
 }
-
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      records: { type: 'string', default: '100000,1000000' },
-      bundle: { type: 'boolean', default: false },
-      gate: { type: 'boolean', default: false },
-    },
-  });
-  const measures = await run({ records: values.records.split(',').map(Number), isBundle: values.bundle });
-  console.log(`${cpus().length} × ${cpus()[0]?.model ?? 'processor'}, Node ${process.version}`);
-  for (const { records, startupMs, anonymousBytes, fileBytes, bytesPerRecord, storeBytes } of measures) {
-    console.log(
-      `${records} records: ${startupMs.toFixed(0)} ms; anonymous ${mib(anonymousBytes)}, ` +
-        `file ${mib(fileBytes)}, store ${mib(storeBytes)}; ${bytesPerRecord?.toFixed(0) ?? '-'} bytes a record`,
-    );
-  }
-  const misses = measures.flatMap(missesOf);
-  console.log(misses.length === 0 ? 'PASS' : `MISS ${misses.join('; ')}`);
-  if (values.gate && misses.length > 0) process.exitCode = 1;
-}
-
-function mib(bytes: number | null): string {
-  return bytes === null ? '-' : `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-}
-
-if (import.meta.main) await main();

@@ -1,5 +1,6 @@
 /** The suites that `npm run bench -- <suite>` knows. */
 import { merkle } from './merkle.ts';
+import { startup } from './startup.ts';
 import type { Suite } from './suite.ts';
 
-export const SUITES: readonly Suite[] = [merkle];
+export const SUITES: readonly Suite[] = [merkle, startup];

@@ -6,7 +6,7 @@
 import type { Storage, StoreFault } from '../ports.ts';
 import type { Core } from '../protocol/core.ts';
 import { keyHint } from '../protocol/state/record-key.ts';
-import { decodeRecord, trustStored } from '../protocol/state/record.ts';
+import { trustedRecord } from '../protocol/state/trusted-record.ts';
 
 /** Named one by one in an error; beyond, only counted. */
 const FAULTS_TOLD_MAX = 20;
@@ -63,5 +63,5 @@ export function describeFault({ slot, detail, bytes }: StoreFault): {
 }
 
 function* stored(records: Iterable<{ readonly slot: number; readonly bytes: Uint8Array }>) {
-  for (const { slot, bytes } of records) yield { slot, record: trustStored(decodeRecord(bytes)) };
+  for (const { slot, bytes } of records) yield { slot, record: trustedRecord(bytes) };
 }

@@ -19,14 +19,15 @@ export function seal(slot: number, bytes: Uint8Array): Uint8Array {
 /** @returns the bytes inside, or null when they are not those that were sealed under this slot */
 export function unseal(slot: number, sealed: Uint8Array): Uint8Array | null {
   if (sealed.length < CHECKSUM_BYTES) return null;
-  const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.length);
   const bytes = sealed.subarray(CHECKSUM_BYTES);
-  return view.getUint32(0) === checksum(slot, bytes) ? bytes : null;
+  return sealOf(sealed) === checksum(slot, bytes) ? bytes : null;
 }
 
 /** The checksum that a sealed value carries, right or not. */
 export function sealOf(sealed: Uint8Array): number {
-  return sealed.length < CHECKSUM_BYTES ? 0 : new DataView(sealed.buffer, sealed.byteOffset).getUint32(0);
+  let seal = 0;
+  for (let at = 0; at < CHECKSUM_BYTES; at++) seal = seal * 256 + (sealed[at] ?? 0);
+  return sealed.length < CHECKSUM_BYTES ? 0 : seal;
 }
 
 /** The bytes inside, right or not. */
@@ -34,8 +35,9 @@ export function contentOf(sealed: Uint8Array): Uint8Array {
   return sealed.subarray(CHECKSUM_BYTES);
 }
 
+const head = Buffer.alloc(8);
+
 function checksum(slot: number, bytes: Uint8Array): number {
-  const head = new DataView(new ArrayBuffer(8));
-  head.setFloat64(0, slot);
-  return crc32(bytes, crc32(new Uint8Array(head.buffer)));
+  head.writeDoubleBE(slot);
+  return crc32(bytes, crc32(head));
 }

@@ -25,7 +25,7 @@ export interface BlocksOptions {
   readonly slabBytes: number;
 }
 
-export const BLOCKS_DEFAULTS: BlocksOptions = { slabBytes: 1_048_576 };
+const BLOCKS_DEFAULTS: BlocksOptions = { slabBytes: 1_048_576 };
 
 /** waste allowed, as a share of what is held; the smaller, the more is copied */
 const WASTE_MAX = 1 / 12;

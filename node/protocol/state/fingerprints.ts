@@ -24,7 +24,7 @@ const SEQUENCE_DIGITS = 14;
 const WORDS = 16 * (DIGITS + SEQUENCE_DIGITS);
 
 export class FingerprintMap {
-  /** pairs of fingerprint and number + 1, which is 0 where the place is empty */
+  /** pairs of number + 1, which is 0 where the place is empty, and fingerprint */
   #table = new Uint32Array(2 * (HOMES_MIN + TAIL_MIN));
   /** places at which an entry may be at home; the tail behind takes what the last ones push out */
   #homes = HOMES_MIN;
@@ -38,38 +38,40 @@ export class FingerprintMap {
     return this.#table.byteLength;
   }
 
-  /** Makes room at once for that many entries in all. */
-  reserve(size: number): void {
-    if (size > this.#homes * LOAD_MAX) this.#rebuild(Math.ceil(size / LOAD_MAX), TAIL_MIN);
-  }
-
   /** @param number 0 to 2^32-2 */
   add(fingerprint: number, number: number): void {
     if (this.#size + 1 > this.#homes * LOAD_MAX) this.#rebuild(Math.ceil(this.#homes * GROWTH), TAIL_MIN);
     let table = this.#table;
-    if (table[table.length - 1] !== 0) {
+    if (table[table.length - 2] !== 0) {
       this.#rebuild(this.#homes, 2 * (table.length / 2 - this.#homes));
       table = this.#table;
     }
     const at = this.#lowerBound(fingerprint);
     let end = at;
-    while (table[end + 1] !== 0) end += 2;
+    while (table[end] !== 0) end += 2;
     table.copyWithin(at + 2, at, end);
-    table[at] = fingerprint;
-    table[at + 1] = number + 1;
+    table[at] = number + 1;
+    table[at + 1] = fingerprint;
     this.#size += 1;
+  }
+
+  /** Makes this, which is empty, the map of all in the list, which is empty afterwards. */
+  fill(list: FingerprintList): void {
+    this.#size = list.size;
+    this.#table = list.takeSorted();
+    this.#rebuild(Math.max(HOMES_MIN, Math.ceil(this.#size / LOAD_MAX)), TAIL_MIN);
   }
 
   /** @returns whether the pair was there */
   remove(fingerprint: number, number: number): boolean {
     const table = this.#table;
     let at = this.#lowerBound(fingerprint);
-    while (table[at + 1] !== number + 1 || table[at] !== fingerprint) {
+    while (table[at] !== number + 1 || table[at + 1] !== fingerprint) {
       if (!isAt(table, at, fingerprint)) return false;
       at += 2;
     }
     let end = at + 2;
-    while (end < table.length && table[end + 1] !== 0 && this.#homeOf(table[end] ?? 0) < end) end += 2;
+    while (end < table.length && table[end] !== 0 && this.#homeOf(table[end + 1] ?? 0) < end) end += 2;
     table.copyWithin(at, at + 2, end);
     table[end - 2] = 0;
     table[end - 1] = 0;
@@ -88,19 +90,19 @@ export class FingerprintMap {
 
   /** The cursor behind this one; negative when it was the last of its fingerprint. */
   next(cursor: number): number {
-    return isAt(this.#table, cursor + 2, this.#table[cursor] ?? 0) ? cursor + 2 : NONE;
+    return isAt(this.#table, cursor + 2, this.#table[cursor + 1] ?? 0) ? cursor + 2 : NONE;
   }
 
   /** The number at a cursor. */
   at(cursor: number): number {
-    return (this.#table[cursor + 1] ?? 0) - 1;
+    return (this.#table[cursor] ?? 0) - 1;
   }
 
   /** All numbers, in no order that means anything. */
   numbers(): Uint32Array {
     const numbers = new Uint32Array(this.#size);
     let count = 0;
-    for (let at = 1; at < this.#table.length; at += 2) {
+    for (let at = 0; at < this.#table.length; at += 2) {
       const entry = this.#table[at] ?? 0;
       if (entry !== 0) numbers[count++] = entry - 1;
     }
@@ -111,7 +113,7 @@ export class FingerprintMap {
   #lowerBound(fingerprint: number): number {
     const table = this.#table;
     let at = this.#homeOf(fingerprint);
-    while (table[at + 1] !== 0 && (table[at] ?? SPAN) < fingerprint) at += 2;
+    while (table[at] !== 0 && (table[at + 1] ?? SPAN) < fingerprint) at += 2;
     return at;
   }
 
@@ -125,23 +127,72 @@ export class FingerprintMap {
     this.#homes = homes;
     // Entries come in order, so each goes behind the one before, or to its home when that is farther.
     for (let from = 0; from < old.length; from += 2) {
-      if (old[from + 1] !== 0) spill = Math.max(spill, this.#homeOf(old[from] ?? 0)) + 2;
+      if (old[from] !== 0) spill = Math.max(spill, this.#homeOf(old[from + 1] ?? 0)) + 2;
     }
     const table = new Uint32Array(Math.max(2 * (homes + tail), spill + 2 * tail));
     let to = 0;
     for (let from = 0; from < old.length; from += 2) {
-      if (old[from + 1] === 0) continue;
-      to = Math.max(to, this.#homeOf(old[from] ?? 0));
+      if (old[from] === 0) continue;
+      to = Math.max(to, this.#homeOf(old[from + 1] ?? 0));
       table[to] = old[from] ?? 0;
       table[to + 1] = old[from + 1] ?? 0;
       to += 2;
     }
     this.#table = table;
+    // Given back now, not when the collector comes by.
+    old.buffer.transfer(0);
   }
 }
 
 function isAt(table: Uint32Array, at: number, fingerprint: number): boolean {
-  return at < table.length && table[at + 1] !== 0 && table[at] === fingerprint;
+  return at < table.length && table[at] !== 0 && table[at + 1] === fingerprint;
+}
+
+/** Entries of a map to be. Adding one by one touches memory in no order; a list is sorted at the end, in one go. */
+export class FingerprintList {
+  #pairs = new Uint32Array(2 * HOMES_MIN);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(fingerprint: number, number: number): void {
+    if (2 * this.#size === this.#pairs.length) this.#resize(2 * this.#pairs.length);
+    this.#pairs[2 * this.#size] = number + 1;
+    this.#pairs[2 * this.#size + 1] = fingerprint;
+    this.#size += 1;
+  }
+
+  /** Numbers of one fingerprint after the first, lowest first; sorts. */
+  *repeated(): Generator<number, void, undefined> {
+    this.#sort();
+    for (let at = 2; at < this.#pairs.length; at += 2) {
+      if (this.#pairs[at + 1] === this.#pairs[at - 1]) yield (this.#pairs[at] ?? 0) - 1;
+    }
+  }
+
+  /** Pairs of number + 1 and fingerprint, by fingerprint, then number. */
+  takeSorted(): Uint32Array<ArrayBuffer> {
+    this.#sort();
+    const pairs = this.#pairs;
+    this.#pairs = new Uint32Array(0);
+    this.#size = 0;
+    return pairs;
+  }
+
+  #sort(): void {
+    if (this.#pairs.length > 2 * this.#size) this.#resize(2 * this.#size);
+    // The second word is the higher one on every processor that Node runs on but s390x.
+    new BigUint64Array(this.#pairs.buffer).sort();
+  }
+
+  #resize(length: number): void {
+    const resized = new Uint32Array(length);
+    resized.set(this.#pairs.subarray(0, Math.min(length, this.#pairs.length)));
+    this.#pairs.buffer.transfer(0);
+    this.#pairs = resized;
+  }
 }
 
 /**

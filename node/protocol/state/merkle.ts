@@ -90,6 +90,11 @@ export class MerkleTrie {
     return this.#size;
   }
 
+  /** Memory held, but for the ids of conflicts. */
+  get bytes(): number {
+    return this.#entries.bytes + this.#inners.bytes;
+  }
+
   /** Makes `ids` the entry of this path; no ids, no entry. @param ids in any order */
   set(path: string, ids: readonly RecordId[]): void {
     if (ids.length > IDS_MAX) throw new RangeError(`${ids.length} live records of one key`);
@@ -102,6 +107,13 @@ export class MerkleTrie {
     for (const id of ids) readHex(id, idBytes);
     if (ids.length === 1) this.#put(null);
     else this.#put(ids.toSorted());
+  }
+
+  /** As `set` with one id, from 64 bytes at `at`: path, id. */
+  setBytes(entry: Buffer, at: number): void {
+    entry.copy(pathBytes, 0, at, at + HASH_BYTES);
+    entry.copy(idBytes, 0, at + HASH_BYTES, at + 2 * HASH_BYTES);
+    this.#put(null);
   }
 
   root(): Digest {

@@ -17,6 +17,7 @@
  * Whoever packs bytes answers for them: they come out of `signRecord`, out of `decodeRecord`, or out of the own store.
  */
 import { nodeIdOf, PUBLIC_KEY_BYTES, type NodeId } from '../ids.ts';
+import type { Stamp } from './clock.ts';
 import { idOf, type Dot, type SignedRecord } from './record.ts';
 import { SIGNATURE_BYTES } from './signature.ts';
 import type { StoredRecord } from './write.ts';
@@ -151,10 +152,27 @@ export function unpack(packed: Buffer, start: number, end: number, authors: Auth
     dot,
     context,
     stamp: { wallMs: packed.readUIntBE(wallAt, WALL_BYTES), counter },
-    id: idOf(bytes.subarray(0, bytes.length - SIGNATURE_BYTES)),
+    id: idOf(canonical, canonical.length - SIGNATURE_BYTES),
     bytes,
   };
   return { slot, record };
+}
+
+/** What of a record can be read without making it. */
+export interface PackedHead {
+  readonly slot: number;
+  readonly dot: Dot;
+  readonly stamp: Stamp;
+}
+
+export function unpackHead(packed: Buffer, start: number, authors: AuthorTable): PackedHead {
+  const reader = new Reader(packed, start);
+  reader.skip(reader.varint());
+  const slot = reader.varint();
+  reader.varint();
+  const dot: Dot = { author: authors.idOf(reader.varint()), sequence: reader.varint() };
+  const wallMs = packed.readUIntBE(reader.skip(WALL_BYTES), WALL_BYTES);
+  return { slot, dot, stamp: { wallMs, counter: reader.varint() } };
 }
 
 /** Where the key of a record packed at `start` begins. It ends `packedKeyBytes` later. */

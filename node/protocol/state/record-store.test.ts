@@ -49,6 +49,53 @@ describe('record store', () => {
     );
   });
 
+  it('loads what one put after the other would hold, and leaves the rest of a key', () => {
+    const written = fc.record({
+      key: fc.constantFrom(...KEYS),
+      author: fc.nat(1),
+      sequence: fc.integer({ min: 1, max: 9 }),
+    });
+    fc.assert(
+      fc.property(fc.array(written, { maxLength: 60 }), (writes) => {
+        const records = writes.map(({ key, author, sequence }, at) =>
+          testRecord({
+            author: AUTHORS[author] ?? testIdentity(9),
+            key,
+            value: `${at}`,
+            sequence,
+            stamp: { wallMs: at, counter: 0 },
+          }),
+        );
+        const stored = records.map((record, slot) => ({ slot, record, path: pathOf(record.key) }));
+        const isFirst = stored.map(
+          ({ record }, at) => records.findIndex(({ key }) => key === record.key) === at,
+        );
+        const model = new Model();
+        for (const { slot, record } of stored.filter((_, at) => isFirst[at])) model.put(slot, record);
+
+        const store = new RecordStore(SECRET);
+        const { left, doubled } = store.load(stored);
+        expect(left.map(({ slot }) => slot)).toEqual(
+          stored.flatMap(({ slot }, at) => (isFirst[at] ? [] : [slot])),
+        );
+        for (const { record, slot } of left) expect(record).toEqual(records[slot]);
+        const dots = [...model.entries()].map(({ record }) => `${record.dot.author}/${record.dot.sequence}`);
+        expect(doubled).toHaveLength(dots.length - new Set(dots).size);
+        expect(store.count).toBe(dots.length);
+        expect([...store.keysAfter(null)]).toEqual(model.keysAfter(null));
+        for (const { slot, record } of left) {
+          store.put(slot, record, pathOf(record.key));
+          model.put(slot, record);
+        }
+        for (const { record } of model.entries())
+          expect(store.live(record.key)).toEqual(model.live(record.key));
+        for (const { id } of records) expect(store.remove(id)).toBe(model.remove(id));
+        expect(store.memory()).toMatchObject({ records: 0, liveBytes: 0 });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('makes the very record again that was put', () => {
     const context = AUTHORS.map(({ id }, at) => ({ author: id, sequence: 2 ** (17 * at + 2) })).sort((a, b) =>
       a.author < b.author ? -1 : 1,

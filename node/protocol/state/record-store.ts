@@ -10,7 +10,7 @@
  */
 import type { RecordId } from '../ids.ts';
 import { Blocks, type Position } from './blocks.ts';
-import { Fingerprinter, FingerprintMap } from './fingerprints.ts';
+import { Fingerprinter, FingerprintList, FingerprintMap } from './fingerprints.ts';
 import { KeyOrder, type KeyCells } from './key-order.ts';
 import { compareRecords } from './merge.ts';
 import { pathOf } from './merkle.ts';
@@ -21,6 +21,8 @@ import {
   packedKeyBytes,
   packedKeyStart,
   unpack,
+  unpackHead,
+  type PackedHead,
 } from './packed-record.ts';
 import type { Dot, SignedRecord } from './record.ts';
 import type { StoredRecord } from './write.ts';
@@ -42,6 +44,8 @@ export interface MemoryUse {
   readonly heldBytes: number;
   /** packed records in their frames */
   readonly liveBytes: number;
+  /** what finds them */
+  readonly indexBytes: number;
 }
 
 export class RecordStore {
@@ -62,6 +66,8 @@ export class RecordStore {
   #freeCell = NONE;
   /** the last answer of `live`, which a write asks for several times */
   #asked: { readonly key: string; readonly live: readonly SignedRecord[] } | null = null;
+  /** the last answer of `path` */
+  #way = { key: '', path: pathOf('') };
   #scratch = Buffer.alloc(0);
 
   /** @param secret nobody else knows it; see `Fingerprinter` */
@@ -79,15 +85,13 @@ export class RecordStore {
   }
 
   memory(): MemoryUse {
-    return { records: this.count, heldBytes: this.#blocks.heldBytes, liveBytes: this.#blocks.liveBytes };
-  }
-
-  /** Makes room at once for that many records in all. */
-  reserve(count: number): void {
-    this.#byPath.reserve(count);
-    this.#byId.reserve(count);
-    this.#byDot.reserve(count);
-    if (count > this.#positions.length) this.#growCells(count);
+    const tables = this.#byPath.bytes + this.#byId.bytes + this.#byDot.bytes;
+    return {
+      records: this.count,
+      heldBytes: this.#blocks.heldBytes,
+      liveBytes: this.#blocks.liveBytes,
+      indexBytes: tables + this.#positions.byteLength,
+    };
   }
 
   /**
@@ -98,23 +102,12 @@ export class RecordStore {
    * @param path of its key
    */
   put(slot: number, record: Pick<SignedRecord, 'id' | 'dot' | 'bytes'>, path: string): void {
-    if (!Number.isSafeInteger(slot) || slot < 0) throw new RangeError(`slot ${slot}`);
-    const { bytes } = record;
-    const canonical = Buffer.isBuffer(bytes)
-      ? bytes
-      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const packed = this.#scratchOf(packedBytesMax(canonical));
-    const length = pack(slot, canonical, this.#authors, packed);
-    const position = this.#blocks.allocate(HEAD_BYTES + length);
-    const memory = this.#blocks.bytesOf(position);
-    const at = this.#blocks.startOf(position);
-    packed.copy(memory, at + HEAD_BYTES, 0, length);
-
+    const packed = this.#pack(slot, record.bytes);
     const pathPrint = this.#fingerprinter.of(path);
     const keyAt = packedKeyStart(packed, 0);
     const known = this.#cellOf(pathPrint, packed, keyAt, keyAt + packedKeyBytes(packed, 0));
     const cell = known === NONE ? this.#newCell() : known;
-    memory.writeUInt32LE(cell, at);
+    const position = this.#place(packed, cell);
     if (known === NONE) {
       this.#positions[cell] = position;
       this.#byPath.add(pathPrint, cell);
@@ -125,22 +118,60 @@ export class RecordStore {
     this.#asked = null;
   }
 
+  /**
+   * Fills the store, which is empty, twice as fast as one `put` after the other.
+   *
+   * @param records with the paths of their keys
+   * @returns records beyond the first of their key, which are not put; and of those that share a dot all but one
+   */
+  load(records: Iterable<StoredRecord & { readonly path: string }>): {
+    readonly left: readonly StoredRecord[];
+    readonly doubled: readonly SignedRecord[];
+  } {
+    const byPath = new FingerprintList();
+    const byId = new FingerprintList();
+    const byDot = new FingerprintList();
+    for (const { slot, record, path } of records) {
+      const cell = this.#newCell();
+      this.#positions[cell] = this.#place(this.#pack(slot, record.bytes), cell);
+      byPath.add(this.#fingerprinter.of(path), cell);
+      byId.add(this.#fingerprinter.of(record.id), cell);
+      byDot.add(this.#fingerprinter.ofDot(record.dot), cell);
+    }
+    const [manyOfKey, manyOfDot] = [[...byPath.repeated()], [...byDot.repeated()]];
+    this.#byPath.fill(byPath);
+    this.#byId.fill(byId);
+    this.#byDot.fill(byDot);
+
+    const left: StoredRecord[] = [];
+    const empty = new Set<number>();
+    for (const cell of manyOfKey) {
+      const stored = this.#storedAt(this.#positions[cell] ?? 0);
+      const print = this.#fingerprinter.of(this.path(stored.record.key));
+      const { memory, start, end } = this.#keyIn(cell);
+      // Equal fingerprints are in the order of their cells, so the first of a key is found first.
+      if (this.#cellOf(print, memory, start, end) === cell) continue;
+      left.push(stored);
+      empty.add(cell);
+      this.#drop(cell, this.#positions[cell] ?? 0, stored.record);
+    }
+    const doubled: SignedRecord[] = [];
+    for (const cell of manyOfDot) {
+      if (empty.has(cell)) continue;
+      const { record } = this.#storedAt(this.#positions[cell] ?? 0);
+      // Where the first of a dot is among those left, one of the others takes its place.
+      const others = this.ofDot(record.dot).filter(({ id }) => id !== record.id);
+      if (others.some(({ id }) => doubled.every((one) => one.id !== id))) doubled.push(record);
+    }
+    return { left: left.sort((a, b) => a.slot - b.slot), doubled };
+  }
+
   /** @returns the record's slot, or null when it is not there */
   remove(id: RecordId): number | null {
     const found = this.#find(id);
     if (found === null) return null;
-    const { cell, position, slot, record } = found;
-    this.#byId.remove(this.#fingerprinter.of(id), cell);
-    this.#byDot.remove(this.#fingerprinter.ofDot(record.dot), cell);
-    const left = this.#positionsIn(cell).filter((other) => other !== position);
-    this.#setPositions(cell, left);
-    this.#blocks.release(position);
-    if (left.length === 0) {
-      this.#byPath.remove(this.#fingerprinter.of(pathOf(record.key)), cell);
-      this.#order.remove(cell);
-    }
-    this.#asked = null;
-    return slot;
+    this.#drop(found.cell, found.position, found.record);
+    return found.slot;
   }
 
   /** The records of a key, greatest first. */
@@ -152,6 +183,12 @@ export class RecordStore {
     if (live.length > 1) live.sort((a, b) => compareRecords(b, a));
     this.#asked = { key, live };
     return live;
+  }
+
+  /** As `pathOf`, which takes a hash; several ask in a row for one key. */
+  path(key: string): string {
+    if (this.#way.key !== key) this.#way = { key, path: pathOf(key) };
+    return this.#way.path;
   }
 
   hasKey(key: string): boolean {
@@ -185,6 +222,17 @@ export class RecordStore {
     return this.#find(id)?.slot ?? null;
   }
 
+  /** All records, in no order that means anything. A change ends a walk under way. */
+  *heads(): Generator<PackedHead & { readonly read: () => SignedRecord }, void, undefined> {
+    for (const cell of this.#byPath.numbers()) {
+      for (const position of this.#positionsIn(cell)) {
+        const start = this.#blocks.startOf(position) + HEAD_BYTES;
+        const head = unpackHead(this.#blocks.bytesOf(position), start, this.#authors);
+        yield { ...head, read: () => this.#storedAt(position).record };
+      }
+    }
+  }
+
   /** Keys above the cursor, of all when it is null, in the order of their UTF-8 bytes. A change ends a walk under way. */
   *keysAfter(cursor: string | null): Generator<string, void, undefined> {
     for (const cell of this.#order.after(cursor === null ? null : Buffer.from(cursor))) {
@@ -205,6 +253,38 @@ export class RecordStore {
     return null;
   }
 
+  #drop(cell: number, position: Position, record: SignedRecord): void {
+    this.#byId.remove(this.#fingerprinter.of(record.id), cell);
+    this.#byDot.remove(this.#fingerprinter.ofDot(record.dot), cell);
+    const left = this.#positionsIn(cell).filter((other) => other !== position);
+    this.#setPositions(cell, left);
+    this.#blocks.release(position);
+    if (left.length === 0) {
+      this.#byPath.remove(this.#fingerprinter.of(this.path(record.key)), cell);
+      this.#order.remove(cell);
+    }
+    this.#asked = null;
+  }
+
+  /** Good until the next call. */
+  #pack(slot: number, bytes: Uint8Array): Buffer {
+    if (!Number.isSafeInteger(slot) || slot < 0) throw new RangeError(`slot ${slot}`);
+    const canonical = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const packed = this.#scratchOf(packedBytesMax(canonical));
+    return packed.subarray(0, pack(slot, canonical, this.#authors, packed));
+  }
+
+  #place(packed: Buffer, cell: number): Position {
+    const position = this.#blocks.allocate(HEAD_BYTES + packed.length);
+    const memory = this.#blocks.bytesOf(position);
+    const at = this.#blocks.startOf(position);
+    memory.writeUInt32LE(cell, at);
+    packed.copy(memory, at + HEAD_BYTES);
+    return position;
+  }
+
   #storedAt(position: Position): StoredRecord {
     const start = this.#blocks.startOf(position);
     const end = start + this.#blocks.lengthOf(position);
@@ -216,7 +296,7 @@ export class RecordStore {
     if (!key.isWellFormed()) return NONE;
     const bytes = this.#scratchOf(key.length * 3);
     const length = bytes.write(key, 0, 'utf8');
-    return this.#cellOf(this.#fingerprinter.of(pathOf(key)), bytes, 0, length);
+    return this.#cellOf(this.#fingerprinter.of(this.path(key)), bytes, 0, length);
   }
 
   #cellOf(pathPrint: number, key: Buffer, start: number, end: number): number {

@@ -70,7 +70,7 @@ describe('replica', () => {
     expect(replacing).toMatchObject({ written: [{ key: 'k', version: replaced?.id, created: false }] });
     expect(created && replica.record(created.id)).toBeNull();
     const [deleted] = recordsOf(replica.write([{ key: 'k', value: null }], null, 10));
-    expect(replica.get('k')?.winner).toBe(deleted);
+    expect(replica.get('k')?.winner).toEqual(deleted);
     expect(replica.versionOf('k')).toBeNull();
     expect([replica.size(), replica.recordCount()]).toEqual([0, 1]);
     expect(replica.write([{ key: 'k', value: null }], null, 10)).toEqual({ ok: false, reason: 'not-found' });

@@ -13,10 +13,11 @@
 import { hash } from 'node:crypto';
 import type { Digest, NodeId, RecordId } from '../ids.ts';
 import { isTooFarAhead, observe, STAMP_ZERO, tick, type Stamp } from './clock.ts';
-import { KeyIndex } from './key-index.ts';
 import { contextOf, mergeKey } from './merge.ts';
-import { MerkleTrie, pathOf } from './merkle.ts';
+import { MerkleTrie } from './merkle.ts';
 import { isFulfilled } from './precondition.ts';
+import { RecordStore } from './record-store.ts';
+import { TrieLoad } from './trie-load.ts';
 import { VersionVector } from './version-vector.ts';
 import { signRecord, type Dot, type SignedRecord, type VerifiedRecord } from './record.ts';
 import type { Precondition, StoredRecord, WriteEntry } from './write.ts';
@@ -45,6 +46,9 @@ export const REPLICA_DEFAULTS: ReplicaOptions = { aheadMaxMs: 60_000 };
 function firstSequence(last: number, wallMs: number): number {
   return Math.max(last, wallMs * 1_000);
 }
+
+/** Its signature is known to nobody who does not have our key, and never leaves the process. */
+const FINGERPRINT_SECRET = Buffer.from('aethel/fingerprints/v1\0', 'latin1');
 
 /** A key with its live records; the winner may be a tombstone. */
 export interface KeyView {
@@ -99,11 +103,8 @@ export type TrieView = Pick<
 export class Replica {
   readonly #modules: ReplicaModules;
   readonly #options: ReplicaOptions;
-  /** one record where there is no conflict, which saves an array per key */
-  readonly #byKey = new Map<string, SignedRecord | readonly SignedRecord[]>();
-  readonly #byId = new Map<RecordId, StoredRecord>();
+  readonly #store: RecordStore;
   readonly #trie = new MerkleTrie();
-  readonly #keys = new KeyIndex();
   #size = 0;
   #clock: Stamp = STAMP_ZERO;
   #sequence = 0;
@@ -111,7 +112,6 @@ export class Replica {
   readonly #vector = new VersionVector();
   /** live tombstones by slot, oldest first */
   readonly #tombstones = new Map<number, RecordId>();
-  readonly #byDot = new Map<string, RecordId>();
   /** dots under which two records were found */
   readonly #doubled = new Set<string>();
   #equivocations: Equivocation[] = [];
@@ -122,6 +122,7 @@ export class Replica {
   constructor(modules: ReplicaModules, options: ReplicaOptions) {
     this.#modules = modules;
     this.#options = options;
+    this.#store = new RecordStore(modules.sign(FINGERPRINT_SECRET));
   }
 
   /**
@@ -141,9 +142,13 @@ export class Replica {
       this.#sequence = meta.sequence;
       this.#clock = { wallMs: meta.wallMs, counter: meta.counter };
     }
-    for (const stored of records) {
-      this.#slot = Math.max(this.#slot, stored.slot);
-      this.#clock = observe(this.#clock, stored.record.stamp, 0);
+    const trie = new TrieLoad(this.#trie);
+    const { left, doubled } = this.#store.load(this.#noted(records, trie));
+    trie.finish();
+    for (const record of doubled) this.#accuse(record);
+    for (const stored of left) {
+      this.#tombstones.delete(stored.slot);
+      this.#size -= Number(stored.record.value !== null);
       if (this.#integrate(stored) !== 'fresh') this.#removed.add(stored.slot);
     }
     if (vector !== null) this.#vector.join(vector);
@@ -191,14 +196,11 @@ export class Replica {
    * vector, so it does not come back.
    */
   drop(id: RecordId): void {
-    const stored = this.#byId.get(id);
-    if (stored === undefined) return;
-    const { key } = stored.record;
-    this.#relive(
-      key,
-      this.#live(key).filter((record) => record.id !== id),
-    );
+    const record = this.#store.record(id);
+    if (record === null) return;
+    const before = this.#live(record.key);
     this.#forget(id);
+    this.#relive(record.key, before);
   }
 
   /**
@@ -216,7 +218,7 @@ export class Replica {
       if (record === null || record.stamp.wallMs >= beforeMs) continue;
       const live = this.#live(record.key);
       const isDead = live.every(
-        (one) => one.value === null && (this.#byId.get(one.id)?.slot ?? Infinity) <= stableSlot,
+        (one) => one.value === null && (this.#store.slotOf(one.id) ?? Infinity) <= stableSlot,
       );
       if (!isDead) continue;
       for (const one of live) this.drop(one.id);
@@ -232,15 +234,18 @@ export class Replica {
    * @returns the records written anew
    */
   restamp(wallMs: number): readonly VerifiedRecord[] {
-    const ahead = [...this.#byId.values()].filter(
-      ({ record }) =>
-        record.dot.author === this.#modules.self &&
-        isTooFarAhead(record.stamp, wallMs, this.#options.aheadMaxMs),
-    );
+    const ahead: StoredRecord[] = [];
+    let clock = STAMP_ZERO;
+    for (const { slot, dot, stamp, read } of this.#store.heads()) {
+      const isAhead =
+        dot.author === this.#modules.self && isTooFarAhead(stamp, wallMs, this.#options.aheadMaxMs);
+      if (isAhead) ahead.push({ slot, record: read() });
+      else clock = observe(clock, stamp, 0);
+    }
+    ahead.sort((a, b) => a.slot - b.slot);
     const entries = new Map(ahead.map(({ record }) => [record.key, record.value]));
     for (const { record } of ahead) this.drop(record.id);
-    this.#clock = STAMP_ZERO;
-    for (const { record } of this.#byId.values()) this.#clock = observe(this.#clock, record.stamp, 0);
+    this.#clock = clock;
     const anew: VerifiedRecord[] = [];
     for (const [key, value] of entries) {
       this.#clock = tick(this.#clock, wallMs);
@@ -304,8 +309,8 @@ export class Replica {
   }
 
   merge(record: VerifiedRecord, wallMs: number): MergeOutcome {
-    if (this.#byId.has(record.id)) return 'known';
-    if (this.#vector.has(record.dot) && !this.#byDot.has(dotKey(record.dot))) return 'covered';
+    if (this.#store.has(record.id)) return 'known';
+    if (this.#vector.has(record.dot) && !this.#isTaken(record.dot)) return 'covered';
     if (isTooFarAhead(record.stamp, wallMs, this.#options.aheadMaxMs)) return 'ahead';
     const outcome = this.#add(record);
     if (outcome === 'fresh') this.#clock = observe(this.#clock, record.stamp, wallMs);
@@ -319,7 +324,7 @@ export class Replica {
   }
 
   record(id: RecordId): SignedRecord | null {
-    return this.#byId.get(id)?.record ?? null;
+    return this.#store.record(id);
   }
 
   get trie(): TrieView {
@@ -337,7 +342,7 @@ export class Replica {
 
   /** Live records, tombstones and siblings included. */
   recordCount(): number {
-    return this.#byId.size;
+    return this.#store.count;
   }
 
   /**
@@ -347,7 +352,7 @@ export class Replica {
    */
   entriesAfter(cursor: string | null, limit: number): readonly KeyView[] {
     const views: KeyView[] = [];
-    for (const key of this.#keys.after(cursor)) {
+    for (const key of this.#store.keysAfter(cursor)) {
       if (views.length >= limit) break;
       const view = this.get(key);
       if (view !== null && view.winner.value !== null) views.push(view);
@@ -398,56 +403,76 @@ export class Replica {
 
   #integrate(stored: StoredRecord): Exclude<MergeOutcome, 'ahead'> {
     const { record } = stored;
-    // An own record from the future of our sequence: the store was restored from a backup. No sequence is used twice.
-    if (record.dot.author === this.#modules.self)
-      this.#sequence = Math.max(this.#sequence, record.dot.sequence);
+    this.#noteSequence(record.dot);
     const before = this.#live(record.key);
-    const { outcome, live, removed } = mergeKey(before, record);
+    const { outcome, removed } = mergeKey(before, record);
     if (outcome !== 'fresh') return outcome;
+    this.#keep(stored);
     for (const gone of removed) this.#forget(gone.id);
-    this.#noteDot(record);
-    this.#byId.set(record.id, stored);
-    if (record.value === null) this.#tombstones.set(stored.slot, record.id);
-    this.#relive(record.key, live);
+    this.#relive(record.key, before);
     return outcome;
   }
 
-  /** Makes these the live records of a key. */
-  #relive(key: string, live: readonly SignedRecord[]): void {
-    const before = this.#live(key);
-    const [only, ...others] = live;
-    if (only === undefined) this.#byKey.delete(key);
-    else this.#byKey.set(key, others.length === 0 ? only : live);
-    this.#trie.set(
-      pathOf(key),
-      live.map(({ id }) => id),
-    );
-    if (before.length === 0 && live.length > 0) this.#keys.add(key);
-    if (before.length > 0 && live.length === 0) this.#keys.delete(key);
-    this.#size += Number(hasValue(live)) - Number(hasValue(before));
+  /** Notes what else there is to note of records that are loaded, as if each were the only one of its key. */
+  *#noted(
+    records: Iterable<StoredRecord>,
+    trie: TrieLoad,
+  ): Generator<StoredRecord & { readonly path: string }, void, undefined> {
+    for (const { slot, record } of records) {
+      this.#slot = Math.max(this.#slot, slot);
+      this.#clock = observe(this.#clock, record.stamp, 0);
+      this.#noteSequence(record.dot);
+      this.#vector.add(record.dot);
+      if (record.value === null) this.#tombstones.set(slot, record.id);
+      else this.#size += 1;
+      const path = this.#store.path(record.key);
+      trie.add(path, record.id);
+      yield { slot, record, path };
+    }
   }
 
-  /** A dot names one record; a second one under it is its author's lie, or its author's restored backup. */
-  #noteDot(record: SignedRecord): void {
-    const dot = dotKey(record.dot);
-    const twin = this.#byDot.get(dot);
-    const other = twin === undefined ? null : this.record(twin);
-    if (other !== null) {
-      this.#equivocations.push({ one: other, other: record });
-      this.#doubled.add(dot);
-    }
-    this.#byDot.set(dot, record.id);
+  /** An own record from the future of our sequence: the store was restored from a backup. No sequence is used twice. */
+  #noteSequence({ author, sequence }: Dot): void {
+    if (author === this.#modules.self) this.#sequence = Math.max(this.#sequence, sequence);
+  }
+
+  /** Stores a live record. A dot names one; a second one under it is its author's lie, or its author's restored backup. */
+  #keep({ slot, record }: StoredRecord): void {
+    this.#accuse(record);
     this.#vector.add(record.dot);
+    this.#store.put(slot, record, this.#store.path(record.key));
+    if (record.value === null) this.#tombstones.set(slot, record.id);
+  }
+
+  /** When another live record has its dot. */
+  #accuse(record: SignedRecord): void {
+    for (const one of this.#store.ofDot(record.dot)) {
+      if (one.id === record.id) continue;
+      this.#equivocations.push({ one, other: record });
+      this.#doubled.add(dotKey(record.dot));
+    }
   }
 
   #forget(id: RecordId): void {
-    const stored = this.#byId.get(id);
-    if (stored === undefined) return;
-    this.#byId.delete(id);
-    this.#tombstones.delete(stored.slot);
-    const dot = dotKey(stored.record.dot);
-    if (this.#byDot.get(dot) === id && !this.#doubled.has(dot)) this.#byDot.delete(dot);
-    if (!this.#put.delete(stored.slot)) this.#removed.add(stored.slot);
+    const slot = this.#store.remove(id);
+    if (slot === null) return;
+    this.#tombstones.delete(slot);
+    if (!this.#put.delete(slot)) this.#removed.add(slot);
+  }
+
+  /** Brings trie and size up to what lives of a key now. @param before what lived of it */
+  #relive(key: string, before: readonly SignedRecord[]): void {
+    const live = this.#live(key);
+    this.#trie.set(
+      this.#store.path(key),
+      live.map(({ id }) => id),
+    );
+    this.#size += Number(hasValue(live)) - Number(hasValue(before));
+  }
+
+  /** Whether a record of this dot lives, or several were signed, so that its being seen says nothing of any one. */
+  #isTaken(dot: Dot): boolean {
+    return this.#doubled.has(dotKey(dot)) || this.#store.ofDot(dot).length > 0;
   }
 
   /** What a write of ours replaces. A context that claims more of our own writes than there are is not believed. */
@@ -464,9 +489,7 @@ export class Replica {
 
   /** Greatest first; empty when nothing is known of the key. */
   #live(key: string): readonly SignedRecord[] {
-    const known = this.#byKey.get(key);
-    if (known === undefined) return [];
-    return isMany(known) ? known : [known];
+    return this.#store.live(key);
   }
 }
 
@@ -476,8 +499,4 @@ function dotKey({ author, sequence }: Dot): string {
 
 function hasValue([winner]: readonly SignedRecord[]): boolean {
   return winner !== undefined && winner.value !== null;
-}
-
-function isMany(known: SignedRecord | readonly SignedRecord[]): known is readonly SignedRecord[] {
-  return Array.isArray(known);
 }

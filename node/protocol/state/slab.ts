@@ -32,6 +32,11 @@ export class Slab {
     if (!Number.isInteger(this.#wordsPerItem)) throw new RangeError(`items of ${itemBytes} bytes`);
   }
 
+  /** Memory held, items in use or not. */
+  get bytes(): number {
+    return this.#capacity * this.#wordsPerItem * 4;
+  }
+
   /** An item with undefined content. Chunks asked for earlier may be stale afterwards. */
   allocate(): number {
     const freed = this.#freed;
