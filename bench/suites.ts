@@ -1,5 +1,6 @@
 /** The suites that `npm run bench -- <suite>` knows. */
 import { merkle } from './merkle.ts';
 import type { Suite } from './suite.ts';
+import { write } from './write.ts';
 
-export const SUITES: readonly Suite[] = [merkle];
+export const SUITES: readonly Suite[] = [merkle, write];
