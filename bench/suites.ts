@@ -2,5 +2,6 @@
 import { merkle } from './merkle.ts';
 import { startup } from './startup.ts';
 import type { Suite } from './suite.ts';
+import { write } from './write.ts';
 
-export const SUITES: readonly Suite[] = [merkle, startup];
+export const SUITES: readonly Suite[] = [merkle, startup, write];

@@ -48,7 +48,8 @@ const systemClock: Clock = {
 export async function composeNode(config: Config, logger: Logger): Promise<Lifecycle> {
   const identity = await loadOrCreateIdentity(config.stateDir);
   const storage = await LmdbStorage.open(join(config.stateDir, 'store'), { salvage: !isAlone(config) });
-  for (const repair of storage.repairs) logger.error('the store was damaged', { tag: 'STARTUP', detail: repair });
+  for (const repair of storage.repairs)
+    logger.error('the store was damaged', { tag: 'STARTUP', detail: repair });
   try {
     return assemble(config, logger, identity, storage);
   } catch (error) {
@@ -73,7 +74,8 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
     { storage, newCore },
     { stateDir: config.stateDir, isAlone: isAlone(config) },
   );
-  for (const fault of faults) logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
+  for (const fault of faults)
+    logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
 
   const memberKey = memberKeyOf(config.clusterKey);
   const httpLung = new HttpLung(

@@ -226,7 +226,7 @@ describe('proofs', () => {
     const answer = await get('/api/lattice/state/k?proof=1', { headers: { 'If-None-Match': tag } });
     const entry = parse(EntryResponse, answer);
     expect(entry.value).toBe(1);
-    expect(entry.proof).toMatchObject({ key: 'k', is_included: true });
+    expect(entry.proof).toMatchObject({ key: 'k', path: { entries: [{}] } });
     expect(answer.headers.etag).toBeUndefined();
     expect(parse(EntryResponse, await get('/api/lattice/state/k?proof=0')).proof).toBeUndefined();
   });
@@ -235,7 +235,8 @@ describe('proofs', () => {
     const { get } = await start();
     const answer = await get('/api/lattice/state/none?proof=1');
     expectProblem(answer, 404);
-    expect(AbsentProblem.parse(JSON.parse(answer.text)).proof).toMatchObject({ is_included: false });
+    const { proof } = AbsentProblem.parse(JSON.parse(answer.text));
+    expect(proof).toMatchObject({ key: 'none', path: { entries: [] } });
   });
 
   it.each(['proof=2', 'proof=', 'proof', 'proof=1&proof=1'])('are not asked for by %s', async (query) => {

@@ -69,8 +69,20 @@ export class FakeLattice implements LatticeApi {
     return this.values.get(key) ?? null;
   }
 
+  /** No proof of anything, but in its shape. */
   async proof(key: string): Promise<ProofDocument> {
-    return { key, is_included: this.#versionOf(key) !== null, root: this.root() };
+    this.#assertWhole();
+    const ids = this.#versionOf(key) === null ? [] : [this.root()];
+    return {
+      version: 1,
+      key,
+      root: this.root(),
+      timestamp: 1,
+      peer_id: PEER_ID,
+      signature: '',
+      records: [],
+      path: { version: 1, siblings: [], entries: ids.map((id) => ({ path: id, ids: [id] })) },
+    };
   }
 
   async state(): Promise<{ readonly root: Digest; readonly size: number }> {

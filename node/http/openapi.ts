@@ -33,12 +33,15 @@ const WRITING: readonly ProblemSlug[] = [
   ...GUARDED,
   'internal',
   'stopping',
+  'healing',
   'storage-failed',
   'storage-full',
   'bad-clock',
   'too-few-members',
   'too-few-acks',
 ];
+/** What reads may come to while the store is being put right. */
+const READING: readonly ProblemSlug[] = ['internal', 'healing', 'storage-failed', 'storage-full'];
 const WITH_BODY: readonly ProblemSlug[] = ['malformed-json', 'unsupported-media-type', 'too-large'];
 const WITH_KEY: readonly ProblemSlug[] = ['invalid-key', 'invalid-encoding', 'precondition-failed'];
 
@@ -95,7 +98,7 @@ export const CALLS: readonly Call[] = [
       200: z.union([schemas.StateResponse, schemas.EntriesResponse]),
       304: 'The root is still the one named',
     },
-    problems: ['internal'],
+    problems: READING,
     conditions: ['If-None-Match'],
   },
   {
@@ -113,7 +116,7 @@ export const CALLS: readonly Call[] = [
     summary: 'The value of a key, and its siblings when writes conflict; proof=1 adds a proof',
     query: schemas.EntryQuery,
     answers: { 200: schemas.EntryResponse, 304: 'The version is still the one named' },
-    problems: [...WITH_KEY, 'not-found', 'internal'],
+    problems: [...READING, ...WITH_KEY, 'not-found'],
     conditions: ['If-Match', 'If-None-Match'],
   },
   {

@@ -166,7 +166,10 @@ function problemOf(error: unknown): HttpProblem {
   }
   if (error.name === 'StorageFailedError') {
     return codesOf(error).includes('ENOSPC')
-      ? new HttpProblem('storage-full', 'The disk is full; nothing was written.')
+      ? new HttpProblem(
+          'storage-full',
+          'The disk is full: the write is not acknowledged, and is tried again when there is room.',
+        )
       : new HttpProblem('storage-failed', 'The write could not be made durable, so it is not acknowledged.');
   }
   if (status !== null && status >= 400 && status < 500)

@@ -15,7 +15,7 @@ export interface RouteContext {
 }
 
 /** As AppOptions describes them. */
-export interface RouteLimits {
+interface RouteLimits {
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
   readonly bodyBytesMax: number;

@@ -150,16 +150,31 @@ const entryFields = {
 
 const Entry = z.object(entryFields);
 
-const proof = z
-  .looseObject({})
-  .describe(
-    'inclusion or non-inclusion, with the signed root it leads to; checked offline, see docs/PROTOCOL.md',
-  );
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** As protocol/state/proof-document.ts writes it; `scripts/verify-proof` and other implementations check it offline. */
+const ProofResponse = z.object({
+  version: z.literal(1),
+  key: z.string(),
+  root: digest,
+  timestamp: epochMs,
+  peer_id: peerId,
+  signature: z.base64().describe('of the root, as in the answer about the state'),
+  records: z.array(z.base64()).describe('live records of the key, canonical and signed, the winner first'),
+  path: z
+    .object({
+      version: z.literal(1),
+      siblings: z.array(z.array(hex32)),
+      entries: z.array(z.object({ path: hex32, ids: z.array(hex32) })),
+    })
+    .describe('from the root down to the bucket where the key is, or would be; docs/PROTOCOL.md'),
+});
+const proof = ProofResponse.optional().describe('with proof=1');
 
 export const EntryResponse = z.object({
   success: z.literal(true),
   ...entryFields,
-  proof: proof.optional().describe('with proof=1'),
+  proof,
 });
 export type EntryResponse = z.infer<typeof EntryResponse>;
 
@@ -212,7 +227,7 @@ export type Problem = z.infer<typeof Problem>;
 export const AbsentProblem = Problem.extend({
   conflict: z.boolean().optional(),
   siblings: z.array(SiblingResponse).optional(),
-  proof: proof.optional().describe('with proof=1'),
+  proof,
 });
 
 export const PreconditionProblem = Problem.extend({

@@ -1,9 +1,7 @@
 /**
- * The short way: the hot routes, recognised on the socket's own request and handled before Express, which costs more than
- * everything else in a read. Same handlers, same headers, same problems (a test sends everything both ways); whatever
- * is not plainly one of these routes takes the long way.
- *
- * @see docs/adr for the figures
+ * The short way: the hot routes, recognised on the socket's own request and handled before Express. Same handlers, same
+ * headers, same problems (a test sends everything both ways); whatever is not plainly one of these routes takes the
+ * long way. Constant answers a second on the reference machine, 64 connections: 33 k through Express, 53 k past it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../ports.ts';

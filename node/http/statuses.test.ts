@@ -36,10 +36,15 @@ const WRITES: Readonly<Record<number, Way>> = {
     given: (lattice) =>
       (lattice.outcome = { ok: false, reason: 'acks', acks: 1, need: 2, root: lattice.root() }),
   },
-  507: { given: (lattice) => (lattice.failure = diskFull()) },
+  507: { given: (lattice) => (lattice.failure = named('StorageFailedError', 'ENOSPC')) },
 };
 const INTERNAL: Readonly<Record<number, Way>> = {
   500: { given: (lattice) => (lattice.broken = new TypeError('a bug')) },
+};
+const READS: Readonly<Record<number, Way>> = {
+  ...INTERNAL,
+  503: { given: (lattice) => (lattice.broken = named('NodeHealingError', 'healing')) },
+  507: { given: (lattice) => (lattice.broken = named('StorageFailedError', 'ENOSPC')) },
 };
 const present = (lattice: FakeLattice): void => {
   void lattice.write([{ key: 'k', value: '1' }], null, null);
@@ -56,7 +61,7 @@ const WAYS: Readonly<Record<string, Readonly<Record<number, Way>>>> = {
   'get /api/lattice/state': {
     200: {},
     304: { more: { headers: { 'If-None-Match': `"${ROOT}"` } } },
-    ...INTERNAL,
+    ...READS,
   },
   'post /api/lattice/state': {
     200: { more: { body: batch } },
@@ -70,7 +75,7 @@ const WAYS: Readonly<Record<string, Readonly<Record<number, Way>>>> = {
     304: { given: present, more: { headers: { 'If-None-Match': '*' } } },
     404: {},
     412: MISMATCH,
-    ...INTERNAL,
+    ...READS,
   },
   'put /api/lattice/state/{key}': {
     200: { given: present, more: { body: put } },
@@ -191,8 +196,8 @@ async function firstLine(port: number, text: string): Promise<string> {
   return got.split('\r\n', 1)[0] ?? '';
 }
 
-function diskFull(): Error {
-  const error = Object.assign(new Error('full'), { code: 'ENOSPC' });
-  error.name = 'StorageFailedError';
+function named(name: string, code: string): Error {
+  const error = Object.assign(new Error(code), { code });
+  error.name = name;
   return error;
 }

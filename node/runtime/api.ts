@@ -192,7 +192,10 @@ function pageOf(
   limit: number,
   seen: (key: string) => Seen,
 ): { readonly entries: readonly ReadEntry[]; readonly next: string | null } {
-  const entries = keys.flatMap((key) => entryOf(seen(key)) ?? []);
+  const entries = keys.flatMap((key) => {
+    const entry = entryOf(seen(key));
+    return entry === null || entry.value === null ? [] : [entry];
+  });
   const page = entries.slice(0, limit);
   return { entries: page, next: entries.length > limit ? (page.at(-1)?.key ?? null) : null };
 }

@@ -2,7 +2,12 @@ import { MemoryStorage, newMemoryDisk } from '../storage/memory-storage.ts';
 import type { Clock, Lung, LungEffect, Storage, StoreBatch } from '../ports.ts';
 import { Core, type CoreOptions } from '../protocol/core.ts';
 import { POLICY_DEFAULTS } from '../protocol/mode/policy.ts';
-import { testIdentity } from '../protocol/state/test-records.ts';
+import type { Digest } from '../protocol/ids.ts';
+import type { VerifiedRecord } from '../protocol/state/record.ts';
+import { testIdentity, testRecord } from '../protocol/state/test-records.ts';
+import { VersionVector } from '../protocol/state/version-vector.ts';
+import { decodeReply } from '../protocol/sync/codec.ts';
+import type { SyncRequest } from '../protocol/sync/messages.ts';
 import { Driver, DRIVER_DEFAULTS } from './driver.ts';
 
 const CORE: CoreOptions = {
@@ -94,6 +99,90 @@ describe('the driver', () => {
     await store.asked(3);
     store.finish();
     expect((await after).ok).toBe(true);
+  });
+
+  describe('while the disk refuses', () => {
+    /** k was durable as 1, and a write of 2 and one of l are not. */
+    async function failing() {
+      const made = make();
+      const { driver, store } = made;
+      const first = driver.write([{ key: 'k', value: '1' }], null);
+      await store.asked(1);
+      store.finish();
+      await first;
+      linkPeer(driver);
+      const refused = Promise.allSettled([
+        driver.write([{ key: 'k', value: '2' }], null),
+        driver.write([{ key: 'l', value: '3' }], null),
+      ]);
+      await store.asked(2);
+      const waiting = driver.settled();
+      store.fail(new Error('disk full'));
+      const outcomes = await refused;
+      expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      expect(await waiting).toBe(false);
+      return made;
+    }
+
+    it('shows each key as the disk has it, at once', async () => {
+      const { driver } = await failing();
+      expect(await driver.settled()).toBe(false);
+      expect(driver.durable('k').view?.winner.value).toBe('1');
+      expect(driver.durable('l')).toEqual({ view: null, version: null });
+      expect(driver.unsettledKeys()).toEqual(['k', 'l']);
+    });
+
+    it('answers members, without what is not durable and without a claim to have seen it', async () => {
+      const { driver, core } = await failing();
+      const [k, l] = ['k', 'l'].map((key) => core.replica.get(key)?.winner);
+      if (k === undefined || l === undefined) throw new Error('both are in memory');
+      const answers: (Uint8Array | null)[] = [];
+      const ask = (message: SyncRequest<VerifiedRecord>): void => {
+        const exchange = driver.expectAnswer((bytes) => answers.push(bytes));
+        driver.dispatch({ type: 'asked', peer: testIdentity(2).id, lung: 'http', exchange, message });
+      };
+      const root = core.replica.root();
+      ask({ type: 'transfer', root, want: [k.id, l.id], records: [] });
+      ask({
+        type: 'compare',
+        root,
+        vector: new VersionVector(),
+        subtrees: [{ prefix: '', digest: '0'.repeat(64) as Digest }],
+      });
+      expect(answers.map((bytes) => bytes !== null && decodeReply(bytes))).toMatchObject([
+        { type: 'transferred', records: [] },
+        { type: 'differences' },
+      ]);
+      const [, differences] = answers.map((bytes) => (bytes === null ? null : decodeReply(bytes)));
+      const vector = differences?.type === 'differences' ? differences.vector : null;
+      expect(vector?.has(k.dot)).toBe(false);
+    });
+
+    it('never tells a member that its record is durable here', async () => {
+      const { driver, core } = await failing();
+      const answers: (Uint8Array | null)[] = [];
+      const exchange = driver.expectAnswer((bytes) => answers.push(bytes));
+      const offered = testRecord({ author: testIdentity(2), key: 'm' });
+      driver.dispatch({
+        type: 'asked',
+        peer: testIdentity(2).id,
+        lung: 'http',
+        exchange,
+        message: { type: 'transfer', root: core.replica.root(), want: [], records: [offered] },
+      });
+      expect(answers).toEqual([null]);
+    });
+
+    it('tells everything once the disk takes it', async () => {
+      const { driver, store, fire } = await failing();
+      await fire(DRIVER_DEFAULTS.commitRetryMs);
+      await store.asked(3);
+      store.finish();
+      await turn();
+      expect(await driver.settled()).toBe(true);
+      expect(driver.durable('k').view?.winner.value).toBe('2');
+      expect(driver.unsettledKeys()).toEqual([]);
+    });
   });
 
   it('makes durable what was stepped when it is stopped, and takes nothing after', async () => {

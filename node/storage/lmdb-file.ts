@@ -38,6 +38,18 @@ export interface PageFault {
   readonly between: readonly [Buffer | null, Buffer | null];
 }
 
+/** What keys of a tree look like, and their order. */
+interface KeyRule {
+  readonly isKey: (key: Buffer) => boolean;
+  readonly isBefore: (one: Buffer, other: Buffer) => boolean;
+}
+
+/** Transactions whose pages are free: numbers in the machine's byte order. */
+const TRANSACTIONS: KeyRule = {
+  isKey: (key) => key.length === 8,
+  isBefore: (one, other) => one.readBigUInt64LE() < other.readBigUInt64LE(),
+};
+
 /** The bytes are only good until the next entry is taken. */
 export interface FileEntry {
   readonly key: Buffer;
@@ -109,7 +121,8 @@ export class LmdbFile {
       isWhole = false;
       fault(one);
     };
-    for (const entry of this.#walk(main, noted, isKey)) {
+    const rule = { isKey, isBefore: (one: Buffer, other: Buffer) => Buffer.compare(one, other) < 0 };
+    for (const entry of this.#walk(main, noted, rule)) {
       found += 1;
       yield entry;
     }
@@ -126,13 +139,15 @@ export class LmdbFile {
   /** A page that is both free and in use would be overwritten by the next commit. */
   #checkFree(fault: (fault: PageFault) => void): void {
     const { free } = this.#head;
+    const inFree = ({ page, detail }: PageFault): void => bad(page, detail);
     const bad = (page: number, detail: string): void => fault({ page, detail, between: [null, null] });
     let lists = 0;
-    for (const { value } of this.#walk(free, fault, (key) => key.length === 8)) {
+    for (const { value } of this.#walk(free, inFree, TRANSACTIONS)) {
       lists += 1;
       const list = value();
       const count = list.length < 8 ? -1 : Number(list.readBigUInt64LE(0));
-      if (count < 0 || (count + 1) * 8 > list.length) return bad(free.root, 'holds a list of free pages that is cut short');
+      if (count < 0 || (count + 1) * 8 > list.length)
+        return bad(free.root, 'holds a list of free pages that is cut short');
       let run = 1;
       for (let i = 1; i <= count; i += 1) {
         const entry = Number(list.readBigInt64LE(i * 8));
@@ -148,13 +163,9 @@ export class LmdbFile {
     if (lists !== free.entries) bad(free.root, 'lacks lists of free pages');
   }
 
-  *#walk(
-    tree: Tree,
-    fault: (fault: PageFault) => void,
-    isKey: (key: Buffer) => boolean,
-  ): Iterable<FileEntry> {
+  *#walk(tree: Tree, fault: (fault: PageFault) => void, rule: KeyRule): Iterable<FileEntry> {
     if (tree.root < 0) return;
-    yield* this.#subtree(tree.root, tree.depth, { previous: null, next: null }, fault, isKey);
+    yield* this.#subtree(tree.root, tree.depth, { previous: null, next: null }, fault, rule);
   }
 
   /** @param around the greatest key before this page, which it moves on, and the first key known after it */
@@ -163,7 +174,7 @@ export class LmdbFile {
     depth: number,
     around: { previous: Buffer | null; next: Buffer | null },
     fault: (fault: PageFault) => void,
-    isKey: (key: Buffer) => boolean,
+    rule: KeyRule,
   ): Iterable<FileEntry> {
     const page = this.#sound(number, depth);
     if (typeof page === 'string') {
@@ -178,15 +189,19 @@ export class LmdbFile {
       if (depth > 1) {
         const after = i + 1 < count ? keyOf(own, nodeOf(own, i + 1)) : around.next;
         const inside = { previous: around.previous, next: after };
-        yield* this.#subtree(childOf(own, node), depth - 1, inside, fault, isKey);
+        yield* this.#subtree(childOf(own, node), depth - 1, inside, fault, rule);
         around.previous = inside.previous;
         continue;
       }
       const key = keyOf(own, node);
-      const isOrdered = around.previous === null || Buffer.compare(around.previous, key) < 0;
-      if (!isKey(key) || !isOrdered) {
-        fault({ page: number, detail: 'holds a key that was not written', between: [around.previous, around.next] });
-        if (!isKey(key)) continue;
+      const isKey = rule.isKey(key);
+      if (!isKey || (around.previous !== null && !rule.isBefore(around.previous, key))) {
+        fault({
+          page: number,
+          detail: 'holds a key that was not written',
+          between: [around.previous, around.next],
+        });
+        if (!isKey) continue;
       }
       const value = this.#valueOf(own, node);
       if (typeof value === 'string') {
@@ -203,14 +218,14 @@ export class LmdbFile {
     const size = page.readUInt16LE(node) + page.readUInt16LE(node + 2) * 65_536;
     const from = node + NODE_BYTES + page.readUInt16LE(node + 6);
     if ((page.readUInt16LE(node + 4) & BIG_DATA) === 0) {
-      const copy = page.subarray(from, from + size);
-      return () => copy;
+      return () => page.subarray(from, from + size);
     }
     const first = Number(page.readBigUInt64LE(from));
     const pages = Math.floor((HEADER - 1 + size) / this.#head.pageSize) + 1;
     const head = Buffer.alloc(HEADER);
     const at = first * this.#head.pageSize;
-    if (at + HEADER + size > this.#bytes || first + pages - 1 > this.#head.lastPage) return 'refers to a value beyond the end of the file';
+    if (at + HEADER + size > this.#bytes || first + pages - 1 > this.#head.lastPage)
+      return 'refers to a value beyond the end of the file';
     readSync(this.#descriptor, head, 0, HEADER, at);
     const isOwn =
       Number(head.readBigUInt64LE(0)) === first &&
@@ -273,14 +288,16 @@ function readHead(descriptor: number, bytes: number): Head | string {
     return `its two heads (transactions ${first.transaction} and ${second.transaction}) do not follow each other`;
   }
   const newest = first.transaction >= second.transaction ? first : second;
-  if (newest.main.depth > DEPTH_MAX || newest.free.depth > DEPTH_MAX) return 'its head is not what was written';
+  if (newest.main.depth > DEPTH_MAX || newest.free.depth > DEPTH_MAX)
+    return 'its head is not what was written';
   return newest;
 }
 
 function readMeta(descriptor: number, position: number): Head | null {
   const page = Buffer.alloc(META_BYTES);
   if (readSync(descriptor, page, 0, META_BYTES, position) !== META_BYTES) return null;
-  if (page.readUInt32LE(HEADER) !== MAGIC || (page.readUInt32LE(HEADER + 4) & 0xffff) !== VERSION) return null;
+  if (page.readUInt32LE(HEADER) !== MAGIC || (page.readUInt32LE(HEADER + 4) & 0xffff) !== VERSION)
+    return null;
   const trees = HEADER + 24;
   const tree = (at: number): Tree => ({
     depth: page.readUInt16LE(at + 6),
@@ -301,7 +318,8 @@ function faultOfPage(page: Buffer, number: number, depth: number, head: Head): s
   const lower = page.readUInt16LE(20);
   const upper = page.readUInt16LE(22);
   const room = head.pageSize - HEADER;
-  const isOwn = Number(page.readBigUInt64LE(0)) === number && Number(page.readBigUInt64LE(8)) <= head.transaction;
+  const isOwn =
+    Number(page.readBigUInt64LE(0)) === number && Number(page.readBigUInt64LE(8)) <= head.transaction;
   if (!isOwn || page.readUInt16LE(18) !== kind) return 'is not what was written';
   if (lower % 2 !== 0 || lower > upper || upper > room || lower === 0) return 'is not what was written';
   for (let i = 0; i < lower >> 1; i += 1) {
@@ -331,5 +349,7 @@ function keyOf(page: Buffer, node: number): Buffer {
 }
 
 function childOf(page: Buffer, node: number): number {
-  return page.readUInt16LE(node) + page.readUInt16LE(node + 2) * 2 ** 16 + page.readUInt16LE(node + 4) * 2 ** 32;
+  return (
+    page.readUInt16LE(node) + page.readUInt16LE(node + 2) * 2 ** 16 + page.readUInt16LE(node + 4) * 2 ** 32
+  );
 }

@@ -1,23 +1,17 @@
 /**
  * Before LMDB opens a file: is it whole? Where it is not, what can still be reached is copied into a new file that takes the
  * place of the damaged one, which stays beside it as `data.mdb.damaged`. The tally among the copied entries
- * (tally.ts) still says what was there before, so that the loss is known at every start until it is made good.
+ * (tally.ts) still says what was there before, so that the loss is known at every start until it is made good. Where that
+ * is lost too, nothing is copied: the store begins anew, knowing that it lost everything.
  */
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { StorageCorruptError } from './errors.ts';
-import { LmdbFile, type PageFault } from './lmdb-file.ts';
+import { LmdbFile, type FileEntry, type PageFault } from './lmdb-file.ts';
 import { takeAlone } from './ownership.ts';
 
-export const FILE_NAME = 'data.mdb';
+const FILE_NAME = 'data.mdb';
 const DRAFT_NAME = 'data.mdb.draft';
 const DAMAGED_NAME = 'data.mdb.damaged';
 
@@ -26,48 +20,73 @@ const FAULTS_NAMED_MAX = 20;
 /** Entries copied in one transaction. A guess: a few MB. */
 const COPIED_AT_ONCE = 10_000;
 
-/** An export that lmdb's types leave out. */
-const { bufferToKeyValue } = lmdb as unknown as { readonly bufferToKeyValue: (key: Buffer) => unknown };
+/** Exports that lmdb's types leave out. */
+const { bufferToKeyValue, keyValueToBuffer } = lmdb as unknown as {
+  readonly bufferToKeyValue: (key: Buffer) => unknown;
+  readonly keyValueToBuffer: (key: number) => Buffer;
+};
+
+export interface ExamineOptions {
+  /** Whether a damaged file may be replaced by what is left of it. */
+  readonly maySalvage: boolean;
+  /** Entries that no store can be without, and what stands for them where they are lost, and all others with them. */
+  readonly vital: ReadonlyMap<number, Buffer>;
+}
 
 /**
- * @param vital keys of entries that a store cannot be without
- * @param maySalvage whether a damaged file may be replaced by what is left of it
  * @returns what was found and done, as sentences; none where the file is whole or there is none
- * @throws StorageCorruptError damaged, and it may not or cannot be salvaged; StorageLockedError another process is at it
+ * @throws StorageCorruptError damaged, and it may not be salvaged; StorageLockedError another process is at it
  */
 export async function examine(
   dir: string,
-  vital: readonly number[],
-  maySalvage: boolean,
+  { maySalvage, vital }: ExamineOptions,
 ): Promise<readonly string[]> {
-  const file = LmdbFile.open(join(dir, FILE_NAME));
-  if (file === null) return [];
-  if (typeof file === 'string') throw corrupt(dir, [file]);
+  const glance = look(dir, vital);
+  glance.close();
+  if (glance.faults.length === 0) return [];
+  const release = await takeAlone(dir);
+  // now that nobody else is at it: what was seen may have been a file in the making
+  const { faults, left, close } = look(dir, vital);
   try {
-    const faults = new Faults();
-    const missing = new Set(vital);
-    let entries = 0;
-    for (const { key } of file.entries((fault) => faults.note(fault), isKey)) {
-      entries += 1;
-      missing.delete(Number(bufferToKeyValue(key)));
-    }
-    const found = faults.told();
-    if (found.length === 0) return [];
-    const release = await takeAlone(dir);
-    try {
-      if (entries === 0 || missing.size > 0) throw corrupt(dir, ['what describes the records is lost', ...found]);
-      if (!maySalvage) throw corrupt(dir, found);
-      await copy(file, dir);
-    } finally {
-      await release();
-    }
-    return [...found, `what was left of it was saved; ${join(dir, DAMAGED_NAME)} is the damaged file`];
+    if (faults.length === 0) return [];
+    if (!maySalvage) throw corrupt(dir, faults);
+    await replace(dir, left);
   } finally {
-    file.close();
+    close();
+    await release();
+  }
+  return [...faults, `what was left of it was saved; ${join(dir, DAMAGED_NAME)} is the damaged file`];
+}
+
+/** What is wrong with the file, and what a new one would begin with. */
+function look(
+  dir: string,
+  vital: ReadonlyMap<number, Buffer>,
+): { readonly faults: readonly string[]; readonly left: Iterable<FileEntry>; readonly close: () => void } {
+  const file = LmdbFile.open(join(dir, FILE_NAME));
+  const nothing = { left: entriesOf(vital), close: () => undefined };
+  if (file === null) return { faults: [], ...nothing };
+  if (typeof file === 'string') return { faults: [file], ...nothing };
+  const close = (): void => file.close();
+  const faults = new Faults();
+  const missing = new Set(vital.keys());
+  for (const { key } of file.entries((fault) => faults.note(fault), isKey)) {
+    if (missing.size > 0) missing.delete(Number(bufferToKeyValue(key)));
+  }
+  if (missing.size === 0 || faults.told().length === 0)
+    return { faults: faults.told(), left: file.entries(() => undefined, isKey), close };
+  const told = ['what describes the records is lost', ...faults.told()];
+  return { faults: told, left: entriesOf(vital), close };
+}
+
+function* entriesOf(vital: ReadonlyMap<number, Buffer>): Iterable<FileEntry> {
+  for (const [key, value] of [...vital].toSorted(([a], [b]) => a - b)) {
+    yield { key: Buffer.from(keyValueToBuffer(key)), value: () => value };
   }
 }
 
-async function copy(file: LmdbFile, dir: string): Promise<void> {
+/** A new file with these entries in the place of the damaged one, whole at every instant. */
+async function replace(dir: string, entries: Iterable<FileEntry>): Promise<void> {
   const draft = join(dir, DRAFT_NAME);
   const damaged = join(dir, DAMAGED_NAME);
   for (const path of [draft, `${draft}-lock`]) rmSync(path, { force: true });
@@ -79,12 +98,12 @@ async function copy(file: LmdbFile, dir: string): Promise<void> {
     overlappingSync: false,
   });
   try {
-    const entries = file.entries(() => undefined, isKey)[Symbol.iterator]();
-    for (let next = entries.next(); next.done !== true; ) {
+    const iterator = entries[Symbol.iterator]();
+    for (let next = iterator.next(); next.done !== true;) {
       db.transactionSync(() => {
         for (let count = 0; count < COPIED_AT_ONCE && next.done !== true; count += 1) {
           db.putSync(next.value.key, Buffer.from(next.value.value()));
-          next = entries.next();
+          next = iterator.next();
         }
       });
     }
@@ -120,7 +139,7 @@ class Faults {
       const more = pages.length > 1 ? ` and ${pages.length - 1} more pages` : '';
       return `page ${pages[0]}${more} (${slots(between)}) ${detail}`;
     });
-    return this.#untold === 0 ? told : [...told, `and ${this.#untold} more`];
+    return [...told, ...(this.#untold === 0 ? [] : [`and ${this.#untold} more`])];
   }
 }
 

@@ -23,7 +23,15 @@ import { examine } from './lmdb-salvage.ts';
 import { takeOwnership, type OwnerCell } from './ownership.ts';
 import { contentOf, seal, sealOf, unseal } from './seal.ts';
 import { decodeDescribed, encodeDescribed, type Described } from './store-meta.ts';
-import { difference, faultOfTally, TALLY_ZERO, withoutRecord, withRecord, type Tally } from './tally.ts';
+import {
+  difference,
+  faultOfTally,
+  TALLY_LOST,
+  TALLY_ZERO,
+  withoutRecord,
+  withRecord,
+  type Tally,
+} from './tally.ts';
 
 const FORMAT = 'aethel-store/2';
 
@@ -34,6 +42,15 @@ const OWNER_KEY = -3;
 
 /** With less room than this left, a short write is taken for a full disk. A guess: the largest batches are of this order. */
 const ROOM_BYTES_MIN = 4_194_304;
+
+/** What a store begins with that has lost everything: sequence and clock are as a new node's, who must not rely on them. */
+const VITAL: ReadonlyMap<number, Buffer> = new Map([
+  [FORMAT_KEY, Buffer.from(FORMAT)],
+  [
+    META_KEY,
+    sealedMeta({ meta: { sequence: 0, wallMs: 0, counter: 0, knowledge: null }, tally: TALLY_LOST }),
+  ],
+]);
 
 export interface LmdbStorageOptions {
   /** Whether a damaged file may be replaced by what is left of it; default false: then it stays, and opening it fails. */
@@ -85,12 +102,9 @@ export class LmdbStorage implements Storage {
    * @throws StorageLockedError another process has it; StorageFormatError another version wrote it;
    *   StorageCorruptError it is no LMDB file any more; StorageFailedError the disk refused
    */
-  static async open(
-    dir: string,
-    options: LmdbStorageOptions = { salvage: false },
-  ): Promise<LmdbStorage> {
+  static async open(dir: string, options: LmdbStorageOptions = { salvage: false }): Promise<LmdbStorage> {
     const path = resolvePath(dir);
-    const repairs = await examine(path, [META_KEY, FORMAT_KEY], options.salvage);
+    const repairs = await examine(path, { maySalvage: options.salvage, vital: VITAL });
     const db = openDatabase(path);
     try {
       const release = await takeOwnership(path, ownerCell(db));
@@ -198,7 +212,7 @@ export class LmdbStorage implements Storage {
       }
       if (plan.described === null) return;
       // oxlint-disable-next-line typescript/no-floating-promises -- as above
-      this.#db.put(META_KEY, Buffer.from(seal(META_KEY, encodeDescribed(plan.described))));
+      this.#db.put(META_KEY, sealedMeta(plan.described));
     });
     await written;
     this.#described = plan.described;
@@ -316,6 +330,10 @@ function readDescribed(db: RootDatabase<Buffer, number>): Described | null {
   const bytes = unseal(META_KEY, sealed);
   if (bytes === null) throw new StorageCorruptError({ slot: null, detail: 'checksum mismatch' });
   return decodeDescribed(bytes);
+}
+
+function sealedMeta(described: Described): Buffer {
+  return Buffer.from(seal(META_KEY, encodeDescribed(described)));
 }
 
 function raise({ slot, detail }: StoreFault): never {

@@ -62,7 +62,8 @@ export class MemoryStorage implements Storage {
     const disk = this.#disk;
     const before = disk.records.get(slot);
     // what is damaged stays in the tally until the loss is mended
-    if (!this.#damaged.delete(slot) && before !== undefined) disk.tally = withoutRecord(disk.tally, sealOf(before));
+    if (!this.#damaged.delete(slot) && before !== undefined)
+      disk.tally = withoutRecord(disk.tally, sealOf(before));
     if (sealed === null) disk.records.delete(slot);
     else {
       disk.tally = withRecord(disk.tally, sealOf(sealed));

@@ -12,6 +12,9 @@ const MODULUS = 2 ** 48;
 
 export const TALLY_ZERO: Tally = { records: 0, sum: 0 };
 
+/** Where the tally itself is lost: unlike whatever is found, however much is committed. */
+export const TALLY_LOST: Tally = { records: -(2 ** 40), sum: 0 };
+
 export function withRecord({ records, sum }: Tally, checksum: number): Tally {
   return { records: records + 1, sum: (sum + checksum) % MODULUS };
 }
@@ -31,6 +34,7 @@ export function difference(from: Tally, to: Tally): Tally {
  * @param damaged records that are there, but are not what was written: their checksums say nothing
  */
 export function faultOfTally(claimed: Tally, found: Tally, damaged: number): string | null {
+  if (claimed.records < 0) return 'how many records should be there is lost';
   const missing = claimed.records - found.records - damaged;
   if (missing !== 0) return `${claimed.records} records should be there, ${found.records + damaged} are`;
   if (damaged === 0 && claimed.sum !== found.sum) return 'the records are not those that were written last';

@@ -64,7 +64,10 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
     it('keeps the meta of a batch that changes no record', async () => {
       await storage.commit(batch(41, {}));
       await reopen();
-      expect(dump(storage)).toEqual({ meta: { sequence: 41, wallMs: 1041, counter: 0, knowledge: null }, records: [] });
+      expect(dump(storage)).toEqual({
+        meta: { sequence: 41, wallMs: 1041, counter: 0, knowledge: null },
+        records: [],
+      });
     });
 
     it('finishes concurrent batches in call order, and the last one wins', async () => {
@@ -140,7 +143,11 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
     it('keeps the knowledge it is given, tells none from empty, and shows none after the restart of a new store', async () => {
       const knowledges = [null, new Uint8Array(0), Uint8Array.from({ length: 5_000 }, (_, i) => i % 251)];
       for (const knowledge of knowledges) {
-        await storage.commit({ put: [], remove: [], meta: { sequence: 1, wallMs: 1, counter: 0, knowledge } });
+        await storage.commit({
+          put: [],
+          remove: [],
+          meta: { sequence: 1, wallMs: 1, counter: 0, knowledge },
+        });
         await reopen();
         expect(storage.load().meta?.knowledge).toEqual(knowledge);
       }
@@ -202,7 +209,9 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
       await storage.close();
       await world.lose(4);
       storage = await world.open();
-      expect(() => dump(storage)).toThrow(expect.objectContaining({ name: 'StorageCorruptError', slot: null }));
+      expect(() => dump(storage)).toThrow(
+        expect.objectContaining({ name: 'StorageCorruptError', slot: null }),
+      );
     });
   });
 }
@@ -236,6 +245,9 @@ function survey(storage: Storage): {
 } {
   const faults: StoreFault[] = [];
   const { records } = storage.load((fault) => faults.push(fault));
-  const sound = [...records].map(({ slot, bytes }): [number, string] => [slot, Buffer.from(bytes).toString('utf8')]);
+  const sound = [...records].map(({ slot, bytes }): [number, string] => [
+    slot,
+    Buffer.from(bytes).toString('utf8'),
+  ]);
   return { records: sound, faults };
 }

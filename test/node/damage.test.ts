@@ -20,9 +20,14 @@ const DAMAGES: readonly (readonly [string, (file: string) => void, RegExp])[] = 
     (file) => change(file, (bytes, at) => void bytes.fill(0, at - (at % PAGE), at - (at % PAGE) + PAGE)),
     /page \d+ \(slots above \d+ and below \d+\) is not what was written/g,
   ],
+  [
+    'a file that is cut short',
+    (file) => truncateSync(file, PAGE * 3),
+    /page \d+ \(no slot can be told\) lies beyond the end of the file/g,
+  ],
 ];
 
-describe.each(DAMAGES)('a store with %s', (_what, damage, named) => {
+describe.each(DAMAGES)('a store: %s', (_what, damage, named) => {
   const nodes: NodeProcess[] = [];
   afterEach(async () => {
     await Promise.all(nodes.splice(0).map((node) => node.close()));
@@ -99,25 +104,6 @@ describe.each(DAMAGES)('a store with %s', (_what, damage, named) => {
     await until(async () => ((await talk(`${url}/ready`)).status === 200 ? true : null), nodes);
     expect(await state(url)).toBe(whole);
   }, 120_000);
-});
-
-describe('a store that is cut short', () => {
-  const nodes: NodeProcess[] = [];
-  afterEach(async () => {
-    await Promise.all(nodes.splice(0).map((node) => node.close()));
-  });
-
-  it.each([
-    ['alone', {}],
-    ['with a member', { AETHEL_LATTICE_NODES: 'http://127.0.0.1:9' }],
-  ])('stops the node, which may not guess what it wrote: %s', async (_what, more) => {
-    const { node, env, file } = await filled(nodes, more);
-    truncateSync(file, PAGE * 3);
-    node.start(env);
-    expect(await node.ended(BUDGET_MS)).toBe(3);
-    expect(node.output).toMatch(/data\.mdb: .*lies beyond the end of the file/);
-    expect(node.output).toContain('Restore a backup');
-  }, 60_000);
 });
 
 /** A stopped node that was given the keys, and where its store lies. */

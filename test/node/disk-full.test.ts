@@ -83,7 +83,10 @@ describe('a node whose disk is full', () => {
 
     rmSync(join(disk, 'ballast'));
     await until(async () => ((await put('room', 'again')) === 201 ? true : null), nodes);
-    await until(async () => ((await talk(`${url}/ready`)).body['reasons']?.toString() === '' ? true : null), nodes);
+    await until(
+      async () => ((await talk(`${url}/ready`)).body['reasons']?.toString() === '' ? true : null),
+      nodes,
+    );
     node.kill('SIGKILL');
     expect(await node.ended(BUDGET_MS)).toBe('SIGKILL');
     node.start(env);
@@ -111,10 +114,11 @@ async function expectShown(
 
 async function entries(url: string): Promise<ReadonlyMap<string, unknown>> {
   const found = new Map<string, unknown>();
-  for (let cursor: unknown = ''; typeof cursor === 'string'; ) {
+  for (let cursor: unknown = ''; typeof cursor === 'string';) {
     const after = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
     const { body } = await talk(`${url}/api/lattice/state?entries=1&limit=7${after}`);
-    for (const { key, value } of body['entries'] as readonly { key: string; value: unknown }[]) found.set(key, value);
+    for (const { key, value } of body['entries'] as readonly { key: string; value: unknown }[])
+      found.set(key, value);
     cursor = body['next_cursor'];
   }
   return found;

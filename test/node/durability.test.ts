@@ -1,85 +1,58 @@
-/** P1: an acknowledged write survives SIGKILL at any instant. */
-import { startProcessCluster, type ProcessCluster } from '../../chaos/cluster/processes.ts';
-import { LatticeClient } from '../../chaos/cluster/client.ts';
+/** P1: an acknowledged write survives SIGKILL at any instant. Longer: `npm run test:kill -- --rounds 200`. */
+import { dirname } from 'node:path';
+import { decodeRecord, signRecord } from '../../node/protocol/state/record.ts';
+import { loadOrCreateIdentity } from '../../node/storage/identity.ts';
+import { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
+import { killRounds } from './kill-rounds.ts';
 
-const ROUNDS = Number(process.env['AETHEL_LAB_KILL_ROUNDS'] ?? 20);
-const WRITERS = 8;
+const ROUNDS = 20;
+/** Another one each day, and the same one all day: what failed can be run again. */
+const SEED = Math.floor(Date.now() / 86_400_000);
 
 describe('a node that is killed', () => {
-  let cluster: ProcessCluster;
-
-  beforeAll(async () => {
-    cluster = await startProcessCluster({ nodes: 1, runId: `durability-${process.pid}` });
-  });
-
-  afterAll(async () => {
-    const { leftovers } = await cluster.close();
-    expect(leftovers).toEqual([]);
-  });
-
   it(
-    `has every acknowledged write and nothing that was not sent, ${ROUNDS} kills long`,
+    `has every acknowledged write, whole batches and nothing that was not sent, ${ROUNDS} kills long (seed ${SEED})`,
     async () => {
-      const node = cluster.nodes[0];
-      if (node === undefined) throw new Error('a cluster of one');
-      const sent = new Map<string, number>();
-      const acknowledged = new Map<string, number>();
-      let killsDuringWrites = 0;
-      for (let round = 0; round < ROUNDS; round += 1) {
-        await node.start();
-        // Odd rounds die right after a reply, even ones at whatever instant the next turn of the event loop is.
-        const killAfter = 1 + ((round * 37) % 60);
-        killsDuringWrites += await writeUntilKilled(round, killAfter, round % 2 === 1);
-      }
-      await node.start();
-      const client = new LatticeClient(() => node.url, null, { timeoutMs: 5_000 });
-      const { entries } = await client.entries();
-      client.close();
-      const lost = [...acknowledged].filter(([key, value]) => entries.get(key) !== value);
-      const invented = [...entries].filter(([key, value]) => sent.get(key) !== value);
-      expect(lost).toEqual([]);
-      expect(invented).toEqual([]);
-      expect(acknowledged.size).toBeGreaterThan(ROUNDS);
+      const report = await killRounds({ rounds: ROUNDS, seed: SEED, progress: () => undefined });
+      expect(report.violations).toEqual([]);
+      expect(report.kills).toBe(ROUNDS);
+      expect(report.acknowledged).toBeGreaterThan(ROUNDS);
       // The kills must have met writes between accept and reply, or the test has seen nothing.
-      expect(killsDuringWrites).toBeGreaterThan(0);
-
-      /** @returns how many writes were under way when the node died */
-      async function writeUntilKilled(
-        round: number,
-        killAfter: number,
-        rightAfterReply: boolean,
-      ): Promise<number> {
-        const writer = new LatticeClient(() => node?.url ?? '', null, { timeoutMs: 3_000 });
-        let replies = 0;
-        let isKilled = false;
-        let unanswered = 0;
-        const kill = (): void => {
-          if (isKilled) return;
-          isKilled = true;
-          const pid = node?.pid ?? null;
-          if (pid !== null) process.kill(pid, 'SIGKILL');
-        };
-        const write = async (number: number): Promise<void> => {
-          for (let count = 0; !isKilled && count < 1_000; count += 1) {
-            const key = `round/${round}/${number}/${count}`;
-            const value = round * 1_000_000 + number * 10_000 + count;
-            sent.set(key, value);
-            const result = await writer.put(key, value);
-            if (result.outcome === 'ok') {
-              acknowledged.set(key, value);
-              replies += 1;
-              if (replies < killAfter) continue;
-              if (rightAfterReply) kill();
-              else setImmediate(kill);
-            } else if (result.outcome === 'info') unanswered += 1;
-          }
-        };
-        await Promise.all(Array.from({ length: WRITERS }, (_, number) => write(number)));
-        writer.close();
-        await node?.kill();
-        return unanswered;
-      }
+      expect(report.interrupted).toBeGreaterThan(0);
     },
     60_000 + ROUNDS * 10_000,
   );
+
+  it('is found out when it loses one acknowledged write', async () => {
+    const loseOne = async (storeDir: string): Promise<void> => {
+      const storage = await LmdbStorage.open(storeDir);
+      const { meta, records } = storage.load();
+      const [first] = records;
+      if (meta === null || first === undefined) throw new Error('an empty store after a round');
+      await storage.commit({ put: [], remove: [first.slot], meta });
+      await storage.close();
+    };
+    const report = await killRounds({ rounds: 2, seed: SEED, progress: () => undefined, whileDead: loseOne });
+    expect(report.violations.length).toBeGreaterThan(0);
+  }, 60_000);
+
+  it('is found out when it uses a sequence twice', async () => {
+    const useTwice = async (storeDir: string): Promise<void> => {
+      const identity = await loadOrCreateIdentity(dirname(storeDir));
+      const storage = await LmdbStorage.open(storeDir);
+      const { meta, records } = storage.load();
+      const [first] = records;
+      if (meta === null || first === undefined) throw new Error('an empty store after a round');
+      const twin = signRecord({ ...decodeRecord(first.bytes), value: '-1' }, (bytes) => identity.sign(bytes));
+      await storage.commit({ put: [{ slot: first.slot, bytes: twin.bytes }], remove: [], meta });
+      await storage.close();
+    };
+    const report = await killRounds({
+      rounds: 1,
+      seed: SEED,
+      progress: () => undefined,
+      whileDead: useTwice,
+    });
+    expect(report.violations.join('\n')).toMatch(/sequence \d+ is used twice/);
+  }, 60_000);
 });

@@ -1,12 +1,14 @@
 /**
  * P1 under SIGKILL: a real node, concurrent writers (single writes, conditional ones, deletes, batches), killed at random
- * instants, started again, and compared with what was sent and answered. All randomness is the seed's.
+ * instants, started again, and compared with what was sent and answered. What is sent and when the node dies is the
+ * seed's; how requests interleave is the machine's.
  *
  * Each writer has its own keys and one request under way, so what a key may hold is known: its last acknowledged content,
  * or that of the one request which was not answered. Keys of a batch hold both or neither.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { decodeRecord } from '../../node/protocol/state/record.ts';
+import { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
 import { CLUSTER_KEY, freePort, NodeProcess, until } from './node-process.ts';
 import { keyUrl, talk } from './talk.ts';
 
@@ -14,6 +16,8 @@ export interface KillOptions {
   readonly rounds: number;
   readonly seed: number;
   readonly progress: (line: string) => void;
+  /** called with the store's directory while the node is dead; for tests of this harness */
+  readonly whileDead?: (storeDir: string) => Promise<void>;
 }
 
 export interface KillReport {
@@ -72,6 +76,8 @@ class Run {
   readonly #node = new NodeProcess();
   readonly #writers = Array.from({ length: WRITERS }, (_, i) => new Writer(i, () => this.#random()));
   readonly #violations: string[] = [];
+  /** every sequence of the node's own that was ever seen in its store, with its record */
+  readonly #sequences = new Map<number, string>();
   /** every version ever seen, with what it is a version of: none may ever be another's */
   readonly #versions = new Map<string, string>();
   #port = 0;
@@ -84,44 +90,52 @@ class Run {
     this.#random = randomOf(options.seed);
   }
 
+  get #storeDir(): string {
+    return join(this.#node.directory, 'state', 'store');
+  }
+
   get #url(): string {
     return `http://127.0.0.1:${this.#port}`;
   }
 
   async round(round: number): Promise<void> {
-    await this.#start();
-    const replies = { count: 0 };
+    if (this.#port === 0) await this.#start();
+    let replies = 0;
     // Right after a reply, within the turn after one, or some time later, when requests are anywhere on their way.
     const how = Math.floor(this.#random() * 3);
     const after = 1 + Math.floor(this.#random() * 80);
     const delayMs = this.#random() * 12;
     let isDead = false;
     const kill = (): void => {
-      if (isDead) return;
       isDead = true;
       this.#node.kill('SIGKILL');
     };
     const replied = (): void => {
-      replies.count += 1;
-      if (replies.count !== after) return;
+      replies += 1;
+      if (replies !== after) return;
       if (how === 0) kill();
       else if (how === 1) setImmediate(kill);
       else setTimeout(kill, delayMs);
     };
     await Promise.all(this.#writers.map((writer) => writer.work(this.#url, () => isDead, replied)));
-    expectEnd(await this.#node.ended(READY_BUDGET_MS));
-    this.#kills += 1;
+    const end = await this.#node.ended(READY_BUDGET_MS);
+    if (end !== 'SIGKILL')
+      throw new Error(`the node was not killed but ended with ${end}:\n${this.#node.output}`);
     const interrupted = this.#writers.filter(({ open }) => open !== null).length;
+    this.#kills += 1;
     this.#interrupted += interrupted;
+    for (const writer of this.#writers) for (const what of writer.takeSurprises()) this.#violate(round, what);
 
+    await this.#checkSequences(round);
+    if (this.#options.whileDead !== undefined) {
+      await this.#options.whileDead(this.#storeDir);
+      await this.#checkSequences(round);
+    }
     await this.#start();
     const survived = await this.#compare(round);
     this.#survived += survived;
-    this.#node.kill('SIGKILL');
-    expectEnd(await this.#node.ended(READY_BUDGET_MS));
-    this.#kills += 1;
     this.#options.progress(
-      `round ${round}/${this.#options.rounds}: ${replies.count} replies, ${interrupted} interrupted of which ${survived} done, ${this.#violations.length} violations`,
+      `round ${round}/${this.#options.rounds}: ${replies} replies, ${interrupted} interrupted of which ${survived} done, ${this.#violations.length} violations`,
     );
   }
 
@@ -153,6 +167,25 @@ class Run {
       [this.#node],
       READY_BUDGET_MS,
     );
+  }
+
+  /** In the dead node's store: no sequence is another record's than before, and none is beyond the one kept for the next. */
+  async #checkSequences(round: number): Promise<void> {
+    const storage = await LmdbStorage.open(this.#storeDir);
+    try {
+      const { meta, records } = storage.load();
+      for (const { bytes } of records) {
+        const { dot, id, key } = decodeRecord(bytes);
+        const before = this.#sequences.get(dot.sequence);
+        if (before !== undefined && before !== id)
+          this.#violate(round, `sequence ${dot.sequence} is used twice, now for ${key}`);
+        this.#sequences.set(dot.sequence, id);
+        if (dot.sequence > (meta?.sequence ?? 0))
+          this.#violate(round, `sequence ${dot.sequence} of ${key} is free to be used again`);
+      }
+    } finally {
+      await storage.close();
+    }
   }
 
   /** @returns how many interrupted requests turned out to be done */
@@ -190,6 +223,7 @@ class Writer {
   open: Attempt | null = null;
   readonly #random: () => number;
   readonly #held = new Map<string, Held>();
+  readonly #surprises: string[] = [];
   /** no content is ever written twice */
   #next: number;
 
@@ -206,7 +240,8 @@ class Writer {
       let versions: ReadonlyMap<string, string> | 'refused';
       try {
         versions = await attempt.send(url);
-      } catch {
+      } catch (error) {
+        if (error instanceof UnexpectedAnswer) this.#surprises.push(error.message);
         return;
       }
       this.open = null;
@@ -220,8 +255,16 @@ class Writer {
     }
   }
 
+  /** Whole answers that no rule foresees. */
+  takeSurprises(): readonly string[] {
+    return this.#surprises.splice(0);
+  }
+
   /** Compares with what the node holds now, and goes on from there. */
-  settle(found: ReadonlyMap<string, Entry>): { readonly isDone: boolean; readonly violations: readonly string[] } {
+  settle(found: ReadonlyMap<string, Entry>): {
+    readonly isDone: boolean;
+    readonly violations: readonly string[];
+  } {
     const violations: string[] = [];
     const { open } = this;
     this.open = null;
@@ -234,14 +277,18 @@ class Writer {
       return { key, entry, content, held, isOld, isNew };
     });
     const touched = states.filter(({ key }) => open?.writes.has(key) === true);
-    const isDone = touched.length > 0 && touched.every(({ isNew }) => isNew) && !touched.every(({ isOld }) => isOld);
+    const isDone =
+      touched.length > 0 && touched.every(({ isNew }) => isNew) && !touched.every(({ isOld }) => isOld);
     for (const { key, content, held, isOld, isNew } of states) {
       if (isDone ? isNew || (isOld && !open?.writes.has(key)) : isOld) continue;
       const half = isNew ? ' (half of a batch)' : '';
       violations.push(`${key} holds ${String(content)}, acknowledged was ${String(held.content)}${half}`);
     }
     for (const { key, entry, content } of states) {
-      this.#held.set(key, { content: typeof content === 'number' ? content : null, version: entry?.version ?? null });
+      this.#held.set(key, {
+        content: typeof content === 'number' ? content : null,
+        version: entry?.version ?? null,
+      });
     }
     return { isDone, violations };
   }
@@ -256,12 +303,16 @@ class Writer {
       const keys = new Set(Array.from({ length: BATCH }, () => this.#key()));
       return batch(
         new Map(
-          [...keys].map((one) => [one, this.#random() < 0.2 && this.#hasContent(one) ? null : this.#content()]),
+          [...keys].map((one) => [
+            one,
+            this.#random() < 0.2 && this.#hasContent(one) ? null : this.#content(),
+          ]),
         ),
       );
     }
     if (kind < 0.5 && held?.content === null) return single(key, content, { 'If-None-Match': '*' });
-    if (kind < 0.5 && typeof held?.version === 'string') return single(key, content, { 'If-Match': `"${held.version}"` });
+    if (kind < 0.5 && typeof held?.version === 'string')
+      return single(key, content, { 'If-Match': `"${held.version}"` });
     // a condition that cannot hold: its refusal must leave nothing
     if (kind < 0.55) return single(key, content, { 'If-Match': '"0000"' });
     return single(key, content, {});
@@ -312,7 +363,7 @@ function batch(writes: ReadonlyMap<string, Content>): Attempt {
   };
 }
 
-/** A whole answer that no rule of ours foresees: counts as unanswered, and the comparison judges. */
+/** A whole answer that no rule of ours foresees. */
 class UnexpectedAnswer extends Error {
   constructor(what: string, status: number, body: unknown) {
     super(`${what}: ${status} ${JSON.stringify(body)}`);
@@ -321,17 +372,13 @@ class UnexpectedAnswer extends Error {
 
 async function entriesOf(url: string): Promise<ReadonlyMap<string, Entry>> {
   const found = new Map<string, Entry>();
-  for (let cursor: unknown = ''; typeof cursor === 'string'; ) {
+  for (let cursor: unknown = ''; typeof cursor === 'string';) {
     const after = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
     const { body } = await talk(`${url}/api/lattice/state?entries=1&limit=200${after}`);
     for (const entry of body['entries'] as readonly Entry[]) found.set(entry.key, entry);
     cursor = body['next_cursor'];
   }
   return found;
-}
-
-function expectEnd(end: number | NodeJS.Signals): void {
-  if (end !== 'SIGKILL') throw new Error(`the node was not killed but ended with ${end}`);
 }
 
 /** mulberry32 */

@@ -129,7 +129,12 @@ describe('HttpLung', () => {
       await eventually(() => server.events.length === 2);
       server.root = ROOT_B;
       const heard = await eventually(() => eventsOf(events, 'heard')[1]);
-      expect(heard).toEqual({ type: 'heard', peer: PEER, rttMs: null, beacon: { root: ROOT_B, records: 7, wallMs: null } });
+      expect(heard).toEqual({
+        type: 'heard',
+        peer: PEER,
+        rttMs: null,
+        beacon: { root: ROOT_B, records: 7, wallMs: null },
+      });
     });
 
     it('are held no longer than asked', async () => {

@@ -1,0 +1,246 @@
+/**
+ * Power loss, played: strace writes down every write and flush of a store at work; then, for many instants, the file is put together
+ * as a disk may hold it when the power goes: everything flushed, and of the rest any sectors in any mixture. Each such
+ * file must open with every promised batch and no half of one. Needs strace; says so where it is missing.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
+
+const WRITER = fileURLToPath(new URL('../fixtures/storage-writer.ts', import.meta.url));
+const SECTOR = 512;
+const PROMISES = 60;
+/** ways in which the power may go at each instant */
+const VARIANTS = 5;
+
+/** What happened to the store's file, in order; `promised`: the writer was told that batch n is durable. */
+type Step =
+  | { readonly type: 'write'; readonly at: number; readonly bytes: Buffer; readonly isFlushed: boolean }
+  | { readonly type: 'flush' }
+  | { readonly type: 'promised'; readonly batch: number };
+
+describe('a store whose power goes', () => {
+  let directory: string;
+  let steps: readonly Step[] | null;
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'aethel-power-'));
+    steps = hasStrace() ? await record(directory) : null;
+    if (steps === null) process.stdout.write('SKIPPED: power loss: strace is not there\n');
+  }, 60_000);
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  it('has every promised batch, whole, wherever that happens', async () => {
+    if (steps === null) return;
+    expect(steps.filter(({ type }) => type === 'flush').length).toBeGreaterThan(10);
+    expect(await faultsAfter(steps, directory)).toEqual([]);
+  }, 120_000);
+
+  it('is found out when it does not flush its pages before its head', async () => {
+    if (steps === null) return;
+    const first = steps.findIndex(({ type }) => type === 'promised');
+    const unflushed = steps.filter(({ type }, i) => type !== 'flush' || i < first);
+    expect((await faultsAfter(unflushed, directory)).length).toBeGreaterThan(0);
+  }, 120_000);
+});
+
+function hasStrace(): boolean {
+  try {
+    execFileSync('strace', ['-o', '/dev/null', '/bin/true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function record(directory: string): Promise<readonly Step[]> {
+  const store = join(directory, 'recorded');
+  const calls = 'trace=openat,close,lseek,write,writev,pwrite64,pwritev,fdatasync,fsync,msync,ftruncate';
+  const options = ['-ff', '-ttt', '-y', '-xx', '-s', '10000000', '-e', calls, '-o', join(directory, 'trace')];
+  const child = spawn('strace', [...options, process.execPath, '--no-warnings', WRITER, store], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
+  });
+  let lines = 0;
+  for await (const _line of createInterface({ input: child.stdout })) {
+    lines += 1;
+    // strace and the writer are a process group of their own
+    if (lines === PROMISES && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  }
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  const traced = readdirSync(directory)
+    .filter((name) => name.startsWith('trace.'))
+    .flatMap((name) => readFileSync(join(directory, name), 'latin1').split('\n'))
+    .map((line) => ({ line, time: Number(line.split(' ', 1)[0]) }))
+    .filter(({ time }) => time > 0)
+    .toSorted((a, b) => a.time - b.time);
+  return stepsOf(traced.map(({ line }) => line.slice(line.indexOf(' ') + 1)));
+}
+
+/** @throws when the file was touched in a way that is not known here */
+function stepsOf(calls: readonly string[]): readonly Step[] {
+  const steps: Step[] = [];
+  const flushing = new Set<string>();
+  const positions = new Map<string, number>();
+  for (const call of calls) {
+    const promised = /^write\(1<[^>]*>, "((?:\\x[0-9a-f]{2})+)"/.exec(call);
+    if (promised !== null)
+      steps.push({ type: 'promised', batch: Number(bytesOf(promised[1] ?? '').toString()) });
+    const opened = /^openat\(.*data\.mdb.*, (\S+?)(?:, \d+)?\) = (\d+)</.exec(decodedPath(call));
+    if (opened !== null && opened[1]?.includes('O_DSYNC') === true) flushing.add(opened[2] ?? '');
+    const used = /^(\w+)\((\d+)<[^>]*data\.mdb>(.*)$/s.exec(decodedPath(call));
+    if (used === null) continue;
+    const [, name = '', descriptor = '', rest = ''] = used;
+    const isFlushed = flushing.has(descriptor);
+    const chunks = [...rest.matchAll(/"((?:\\x[0-9a-f]{2})*)"/g)].map(([, hex = '']) => bytesOf(hex));
+    switch (name) {
+      case 'lseek':
+        positions.set(descriptor, Number(/^, (\d+), SEEK_SET\)/.exec(rest)?.[1]));
+        break;
+      case 'pwrite64':
+        steps.push({
+          type: 'write',
+          at: Number(/, (\d+)\) = /.exec(rest)?.[1]),
+          bytes: Buffer.concat(chunks),
+          isFlushed,
+        });
+        break;
+      case 'writev':
+        steps.push({
+          type: 'write',
+          at: positions.get(descriptor) ?? NaN,
+          bytes: Buffer.concat(chunks),
+          isFlushed,
+        });
+        break;
+      case 'pwritev':
+        steps.push({
+          type: 'write',
+          at: Number(/\], \d+, (\d+)\) = /.exec(rest)?.[1]),
+          bytes: Buffer.concat(chunks),
+          isFlushed,
+        });
+        break;
+      case 'fdatasync':
+      case 'fsync':
+        steps.push({ type: 'flush' });
+        break;
+      case 'close':
+        break;
+      default:
+        throw new Error(`the store's file was touched by ${name}`);
+    }
+  }
+  return steps;
+}
+
+/** With -xx paths are hex too. */
+function decodedPath(call: string): string {
+  return call
+    .replace(/<((?:\\x[0-9a-f]{2})+)>/g, (_all, hex: string) => `<${bytesOf(hex).toString()}>`)
+    .replace(
+      /^(openat\([^"]*)"((?:\\x[0-9a-f]{2})+)"/,
+      (_all, head: string, hex: string) => `${head}"${bytesOf(hex).toString()}"`,
+    );
+}
+
+function bytesOf(hex: string): Buffer {
+  return Buffer.from(hex.replaceAll('\\x', ''), 'hex');
+}
+
+/** Lets the power go at many instants. @returns what was wrong with which file */
+async function faultsAfter(steps: readonly Step[], directory: string): Promise<readonly string[]> {
+  const faults: string[] = [];
+  const random = randomOf(1);
+  const disk = new Disk();
+  let promised = 0;
+  let losses = 0;
+  for (const [i, step] of steps.entries()) {
+    if (step.type === 'promised') promised = Math.max(promised, step.batch);
+    else disk.take(step);
+    // before the first promise there is nothing to lose, and the file may not even be one
+    if (promised === 0) continue;
+    for (let variant = 0; variant < VARIANTS; variant += 1) {
+      losses += 1;
+      const fault = await faultOf(disk.afterLoss(random), promised, directory);
+      if (fault !== null) faults.push(`after step ${i}: ${fault}`);
+    }
+  }
+  expect(losses).toBeGreaterThan(PROMISES);
+  return faults;
+}
+
+class Disk {
+  #flushed: Buffer = Buffer.alloc(0);
+  #waiting: { readonly at: number; readonly bytes: Buffer }[] = [];
+
+  take(step: Exclude<Step, { type: 'promised' }>): void {
+    if (step.type === 'flush') {
+      for (const { at, bytes } of this.#waiting) this.#flushed = written(this.#flushed, at, bytes);
+      this.#waiting = [];
+    } else if (step.isFlushed) this.#flushed = written(this.#flushed, step.at, step.bytes);
+    else this.#waiting.push(step);
+  }
+
+  /** Of what was not flushed any sectors may be there. */
+  afterLoss(random: () => number): Buffer {
+    let image: Buffer = Buffer.from(this.#flushed);
+    for (const { at, bytes } of this.#waiting) {
+      for (let from = 0; from < bytes.length;) {
+        const to = Math.min(bytes.length, from + SECTOR - ((at + from) % SECTOR));
+        if (random() < 0.5) image = written(image, at + from, bytes.subarray(from, to));
+        from = to;
+      }
+    }
+    return image;
+  }
+}
+
+function written(file: Buffer, at: number, bytes: Uint8Array): Buffer {
+  const longer =
+    at + bytes.length > file.length
+      ? Buffer.concat([file, Buffer.alloc(at + bytes.length - file.length)])
+      : file;
+  longer.set(bytes, at);
+  return longer;
+}
+
+async function faultOf(image: Buffer, promised: number, directory: string): Promise<string | null> {
+  const store = join(directory, 'after');
+  rmSync(store, { recursive: true, force: true });
+  mkdirSync(store);
+  writeFileSync(join(store, 'data.mdb'), image);
+  try {
+    const storage = await LmdbStorage.open(store);
+    try {
+      const { meta, records } = storage.load();
+      const texts = new Map(
+        [...records].map(({ slot, bytes }) => [slot, Buffer.from(bytes).toString().trim()]),
+      );
+      const last = meta?.sequence ?? 0;
+      if (last < promised) return `batch ${promised} was promised, ${last} is the last`;
+      for (const slot of [0, 1, 2]) if (texts.get(slot) !== String(last)) return `half of batch ${last}`;
+      for (let n = 1; n <= last; n += 1) if (texts.get(n + 10) !== String(n)) return `batch ${n} is gone`;
+      return null;
+    } finally {
+      await storage.close();
+    }
+  } catch (error) {
+    return String(error);
+  }
+}
+
+/** mulberry32 */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
