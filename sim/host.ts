@@ -222,12 +222,13 @@ export class Host {
 
   /** Syncs take their time one after the other; what a kill interrupts is lost. */
   #sync(effect: Effect & { type: 'persist' }): void {
+    const knowledge = effect.knowledge();
     const group = { waiting: [] as Effect[] };
     this.#held = group;
     this.#later(this.#options.flushMs, () => {
       for (const { slot, record } of effect.put) this.#disk.records.set(slot, record as VerifiedRecord);
       for (const slot of effect.remove) this.#disk.records.delete(slot);
-      const { sequence, wallMs, counter, knowledge } = effect;
+      const { sequence, wallMs, counter } = effect;
       this.#disk.meta = { sequence, wallMs, counter, knowledge };
       if (this.#held === group) this.#held = null;
       for (const waiting of group.waiting) this.#perform(waiting);

@@ -120,8 +120,11 @@ export type Effect =
       readonly sequence: number;
       readonly wallMs: number;
       readonly counter: number;
-      /** what this node knows beside its live records: version vector, members (state/knowledge.ts) */
-      readonly knowledge: Uint8Array;
+      /**
+       * What this node knows beside its live records: version vector, members (state/knowledge.ts). Called once per commit, before
+       * any step that is not part of it: it says what is known then.
+       */
+      readonly knowledge: () => Uint8Array;
     }
   | { readonly type: 'reply'; readonly request: number; readonly outcome: WriteOutcome }
   /** fresh records to every member that gossip reaches */

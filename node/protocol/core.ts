@@ -113,6 +113,8 @@ export class Core {
   /** every member ever met, kept over restarts: one that is away may still have what others have replaced */
   readonly #members = new Set<NodeId>();
   readonly #aheadMaxMs: number;
+  readonly #knowledge = (): Uint8Array =>
+    encodeKnowledge({ vector: this.replica.vector, members: [...this.#members] });
   #clock: ClockVerdict = { isSane: true, offsetMs: 0 };
   #startedAt = 0;
   #nextExchange = 1;
@@ -160,8 +162,7 @@ export class Core {
     const effects = this.#effects;
     this.#effects = [];
     if (changes === null) return effects;
-    const knowledge = encodeKnowledge({ vector: this.replica.vector, members: [...this.#members] });
-    return [{ type: 'persist', ...changes, knowledge }, ...effects];
+    return [{ type: 'persist', ...changes, knowledge: this.#knowledge }, ...effects];
   }
 
   mode(): ModeReport {

@@ -58,7 +58,7 @@ class NodeStoppingError extends Error {
 interface Group {
   readonly put: Map<number, SignedRecord>;
   readonly remove: Set<number>;
-  meta: StoreMeta;
+  meta: Omit<StoreMeta, 'knowledge'> & { readonly knowledge: () => Uint8Array };
   /** each key that it changes, as it was before */
   readonly before: Map<string, Seen>;
   held: Effect[];
@@ -231,7 +231,7 @@ export class Driver {
     const batch = {
       put: [...group.put].map(([slot, { bytes }]) => ({ slot, bytes })),
       remove: [...group.remove],
-      meta: group.meta,
+      meta: { ...group.meta, knowledge: group.meta.knowledge() },
     };
     for (;;) {
       const startedAt = performance.now();

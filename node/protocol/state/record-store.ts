@@ -29,6 +29,9 @@ import type { StoredRecord } from './write.ts';
 
 /** the cell */
 const HEAD_BYTES = 4;
+/** Keys whose record is kept made, where it is small; at most some 5 MB. A guess at how many keys are hot at a time. */
+const HOT_KEYS_MAX = 2_048;
+const HOT_BYTES_MAX = 2_048;
 const CELLS_MIN = 16;
 const GROWTH = 1.25;
 const NONE = -1;
@@ -66,6 +69,8 @@ export class RecordStore {
   #freeCell = NONE;
   /** the last answer of `live`, which a write asks for several times */
   #asked: { readonly key: string; readonly live: readonly SignedRecord[] } | null = null;
+  /** records made lately for keys that were asked for, least lately asked first: a hot key is not made anew for every reader */
+  readonly #hot = new Map<string, readonly SignedRecord[]>();
   /** the last answer of `path` */
   #way = { key: '', path: pathOf('') };
   #scratch = Buffer.alloc(0);
@@ -101,7 +106,7 @@ export class RecordStore {
    * @param record not there yet
    * @param path of its key
    */
-  put(slot: number, record: Pick<SignedRecord, 'id' | 'dot' | 'bytes'>, path: string): void {
+  put(slot: number, record: Pick<SignedRecord, 'key' | 'id' | 'dot' | 'bytes'>, path: string): void {
     const packed = this.#pack(slot, record.bytes);
     const pathPrint = this.#fingerprinter.of(path);
     const keyAt = packedKeyStart(packed, 0);
@@ -115,7 +120,7 @@ export class RecordStore {
     } else this.#setPositions(cell, [...this.#positionsIn(cell), position]);
     this.#byId.add(this.#fingerprinter.of(record.id), cell);
     this.#byDot.add(this.#fingerprinter.ofDot(record.dot), cell);
-    this.#asked = null;
+    this.#changed(record.key);
   }
 
   /**
@@ -177,12 +182,28 @@ export class RecordStore {
   /** The records of a key, greatest first. */
   live(key: string): readonly SignedRecord[] {
     if (this.#asked?.key === key) return this.#asked.live;
+    const hot = this.#hot.get(key);
+    if (hot !== undefined) {
+      this.#hot.delete(key);
+      this.#hot.set(key, hot);
+      return hot;
+    }
     const cell = this.#cellOfKey(key);
     const live =
       cell === NONE ? [] : this.#positionsIn(cell).map((position) => this.#storedAt(position).record);
     if (live.length > 1) live.sort((a, b) => compareRecords(b, a));
     this.#asked = { key, live };
+    const [only] = live;
+    if (live.length === 1 && only !== undefined && only.bytes.length <= HOT_BYTES_MAX)
+      this.#keepHot(key, live);
     return live;
+  }
+
+  #keepHot(key: string, live: readonly SignedRecord[]): void {
+    this.#hot.set(key, live);
+    if (this.#hot.size <= HOT_KEYS_MAX) return;
+    const [coldest] = this.#hot.keys();
+    if (coldest !== undefined) this.#hot.delete(coldest);
   }
 
   /** As `pathOf`, which takes a hash; several ask in a row for one key. */
@@ -263,7 +284,13 @@ export class RecordStore {
       this.#byPath.remove(this.#fingerprinter.of(this.path(record.key)), cell);
       this.#order.remove(cell);
     }
+    this.#changed(record.key);
+  }
+
+  /** What was made for this key is no longer so. */
+  #changed(key: string): void {
     this.#asked = null;
+    this.#hot.delete(key);
   }
 
   /** Good until the next call. */
