@@ -13,7 +13,10 @@ export interface Lung {
   start(sink: LungSink): Promise<void>;
   /** Ends every socket, timer and pending exchange. Idempotent; safe before `start` ended. */
   stop(): Promise<void>;
-  /** Never throws and never blocks: failures come back through the sink. */
+  /**
+   * Never throws and never blocks: failures come back through the sink. The sink is never called before `perform` returns, so
+   * whoever performs is not entered again; what fails at once is told in a later turn, and not at all after `stop`.
+   */
   perform(effect: LungEffect): void;
   /** Lets the lung know another place where a member may be: a multiaddr for p2p, a base URL for http. */
   addAddress(address: string): void;

@@ -17,7 +17,7 @@ import type {
 } from './border.ts';
 import { CodecError } from './codec.ts';
 import type { Cause, LatticeEvent, LinkState, LungName, SyncMode } from './events.ts';
-import { Acks, needOf } from './gossip/acks.ts';
+import { Acks, ACKS_DEFAULTS, needOf } from './gossip/acks.ts';
 import { Pushes, PUSHES_DEFAULTS } from './gossip/pushes.ts';
 import { Rumors, RUMORS_DEFAULTS } from './gossip/rumors.ts';
 import type { Digest, NodeId } from './ids.ts';
@@ -29,7 +29,7 @@ import { newPeer, type Peer } from './peers.ts';
 import { decodeKnowledge, encodeKnowledge } from './state/knowledge.ts';
 import type { SignedRecord, VerifiedRecord } from './state/record.ts';
 import { Replica, type WriteResult } from './state/replica.ts';
-import { Absences } from './sync/absences.ts';
+import { Absences, ABSENCES_DEFAULTS } from './sync/absences.ts';
 import { answer, ANSWER_DEFAULTS } from './sync/answer.ts';
 import type { SentVector, SyncReply, SyncRequest } from './sync/messages.ts';
 import { Session, SESSION_DEFAULTS } from './sync/session.ts';
@@ -82,7 +82,7 @@ type InvalidWrite = Extract<WriteOutcome, { readonly reason: 'invalid' }>;
 type Purpose =
   | { readonly kind: 'session'; readonly session: Session }
   | { readonly kind: 'push'; readonly peer: NodeId }
-  | { readonly kind: 'ack'; readonly request: number };
+  | { readonly kind: 'ack' };
 
 /** What the store kept beside the records. */
 export interface Kept {
@@ -107,9 +107,9 @@ export class Core {
   #mode: ModeState = INITIAL_MODE;
   #modeSince: number | null = null;
   #lastSwitch: ModeReport['lastSwitch'] = null;
-  readonly #acks = new Acks();
+  readonly #acks = new Acks(ACKS_DEFAULTS);
   readonly #writtenOf = new Map<number, (WriteOutcome & { readonly ok: true })['written']>();
-  readonly #absences = new Absences();
+  readonly #absences = new Absences(ABSENCES_DEFAULTS);
   /** every member ever met, kept over restarts: one that is away may still have what others have replaced */
   readonly #members = new Set<NodeId>();
   readonly #aheadMaxMs: number;
@@ -174,8 +174,12 @@ export class Core {
     };
   }
 
+  /** Whether this node may stamp writes: its clock is its peers', and its stamps are not ahead of its clock. */
   clock(): ClockVerdict {
-    return this.#clock;
+    const leadMs = this.#hybridLeadMs();
+    return this.#clock.isSane && leadMs > this.#aheadMaxMs
+      ? { isSane: false, offsetMs: leadMs }
+      : this.#clock;
   }
 
   /** In order of first acquaintance. */
@@ -261,8 +265,11 @@ export class Core {
         peer.pollingSince = null;
         this.#poll(peer.id);
       }
-      if (now - peer.heardAt > this.#policy.forgetMs && !peer.linked.p2p) this.#forget(peer.id);
+      // A lung that still knows a way to it tells us no second time: such a member is not forgotten.
+      const isGone = !peer.linked.p2p && !peer.linked.http && now - peer.heardAt > this.#policy.forgetMs;
+      if (isGone) this.#forget(peer.id);
       else this.#maybeReconcile(peer);
+      this.#askForAcks(peer);
     }
     this.#judgeClock();
     this.#collect();
@@ -370,8 +377,9 @@ export class Core {
 
   #forget(id: NodeId): void {
     this.#peers.delete(id);
-    this.#sessions.delete(id);
+    for (const lung of ['p2p', 'http'] as const) this.#giveUpSession(id, lung);
     this.#pushes.drop(id);
+    this.#acks.forget(id);
     this.#detector.forget(id);
     this.#timer(`poll:${id}`, null);
   }
@@ -406,7 +414,7 @@ export class Core {
     precondition: Precondition | null,
     demand: AckDemand | null,
   ): void {
-    const need = demand === null ? 1 : needOf(demand.need, 1 + this.#peers.size);
+    const need = demand === null ? 1 : needOf(demand.need, this.#memberCount());
     const refusal = this.#refusal(need);
     const result = refusal ?? this.#tryWrite(entries, precondition);
     if (!result.ok) return this.#reply(request, result);
@@ -415,16 +423,20 @@ export class Core {
     if (demand === null || need <= 1 || written.length === 0) {
       return this.#reply(request, { ok: true, written, root: this.replica.root(), acks: 1 });
     }
-    this.#acks.open(request, result.records, need, this.#modules.self);
+    this.#acks.open(request, need, this.#modules.self);
     this.#writtenOf.set(request, written);
     this.#timer(`acks:${request}`, demand.timeoutMs);
-    for (const peer of this.#peers.values()) this.#askForAck(request, peer);
+    for (const peer of this.#peers.values()) {
+      this.#acks.offer(peer.id, request, result.records);
+      this.#askForAcks(peer);
+    }
   }
 
   /** Why no write is taken now; nothing has been changed. */
   #refusal(need: number): Exclude<WriteOutcome, { readonly ok: true }> | null {
-    if (!this.#clock.isSane) {
-      const seconds = Math.round(this.#clock.offsetMs / 1_000);
+    const clock = this.clock();
+    if (!clock.isSane) {
+      const seconds = Math.round(clock.offsetMs / 1_000);
       return { ok: false, reason: 'clock', detail: `this node's clock is ${seconds} s from its peers'` };
     }
     let reachable = 1;
@@ -437,26 +449,22 @@ export class Core {
   }
 
   /** A push whose answer says that the records are on that member's disk. */
-  #askForAck(request: number, peer: Peer): void {
-    const waiting = this.#acks.get(request);
+  #askForAcks(peer: Peer): void {
     const lung = this.#lungFor(peer);
-    if (waiting === null || lung === null) return;
-    const message: SyncRequest = {
-      type: 'transfer',
-      root: this.replica.root(),
-      want: [],
-      records: waiting.records,
-    };
-    this.#ask(peer.id, lung, message, { kind: 'ack', request });
+    const records = lung === null ? null : this.#acks.next(peer.id, this.#now.monotonicMs);
+    if (lung === null || records === null) return;
+    const message: SyncRequest = { type: 'transfer', root: this.replica.root(), want: [], records };
+    this.#ask(peer.id, lung, message, { kind: 'ack' });
   }
 
-  #acknowledged(request: number, member: NodeId): void {
-    const done = this.#acks.acknowledge(request, member);
-    if (done === null) return;
-    this.#timer(`acks:${request}`, null);
-    const written = this.#writtenOf.get(request) ?? [];
-    this.#writtenOf.delete(request);
-    this.#reply(request, { ok: true, written, root: this.replica.root(), acks: done.have.size });
+  #acknowledged(peer: Peer): void {
+    for (const { request, waiting } of this.#acks.answered(peer.id)) {
+      this.#timer(`acks:${request}`, null);
+      const written = this.#writtenOf.get(request) ?? [];
+      this.#writtenOf.delete(request);
+      this.#reply(request, { ok: true, written, root: this.replica.root(), acks: waiting.have.size });
+    }
+    this.#askForAcks(peer);
   }
 
   #ackTimeout(request: number): void {
@@ -476,8 +484,10 @@ export class Core {
     }
   }
 
-  #merge(records: readonly VerifiedRecord[], cause: Cause, from: NodeId, lung: LungName): void {
+  /** @returns how many were not taken */
+  #merge(records: readonly VerifiedRecord[], cause: Cause, from: NodeId, lung: LungName): number {
     const fresh: SignedRecord[] = [];
+    let refused = 0;
     for (const record of records) {
       const outcome = this.replica.merge(record, this.#now.wallMs);
       switch (outcome) {
@@ -488,6 +498,7 @@ export class Core {
           break;
         }
         case 'ahead':
+          refused += 1;
           this.#emit({ type: 'refused', peer: from, lung, what: 'record', reason: 'stamp_too_far_ahead' });
           break;
         case 'known':
@@ -496,6 +507,7 @@ export class Core {
       }
     }
     if (fresh.length > 0) this.#spread(fresh, cause, from);
+    return refused;
   }
 
   /**
@@ -538,13 +550,18 @@ export class Core {
 
   #asked(id: NodeId, lung: LungName, exchange: number, message: SyncRequest<VerifiedRecord>): void {
     const peer = this.#evidence(id, lung, null);
+    let refused = 0;
     if (message.type === 'transfer') {
       // A transfer that wants nothing is a push of fresh records.
-      this.#merge(message.records, message.want.length === 0 ? 'push' : 'sync', id, lung);
+      refused = this.#merge(message.records, message.want.length === 0 ? 'push' : 'sync', id, lung);
     }
     this.#noteRoot(peer, message.root);
     if (message.type === 'compare') this.#noteOwn(id, message.vector);
-    this.#effects.push({ type: 'answer', exchange, message: answer(message, this.replica, ANSWER_DEFAULTS) });
+    this.#effects.push({
+      type: 'answer',
+      exchange,
+      message: answer(message, refused, this.replica, ANSWER_DEFAULTS),
+    });
   }
 
   #answered(id: NodeId, lung: LungName, exchange: number, message: SyncReply<VerifiedRecord>): void {
@@ -552,14 +569,18 @@ export class Core {
     const purpose = this.#exchanges.get(exchange);
     if (purpose === undefined) return;
     this.#exchanges.delete(exchange);
-    if (message.type === 'transferred') this.#merge(message.records, 'sync', id, lung);
+    if (message.type === 'transferred') {
+      const refused = this.#merge(message.records, 'sync', id, lung);
+      if (refused > 0 && purpose.kind === 'session') purpose.session.hasGaps = true;
+    }
     if (message.type !== 'refused') this.#noteRoot(peer, message.root);
     if (message.type === 'differences') this.#noteOwn(id, message.vector);
     switch (purpose.kind) {
       case 'push':
         return this.#push(peer, this.#pushes.answered(id));
       case 'ack':
-        if (message.type === 'transferred') this.#acknowledged(purpose.request, id);
+        if (message.type === 'transferred' && message.refused === 0) this.#acknowledged(peer);
+        else this.#acks.failed(id, this.#now.monotonicMs);
         return;
       case 'session': {
         const wrong = purpose.session.take(message, this.replica);
@@ -579,12 +600,9 @@ export class Core {
         if (peer !== undefined) peer.urgent = true;
         return;
       }
-      case 'ack': {
-        // The other lung, or the same one again: the demand's own time limit ends it.
-        const peer = this.#peers.get(id);
-        if (peer !== undefined) this.#askForAck(purpose.request, peer);
-        return;
-      }
+      case 'ack':
+        // The tick asks again, over whichever lung is right then, until the demand's own time limit.
+        return this.#acks.failed(id, this.#now.monotonicMs);
       case 'session':
         return this.#endSession(purpose.session, reason);
     }
@@ -618,7 +636,7 @@ export class Core {
 
   #endSession(session: Session, failure: string | null): void {
     this.#sessions.delete(session.peer);
-    if (failure === null) this.#letGo(session);
+    if (failure === null && !session.hasGaps) this.#letGo(session);
     const equal = session.peerRoot === this.replica.root();
     const outcome = equal ? 'equal' : failure === null ? 'unlike' : 'failed';
     const peer = this.#peers.get(session.peer);
@@ -648,8 +666,8 @@ export class Core {
     for (const id of session.absent) {
       const record = this.replica.record(id);
       if (record === null || this.replica.isDoubled(record)) continue;
-      const isTombstone = record.value === null;
-      if (this.#absences.confirm(id, session.peer, isTombstone, 1 + this.#peers.size)) this.replica.drop(id);
+      const members = 1 + this.#peers.size;
+      if (this.#absences.confirm(record, session.peer, members, this.#now.monotonicMs)) this.replica.drop(id);
     }
   }
 
@@ -684,13 +702,19 @@ export class Core {
     for (const { clock } of this.#peers.values()) {
       if (clock !== null && now - clock.at < CLOCK_FRESH_MS) offsets.push(clock.offsetMs);
     }
+    // Who has heard nobody's time lately keeps the last verdict.
+    if (offsets.length === 0 && this.#members.size > 0) return;
     const verdict = judgeClock(offsets, this.#aheadMaxMs);
     if (verdict.isSane !== this.#clock.isSane) this.#emit({ type: 'clock', ...verdict });
-    const isRight = verdict.isSane && !this.#clock.isSane;
     this.#clock = verdict;
-    if (!isRight) return;
+    if (!verdict.isSane || this.#hybridLeadMs() <= this.#aheadMaxMs) return;
     const anew = this.replica.restamp(this.#now.wallMs);
     if (anew.length > 0) this.#spread(anew, 'write', null);
+  }
+
+  /** How far our stamps are ahead of our clock: as far as it was once ahead itself, until they are written anew. */
+  #hybridLeadMs(): number {
+    return this.replica.clockMs - this.#now.wallMs;
   }
 
   /** Tombstones go once every member, the silent ones included, was seen to have them. */
@@ -705,12 +729,21 @@ export class Core {
   #stableSlot(): number {
     let slot = this.replica.lastSlot;
     for (const member of this.#members) {
-      const peer = this.#peers.get(member);
-      const heardAt = peer?.heardAt ?? this.#startedAt;
-      if (this.#now.monotonicMs - heardAt > this.#policy.graceMs) continue;
-      slot = Math.min(slot, peer?.equalSlot ?? 0);
+      if (!this.#isGone(member)) slot = Math.min(slot, this.#peers.get(member)?.equalSlot ?? 0);
     }
     return slot;
+  }
+
+  /** All members ever met but those gone for good, this one included: away is not gone, or a minority would be a majority. */
+  #memberCount(): number {
+    let count = 1;
+    for (const member of this.#members) if (!this.#isGone(member)) count += 1;
+    return count;
+  }
+
+  #isGone(member: NodeId): boolean {
+    const heardAt = this.#peers.get(member)?.heardAt ?? this.#startedAt;
+    return this.#now.monotonicMs - heardAt > this.#policy.graceMs;
   }
 
   #accuse(one: SignedRecord, other: SignedRecord): void {
@@ -781,6 +814,7 @@ export class Core {
     this.#members.add(id);
     const peer = newPeer(id, this.#now.monotonicMs, this.#policy.sessionBackoffMinMs);
     this.#peers.set(id, peer);
+    this.#detector.setEager(id, this.#isAssisted(peer));
     return peer;
   }
 

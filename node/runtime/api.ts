@@ -71,8 +71,7 @@ export class Api implements LatticeApi {
 
   async state(): Promise<{ readonly root: Digest; readonly size: number }> {
     const seen = this.#seen();
-    await this.#modules.driver.settled();
-    return seen;
+    return (await this.#modules.driver.settled()) ? seen : this.#modules.driver.durableState;
   }
 
   async stateUnlike(
@@ -174,12 +173,14 @@ export class Api implements LatticeApi {
 }
 
 function entryOf({ view, version }: Seen): ReadEntry | null {
-  if (view === null || version === null || view.winner.value === null) return null;
-  const { key, value, dot, stamp } = view.winner;
+  if (view === null) return null;
+  const { key, value, id, dot, stamp } = view.winner;
+  // A delete that no write is beside leaves nothing to show.
+  if (value === null && view.siblings.length === 0) return null;
   return {
     key,
     value,
-    version,
+    version: version ?? id,
     author: dot.author,
     timestamp: stamp.wallMs,
     siblings: view.siblings.map(sibling),

@@ -197,6 +197,30 @@ describe('the driver', () => {
     expect(core.replica.get('l')).toBeNull();
   });
 
+  it('asks for acknowledgements in messages that a lung can carry, however large the batch', async () => {
+    const { driver, sent } = make(new MemoryStorage(newMemoryDisk()));
+    linkPeer(driver);
+    const value = JSON.stringify('x'.repeat(60_000));
+    const entries = Array.from({ length: 30 }, (_, n) => ({ key: `k${n}`, value }));
+    void driver.write(entries, null, { need: 2, timeoutMs: 1_000 });
+    await driver.settled();
+    await turn();
+    const asks = sent.filter((effect) => effect.type === 'ask');
+    expect(asks.length).toBeGreaterThan(0);
+    for (const { bytes } of asks) expect(bytes.length).toBeLessThan(1_048_576);
+  });
+
+  it('shows the state of the last commit while the disk refuses', async () => {
+    const { driver, core, store } = make();
+    const before = core.replica.root();
+    const refused = driver.write([{ key: 'k', value: '1' }], null);
+    await store.asked(1);
+    store.fail(new Error('disk full'));
+    await expect(refused).rejects.toThrow('disk full');
+    expect(core.replica.root()).not.toBe(before);
+    expect(driver.durableState).toEqual({ root: before, size: 0 });
+  });
+
   it('answers a write that makes no legal record instead of falling over', async () => {
     const { driver } = make();
     expect(await driver.write([{ key: '\ud800', value: '1' }], null)).toMatchObject({

@@ -16,10 +16,11 @@ import type {
   WriteOutcome,
   AckDemand,
 } from '../protocol/border.ts';
+import { CodecError } from '../protocol/codec.ts';
 import type { Core, Now } from '../protocol/core.ts';
 import type { LatticeEvent, LungName } from '../protocol/events.ts';
 import { encodeBatch } from '../protocol/gossip/batch.ts';
-import type { RecordId } from '../protocol/ids.ts';
+import type { Digest, RecordId } from '../protocol/ids.ts';
 import type { SignedRecord } from '../protocol/state/record.ts';
 import { encodeReply, encodeRequest } from '../protocol/sync/codec.ts';
 import { seenIn, withoutUndurable, type Seen, type Telling } from './durable-view.ts';
@@ -54,6 +55,11 @@ class NodeStoppingError extends Error {
   }
 }
 
+interface RootAndSize {
+  readonly root: Digest;
+  readonly size: number;
+}
+
 /** What one commit will make durable, and what waits for it. */
 interface Group {
   readonly put: Map<number, SignedRecord>;
@@ -79,6 +85,7 @@ export class Driver {
   /** questions that brought records: an answer says that they are durable */
   readonly #offers = new Set<number>();
   readonly #changeListeners = new Set<() => void>();
+  #durableState: RootAndSize;
   #gathering: Group | null = null;
   #committing: Group | null = null;
   #isCommitting = false;
@@ -90,6 +97,7 @@ export class Driver {
   constructor(modules: DriverModules, options: DriverOptions) {
     this.#modules = modules;
     this.#options = options;
+    this.#durableState = this.#state();
   }
 
   /** Why the last commit failed, while it is being retried: nothing new was acknowledged since. */
@@ -152,6 +160,16 @@ export class Driver {
     return new Promise((resolve) => {
       group.done.push(resolve);
     });
+  }
+
+  /** The root and the number of keys of the last commit that succeeded, or of the start. */
+  get durableState(): RootAndSize {
+    return this.#durableState;
+  }
+
+  #state(): RootAndSize {
+    const { replica } = this.#modules.core;
+    return { root: replica.root(), size: replica.size() };
   }
 
   /** A key as the disk has it. */
@@ -219,7 +237,9 @@ export class Driver {
       const group = this.#gathering;
       this.#committing = group;
       this.#gathering = null;
+      const state = this.#state();
       await this.#makeDurable(group);
+      this.#durableState = state;
       this.#committing = null;
       for (const effect of group.held) this.#perform(effect);
       for (const done of group.done) done(true);
@@ -286,6 +306,12 @@ export class Driver {
     }
     const told = withoutUndurable(effect, undurable);
     if (told !== null) this.#perform(told);
+    else if (effect.type === 'ask') this.#unasked(effect, 'not_durable');
+  }
+
+  /** A question that is not put: its asker hears so in a later turn, as if it had been. */
+  #unasked({ peer, lung, exchange }: Effect & { type: 'ask' }, reason: string): void {
+    setImmediate(() => this.dispatch({ type: 'unanswered', peer, lung, exchange, reason }));
   }
 
   /** The keys that an input may change, as they are. */
@@ -327,17 +353,27 @@ export class Driver {
         this.#writes.delete(effect.request);
         return;
       case 'answer':
-        return this.#answer(effect.exchange, encodeReply(effect.message));
-      case 'publish':
-        return this.#lung('p2p', { type: 'publish', bytes: encodeBatch(effect.records) });
-      case 'ask':
-        return this.#lung(effect.lung, {
+        return this.#answer(
+          effect.exchange,
+          this.#encoded(() => encodeReply(effect.message)),
+        );
+      case 'publish': {
+        const bytes = this.#encoded(() => encodeBatch(effect.records));
+        if (bytes !== null) this.#lung('p2p', { type: 'publish', bytes });
+        return;
+      }
+      case 'ask': {
+        const bytes = this.#encoded(() => encodeRequest(effect.message));
+        if (bytes === null) return this.#unasked(effect, 'too_large');
+        const { peer, lung, exchange } = effect;
+        return this.#lung(lung, {
           type: 'ask',
-          peer: effect.peer,
-          exchange: effect.exchange,
-          bytes: encodeRequest(effect.message),
+          peer,
+          exchange,
+          bytes,
           timeoutMs: this.#options.exchangeTimeoutMs,
         });
+      }
       case 'beat':
         return this.#lung('p2p', effect);
       case 'poll':
@@ -355,6 +391,17 @@ export class Driver {
     this.#answers.get(exchange)?.(bytes);
     this.#answers.delete(exchange);
     this.#offers.delete(exchange);
+  }
+
+  /** @returns null for what no lung could carry: one message lost, not the node */
+  #encoded(encode: () => Uint8Array): Uint8Array | null {
+    try {
+      return encode();
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      this.#modules.logger.error('a message cannot be encoded and is left out', { reason: error.reason });
+      return null;
+    }
   }
 
   #lung(name: LungName, effect: LungEffect): void {

@@ -35,7 +35,8 @@ export function withoutUndurable(effect: Telling, undurable: ReadonlySet<RecordI
     case 'ask': {
       const { message } = effect;
       if (message.type === 'compare') return { ...effect, message: { ...message, vector: CLAIM_NOTHING } };
-      return { ...effect, message: { ...message, records: durable(message.records) } };
+      // A question asked without its records would be answered as if they had been taken.
+      return durable(message.records).length < message.records.length ? null : effect;
     }
     case 'answer': {
       const { message } = effect;

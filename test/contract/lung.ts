@@ -3,6 +3,7 @@
  * to make lungs that can find one another.
  */
 import { MESSAGE_BYTES_MAX } from '../../node/ports.ts';
+import type { LungEffect } from '../../node/ports.ts';
 import { beaconOf, identityFrom, linked, until } from './lung-kit.ts';
 import type { Recorded } from './lung-kit.ts';
 
@@ -111,6 +112,31 @@ export function describeLung(name: string, capabilities: LungCapabilities, makeW
       await until('answered', () => a.all('answered').length > 0);
       expect(a.all('unanswered').map((event) => event.exchange)).toEqual([1]);
       expect(a.isLinked(b.id)).toBe(true);
+    });
+
+    it('says nothing before perform returns, whatever it is given', async () => {
+      const { a, b } = await pair();
+      const tooLarge = new Uint8Array(MESSAGE_BYTES_MAX + 1);
+      const said = (effect: LungEffect): number => {
+        const before = a.events.length;
+        a.lung.perform(effect);
+        return a.events.length - before;
+      };
+      const { root } = beaconOf('0', 0);
+      expect([
+        said({ type: 'ask', peer: STRANGER, exchange: 1, bytes: bytes('who'), timeoutMs: 5000 }),
+        said({ type: 'ask', peer: b.id, exchange: 2, bytes: tooLarge, timeoutMs: 5000 }),
+        said({ type: 'poll', peer: STRANGER, root, waitMs: 0 }),
+        said({ type: 'publish', bytes: tooLarge }),
+        said({ type: 'beat', peer: STRANGER, beacon: beaconOf('0', 0) }),
+        said({ type: 'reset', peer: b.id }),
+      ]).toEqual([0, 0, 0, 0, 0, 0]);
+      await until('all failures are told', () => a.all('unanswered').length + a.all('silent').length >= 3);
+      expect(a.all('unanswered').map((event) => event.exchange)).toEqual([1, 2]);
+      const before = a.events.length;
+      a.lung.perform({ type: 'ask', peer: STRANGER, exchange: 3, bytes: bytes('who'), timeoutMs: 5000 });
+      await a.lung.stop();
+      expect(a.events.slice(before).filter(({ type }) => type === 'unanswered')).toEqual([]);
     });
 
     it('tells a peer that the link is down when the other stops', async () => {

@@ -36,6 +36,9 @@ describe('HttpLung', () => {
     expect(heard.rttMs).toBeGreaterThan(0);
     expect(lung.urlOf(PEER)).toBe(server.url);
     expect(lung.urls()).toEqual([server.url]);
+    expect(server.events).toEqual([]);
+    lung.perform({ type: 'poll', peer: PEER, root: ROOT_A, waitMs: 0 });
+    await eventually(() => eventsOf(events, 'heard')[1]);
     expect(server.events).toEqual([{ type: 'heard', peer: SELF, rttMs: null, beacon: null }]);
   });
 
@@ -123,17 +126,35 @@ describe('HttpLung', () => {
       expect(unlike).toMatchObject({ peer: PEER, beacon: { root: ROOT_B, records: 3 } });
     });
 
+    it('bring the member’s wall clock as it stands, whether the root is the same or another', async () => {
+      let aheadMs = 3_600_000;
+      const clock = { ...clockOff(), wallMs: () => Date.now() + aheadMs };
+      const server = await world.server({ clock });
+      const { lung, events } = await world.lung({ urls: [server.url] });
+      const aheadIn = async (n: number): Promise<number> => {
+        const heard = await eventually(() => eventsOf(events, 'heard')[n]);
+        return Math.round(((heard.beacon?.wallMs ?? 0) - Date.now()) / 600_000);
+      };
+      expect(await aheadIn(0)).toBe(6);
+      aheadMs = 7_200_000;
+      lung.perform({ type: 'poll', peer: PEER, root: ROOT_A, waitMs: 0 });
+      expect(await aheadIn(1)).toBe(12);
+      aheadMs = -3_600_000;
+      lung.perform({ type: 'poll', peer: PEER, root: ROOT_B, waitMs: 0 });
+      expect(await aheadIn(2)).toBe(-6);
+    });
+
     it('are held until the root changes, and then say nothing of the round trip', async () => {
       const { lung, events, server } = await linked();
       lung.perform({ type: 'poll', peer: PEER, root: ROOT_A, waitMs: 10_000 });
-      await eventually(() => server.events.length === 2);
+      await eventually(() => server.events.length === 1);
       server.root = ROOT_B;
       const heard = await eventually(() => eventsOf(events, 'heard')[1]);
       expect(heard).toEqual({
         type: 'heard',
         peer: PEER,
         rttMs: null,
-        beacon: { root: ROOT_B, records: 7, wallMs: null },
+        beacon: { root: ROOT_B, records: 7, wallMs: expect.any(Number) },
       });
     });
 
@@ -166,7 +187,8 @@ describe('HttpLung', () => {
     it('of an unknown member are silent', async () => {
       const { lung, events } = await linked();
       lung.perform({ type: 'poll', peer: OTHER, root: ROOT_A, waitMs: 0 });
-      expect(events.at(-1)).toEqual({ type: 'silent', peer: OTHER, reason: 'no address known' });
+      const silent = await eventually(() => eventsOf(events, 'silent')[0]);
+      expect(silent).toEqual({ type: 'silent', peer: OTHER, reason: 'no address known' });
     });
 
     it('survive that the other side closed a kept-alive socket', async () => {
@@ -223,7 +245,8 @@ describe('HttpLung', () => {
         bytes: new Uint8Array(MESSAGE_BYTES_MAX + 1),
         timeoutMs: 10_000,
       });
-      expect(events.at(-1)).toMatchObject({ type: 'unanswered', exchange: 2 });
+      const unanswered = await eventually(() => eventsOf(events, 'unanswered')[0]);
+      expect(unanswered).toMatchObject({ exchange: 2 });
     });
 
     it('go unanswered when the member refuses, is unknown or is too slow', async () => {
@@ -281,6 +304,7 @@ describe('HttpLung', () => {
       ['its status', (a) => ({ ...a, status: 203 })],
       ['its tag', (a) => ({ ...a, headers: { ...a.headers, etag: `"${ROOT_B}"` } })],
       ['its count of records', (a) => ({ ...a, headers: { ...a.headers, 'aethel-records': '9999' } })],
+      ['its time', (a) => ({ ...a, headers: { ...a.headers, 'aethel-wall': '1' } })],
       ['the name of its sender', (a) => ({ ...a, headers: { ...a.headers, 'aethel-member': OTHER } })],
     ])('ends where somebody between changed %s', async (_what, tamper) => {
       const server = await world.server();
@@ -328,11 +352,14 @@ describe('HttpLung', () => {
       lung.perform({ type: 'poll', peer: PEER, root: ROOT_B, waitMs: 0 });
       await eventually(() => lung.urlOf(OTHER) === url);
       await eventually(() => eventsOf(events, 'silent')[0]);
+      await eventually(() => eventsOf(events, 'heard')[0]);
       expect(events).toMatchObject([
+        { type: 'silent', peer: PEER, reason: 'another member answered' },
         { type: 'link', peer: PEER, state: 'down' },
         { type: 'link', peer: OTHER, state: 'up', address: url },
-        { type: 'silent', peer: PEER, reason: 'another member answered' },
+        { type: 'heard', peer: OTHER, beacon: { root: ROOT_A } },
       ]);
+      expect(second.events).toMatchObject([{ type: 'refused', peer: SELF, what: 'message' }]);
       expect(lung.urlOf(PEER)).toBeNull();
     });
   });
@@ -393,7 +420,7 @@ describe('HttpLung', () => {
     const { lung, events, server } = await linked();
     lung.addAddress('http://127.0.0.1:9');
     lung.perform({ type: 'poll', peer: PEER, root: ROOT_A, waitMs: 10_000 });
-    await eventually(() => server.events.length === 2);
+    await eventually(() => server.events.length === 1);
     const before = events.length;
     await lung.stop();
     await lung.stop();

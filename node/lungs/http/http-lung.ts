@@ -4,7 +4,8 @@
  *
  *   unknown URL ──probe answers──▶ link up, heard         probes: 250 ms, doubling with jitter to 10 s
  *   poll ──▶ heard | silent       ask ──▶ answered | unanswered
- *   3 failures in a row ──▶ the URL is probed again; the member stays mapped to it until another answers there
+ *   3 failures in a row, or another member refused what was addressed to this one ──▶ the URL is probed again;
+ *   the member stays mapped to it until another answers there
  *
  * Whether silence means death is the detector's to say: a link goes down here only when another member answers at the URL
  * or when the URL is forgotten.
@@ -146,11 +147,11 @@ export class HttpLung implements Lung {
   async p2pAddressesOf(peer: NodeId): Promise<readonly string[] | null> {
     const site = this.#siteOf.get(peer);
     if (site === undefined || this.#isStopped) return null;
-    const call = getState(IDENTITY_PATH, '', this.#knobs.answerMs);
+    const call = getState(peer, IDENTITY_PATH, '', this.#knobs.answerMs);
     const { promise, resolve } = Promise.withResolvers<Answer>();
     this.#run(call, async () => resolve(await this.#client.call(site, call)));
     const answer = await promise;
-    if (answer.kind !== 'believed' || answer.member !== peer || answer.status !== 200) return null;
+    if (answer.kind !== 'believed' || answer.status !== 200) return null;
     return addressesIn(parseJson(answer.body));
   }
 
@@ -182,7 +183,7 @@ export class HttpLung implements Lung {
     site.cancelProbe = null;
     if (this.#isStopped || site.isProbed || this.#sites.get(site.url) !== site) return;
     site.isProbed = true;
-    const call = getState(STATE_PATH, '', this.#knobs.answerMs);
+    const call = getState('', STATE_PATH, '', this.#knobs.answerMs);
     this.#run(call, async () => {
       const answer = await this.#client.call(site, call);
       site.isProbed = false;
@@ -274,7 +275,7 @@ export class HttpLung implements Lung {
     this.#emit({ type: 'link', peer, state: 'down', reason });
   }
 
-  #noteFailure(site: Site, answer: Extract<Answer, { kind: 'failed' | 'unbelieved' }>): void {
+  #noteFailure(site: Site, answer: Extract<Answer, { kind: 'failed' | 'unbelieved' | 'misdirected' }>): void {
     const { logger } = this.#modules;
     site.failures += 1;
     // what is pooled has probably met the same fate; the next attempt dials anew instead of waiting for TCP
@@ -301,17 +302,17 @@ export class HttpLung implements Lung {
     this.#polls.get(peer)?.abort();
     const site = this.#siteOf.get(peer);
     if (site === undefined) {
-      this.#emit({ type: 'silent', peer, reason: 'no address known' });
+      this.#emitLater({ type: 'silent', peer, reason: 'no address known' });
       return;
     }
     const heldMs = Math.min(Math.max(0, Math.round(waitMs)), WAIT_MS_MAX);
     const target = heldMs > 0 ? `${STATE_PATH}?wait=${heldMs / 1000}` : STATE_PATH;
-    const call = getState(target, `"${root}"`, heldMs + this.#knobs.answerMs);
+    const call = getState(peer, target, `"${root}"`, heldMs + this.#knobs.answerMs);
     this.#polls.set(peer, call.controller);
     this.#run(call, async () => {
       const answer = await this.#client.call(site, call);
       if (this.#polls.get(peer) === call.controller) this.#polls.delete(peer);
-      const reason = this.#account(site, peer, answer);
+      const reason = this.#account(site, answer);
       if (answer.kind === 'aborted') return;
       const beacon = answer.kind === 'believed' ? beaconIn(answer, site, root) : null;
       if (reason !== null || answer.kind !== 'believed' || beacon === null) {
@@ -325,11 +326,15 @@ export class HttpLung implements Lung {
   #ask({ peer, exchange, bytes, timeoutMs }: AskEffect): void {
     const site = this.#siteOf.get(peer);
     const unanswered = (reason: string): void => this.#emit({ type: 'unanswered', peer, exchange, reason });
-    if (site === undefined) return unanswered('no address known');
-    if (bytes.length > MESSAGE_BYTES_MAX)
-      return unanswered(`a message of ${bytes.length} bytes is too large`);
+    if (site === undefined || bytes.length > MESSAGE_BYTES_MAX) {
+      const reason =
+        site === undefined ? 'no address known' : `a message of ${bytes.length} bytes is too large`;
+      this.#emitLater({ type: 'unanswered', peer, exchange, reason });
+      return;
+    }
     const call: Call = {
       method: 'POST',
+      to: peer,
       target: SYNC_PATH,
       ifNoneMatch: '',
       body: bytes,
@@ -339,7 +344,7 @@ export class HttpLung implements Lung {
     };
     this.#run(call, async () => {
       const answer = await this.#client.call(site, call);
-      const reason = this.#account(site, peer, answer);
+      const reason = this.#account(site, answer);
       if (answer.kind === 'aborted') return;
       if (reason !== null || answer.kind !== 'believed') return unanswered(reason ?? 'no answer');
       this.#emit({ type: 'heard', peer, rttMs: null, beacon: null });
@@ -349,12 +354,18 @@ export class HttpLung implements Lung {
   }
 
   /** @returns why this exchange failed, or null when the member that was asked gave an answer that can be believed */
-  #account(site: Site, peer: NodeId, answer: Answer): string | null {
+  #account(site: Site, answer: Answer): string | null {
     const isKnown = this.#sites.get(site.url) === site;
     switch (answer.kind) {
       case 'believed':
         if (isKnown) this.#meet(site, answer.member);
-        return answer.member === peer ? null : 'another member answered';
+        return null;
+      case 'misdirected':
+        if (isKnown) {
+          this.#noteFailure(site, answer);
+          this.#probe(site);
+        }
+        return answer.reason;
       case 'failed':
       case 'unbelieved':
         if (isKnown) this.#noteFailure(site, answer);
@@ -372,15 +383,21 @@ export class HttpLung implements Lung {
     );
   }
 
+  /** What fails at once is told when `perform` has returned. */
+  #emitLater(event: LungEvent): void {
+    setImmediate(() => this.#emit(event));
+  }
+
   #emit(event: LungEvent): void {
     if (this.#sink !== null && !this.#isStopped) this.#sink(event);
     else if (event.type === 'asked') event.answer(null);
   }
 }
 
-function getState(target: string, ifNoneMatch: string, timeoutMs: number): Call {
+function getState(to: NodeId | '', target: string, ifNoneMatch: string, timeoutMs: number): Call {
   return {
     method: 'GET',
+    to,
     target,
     ifNoneMatch,
     body: NO_BODY,
@@ -404,7 +421,7 @@ function addressesIn(identity: unknown): readonly string[] | null {
 function beaconIn(answer: Believed, site: Site, asked?: Digest): Beacon | null {
   if (answer.status === 304 && asked !== undefined) {
     site.records = answer.records ?? site.records;
-    return { root: asked, records: site.records ?? 0, wallMs: null };
+    return { root: asked, records: site.records ?? 0, wallMs: answer.wallMs };
   }
   if (answer.status !== 200) return null;
   const state = parseJson(answer.body);
@@ -413,7 +430,5 @@ function beaconIn(answer: Believed, site: Site, asked?: Digest): Beacon | null {
   if (typeof root !== 'string' || !/^[0-9a-f]{64}$/.test(root)) return null;
   const size = 'state_size' in state && Number.isSafeInteger(state.state_size) ? Number(state.state_size) : 0;
   site.records = answer.records ?? Math.max(0, size);
-  const wallMs =
-    'timestamp' in state && Number.isSafeInteger(state.timestamp) ? Number(state.timestamp) : null;
-  return { root: root as Digest, records: site.records, wallMs };
+  return { root: root as Digest, records: site.records, wallMs: answer.wallMs };
 }

@@ -21,6 +21,8 @@ import {
   requestMac,
   steadyTime,
   TIME_HEADER,
+  TO_HEADER,
+  WALL_HEADER,
   type MemberKey,
 } from './member.ts';
 
@@ -41,6 +43,8 @@ export interface Door {
 
 export interface Call {
   readonly method: 'GET' | 'POST';
+  /** only its answer will do; '' asks who is there */
+  readonly to: NodeId | '';
   /** path and query */
   readonly target: string;
   readonly ifNoneMatch: string;
@@ -58,11 +62,14 @@ export type Answer =
       readonly member: NodeId;
       readonly status: number;
       readonly records: number | null;
+      readonly wallMs: number | null;
       readonly body: Uint8Array;
       /** of the last attempt */
       readonly rttMs: number;
     }
   | { readonly kind: 'unbelieved'; readonly reason: string }
+  /** a member, but not the one that was asked */
+  | { readonly kind: 'misdirected'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'aborted' };
 
@@ -104,7 +111,7 @@ export class MemberClient {
 
   async #attempt(door: Door, call: Call): Promise<Attempt> {
     const { self, key, clock } = this.#modules;
-    const { method, target, ifNoneMatch, body } = call;
+    const { method, to, target, ifNoneMatch, body } = call;
     const time = this.#now() + door.clockOffsetMs;
     const nonce = randomBytes(NONCE_BYTES).toString('hex');
     const digest = digestOf(body);
@@ -122,10 +129,20 @@ export class MemberClient {
           ...(method === 'POST' && { 'content-type': 'application/octet-stream' }),
           ...(ifNoneMatch !== '' && { 'if-none-match': ifNoneMatch }),
           [MEMBER_HEADER]: self,
+          ...(to !== '' && { [TO_HEADER]: to }),
           [TIME_HEADER]: String(time),
           [NONCE_HEADER]: nonce,
           [DIGEST_HEADER]: digest,
-          [MAC_HEADER]: requestMac(key, { method, target, member: self, time, nonce, ifNoneMatch, digest }),
+          [MAC_HEADER]: requestMac(key, {
+            method,
+            target,
+            member: self,
+            to,
+            time,
+            nonce,
+            ifNoneMatch,
+            digest,
+          }),
         },
         httpAgent: door.agent,
         httpsAgent: door.agent,
@@ -143,10 +160,10 @@ export class MemberClient {
     } catch (error) {
       return failureOf(error);
     }
-    return this.#judge(response, nonce, clock.monotonicMs() - startedAt);
+    return this.#judge(response, to, nonce, clock.monotonicMs() - startedAt);
   }
 
-  #judge(response: AxiosResponse<unknown>, nonce: string, rttMs: number): Attempt {
+  #judge(response: AxiosResponse<unknown>, to: NodeId | '', nonce: string, rttMs: number): Attempt {
     const { status, data } = response;
     const header = (name: string): string => {
       const value: unknown = response.headers[name];
@@ -159,21 +176,28 @@ export class MemberClient {
     const records = header(RECORDS_HEADER);
     if (!isNodeId(member))
       return { kind: 'unbelieved', reason: `an answer without a member's name (${status})` };
-    const facts = { nonce, status, member, etag: header('etag'), records, digest: digestOf(body) };
+    const wall = header(WALL_HEADER);
+    const facts = { nonce, status, member, etag: header('etag'), records, wall, digest: digestOf(body) };
     if (!isSameMac(header(MAC_HEADER), answerMac(this.#modules.key, facts))) {
       return { kind: 'unbelieved', reason: `an answer without a right MAC (${status})` };
     }
+    if (to !== '' && member !== to) return { kind: 'misdirected', reason: 'another member answered' };
     const time = status === 401 ? timeIn(body) : null;
     if (time !== null) return { kind: 'clock', time };
     return {
       kind: 'believed',
       member,
       status,
-      records: /^[0-9]{1,15}$/.test(records) ? Number(records) : null,
+      records: numberIn(records),
+      wallMs: numberIn(wall),
       body,
       rttMs,
     };
   }
+}
+
+function numberIn(header: string): number | null {
+  return /^[0-9]{1,15}$/.test(header) ? Number(header) : null;
 }
 
 /** The member's own clock, in the body of its refusal. */

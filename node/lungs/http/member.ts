@@ -1,10 +1,13 @@
 /**
  * How members know each other over HTTP: every request and every answer carries a MAC under a key that only holders of
- * the cluster's key can derive. A request is bound to its time and a nonce, an answer to the nonce it answers.
+ * the cluster's key can derive. A request is bound to its receiver, its time and a nonce, an answer to the nonce it answers.
  *
  *   key      = HKDF-SHA256(cluster key, info "aethel/http/v1"), 32 bytes
- *   request  = aethel-member, aethel-time (ms), aethel-nonce (16 bytes, hex), aethel-digest (SHA-256 of the body, hex), aethel-mac
- *   answer   = aethel-member, aethel-mac
+ *   request  = aethel-member, aethel-to, aethel-time (ms), aethel-nonce (16 bytes, hex), aethel-digest (SHA-256 of the body, hex), aethel-mac
+ *   answer   = aethel-member, aethel-mac; of the state also aethel-records, aethel-wall
+ *
+ * Only the question who lives at a URL, a plain GET of the state, may leave `aethel-to` out. Whoever repeats a request to
+ * another member gets nothing from it.
  *
  * The digest of the body travels as a header of its own, so that a stranger is turned away before a byte of body is read.
  */
@@ -23,12 +26,16 @@ export const STATE_PATH = '/api/lattice/state';
 export const SYNC_PATH = '/api/lattice/sync';
 
 export const MEMBER_HEADER = 'aethel-member';
+/** the member that is asked */
+export const TO_HEADER = 'aethel-to';
 export const TIME_HEADER = 'aethel-time';
 export const NONCE_HEADER = 'aethel-nonce';
 export const DIGEST_HEADER = 'aethel-digest';
 export const MAC_HEADER = 'aethel-mac';
 /** how many records stand behind the root of an answer, see Beacon */
 export const RECORDS_HEADER = 'aethel-records';
+/** the wall clock of the member that answers, ms, as it stands: what it is compared by must show when it was set */
+export const WALL_HEADER = 'aethel-wall';
 
 export type MemberKey = KeyObject;
 
@@ -37,6 +44,8 @@ export interface RequestFacts {
   /** path and query as sent */
   readonly target: string;
   readonly member: NodeId;
+  /** '' when the asker does not know whom it asks */
+  readonly to: NodeId | '';
   /** ms since the epoch, as the asker believes */
   readonly time: number;
   readonly nonce: string;
@@ -54,6 +63,7 @@ export interface AnswerFacts {
   /** headers' values, '' when absent */
   readonly etag: string;
   readonly records: string;
+  readonly wall: string;
   readonly digest: string;
 }
 
@@ -64,12 +74,13 @@ export function memberKeyOf(clusterKey: Uint8Array): MemberKey {
 }
 
 export function requestMac(key: MemberKey, facts: RequestFacts): string {
-  const { method, target, member, time, nonce, ifNoneMatch, digest } = facts;
+  const { method, target, member, to, time, nonce, ifNoneMatch, digest } = facts;
   return mac(key, [
     'aethel/http-request/v1',
     method,
     target,
     member,
+    to,
     String(time),
     nonce,
     ifNoneMatch,
@@ -78,8 +89,8 @@ export function requestMac(key: MemberKey, facts: RequestFacts): string {
 }
 
 export function answerMac(key: MemberKey, facts: AnswerFacts): string {
-  const { nonce, status, member, etag, records, digest } = facts;
-  return mac(key, ['aethel/http-response/v1', nonce, String(status), member, etag, records, digest]);
+  const { nonce, status, member, etag, records, wall, digest } = facts;
+  return mac(key, ['aethel/http-response/v1', nonce, String(status), member, etag, records, wall, digest]);
 }
 
 /** In a time that does not depend on where they differ. */

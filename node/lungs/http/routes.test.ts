@@ -30,14 +30,23 @@ describe('the key of members', () => {
       method: 'GET',
       target: STATE,
       member: 'm' as NodeId,
+      to: 't' as NodeId,
       time: 1,
       nonce: 'n',
       ifNoneMatch: '',
       digest: 'd',
     };
-    expect(requestMac(key, facts)).toBe('12edb1570e1dd8ea0d172e41d86d3b2b146d0455cf1edc0f02d9dfb4055f090e');
-    const answer = { nonce: 'n', status: 200, member: 'm' as NodeId, etag: '"e"', records: '3', digest: 'd' };
-    expect(answerMac(key, answer)).toBe('ee549ab8b1b1ee5110aa2b8d8c625742ecd0408a46da2a3436a138a1f3d166dc');
+    expect(requestMac(key, facts)).toBe('93200267028722c4ff4cd4ad76342c362340a8ee0a60278401e3cce14953cdbd');
+    const answer = {
+      nonce: 'n',
+      status: 200,
+      member: 'm' as NodeId,
+      etag: '"e"',
+      records: '3',
+      wall: '4',
+      digest: 'd',
+    };
+    expect(answerMac(key, answer)).toBe('6896228ff13630ff06cd3b55b668eea6bf77f1f62d678814c1effca2cb2c19ef');
   });
 });
 
@@ -67,6 +76,7 @@ describe('the routes that answer members', () => {
       expect(answer.status).toBe(status);
       expect(answer.headers['aethel-member']).toBe(SERVER);
       expect(answer.headers['aethel-mac']).toBe(rightMac(asked, answer));
+      expect(Math.abs(Number(answer.headers['aethel-wall']) - Date.now())).toBeLessThan(60_000);
     }
     expect(server.events).toEqual(Array(2).fill({ type: 'heard', peer: SELF, rttMs: null, beacon: null }));
   });
@@ -87,6 +97,9 @@ describe('the routes that answer members', () => {
     ['a MAC of another path', (asked) => ({ ...asked, path: `${STATE}?wait=1` })],
     ['a MAC of another tag', (asked) => changed(asked, 'if-none-match', '"x"')],
     ['a MAC of another time', (asked) => changed(asked, 'aethel-time', String(Date.now() + 1))],
+    ['a MAC of another receiver', (asked) => changed(asked, 'aethel-to', nodeId(9))],
+    ['a MAC without the receiver', (asked) => changed(asked, 'aethel-to', '')],
+    ['a broken receiver', (asked) => changed(asked, 'aethel-to', 'you')],
     ['a MAC of another member', (asked) => changed(asked, 'aethel-member', nodeId(9))],
     ['a MAC of another nonce', (asked) => changed(asked, 'aethel-nonce', '0'.repeat(32))],
     ['no name', (asked) => changed(asked, 'aethel-member', '')],
@@ -110,6 +123,44 @@ describe('the routes that answer members', () => {
     expect(answer.status).toBe(401);
     expect(server.events.map(({ type }) => type)).toEqual(['heard', 'refused']);
     expect(server.events[1]).toMatchObject({ peer: SELF, what: 'message' });
+  });
+
+  it('turn away, in an answer it can believe, what a member asked another member or nobody', async () => {
+    for (const asked of [
+      signed({ path: STATE, to: nodeId(9) }),
+      signed({ path: SYNC, method: 'POST', body: Buffer.from('x'), to: nodeId(9) }),
+      signed({ path: SYNC, method: 'POST', body: Buffer.from('x'), to: '' }),
+      signed({ path: STATE, ifNoneMatch: `"${ROOT_A}"`, to: '' }),
+      signed({ path: `${STATE}?wait=1`, to: '' }),
+    ]) {
+      server.events.length = 0;
+      const answer = await send(server, asked);
+      expect(answer.status).toBe(401);
+      expect(JSON.parse(answer.body.toString()).type).toBe('urn:aethel:problem:other-receiver');
+      expect(answer.headers['aethel-mac']).toBe(rightMac(asked, answer));
+      expect(server.events).toMatchObject([{ type: 'refused', peer: SELF, what: 'message' }]);
+    }
+  });
+
+  it('answer who lives here to a member that does not know, and take that for no evidence of it', async () => {
+    const asked = signed({ path: STATE, to: '' });
+    const answer = await send(server, asked);
+    expect(answer.status).toBe(200);
+    expect(answer.headers['aethel-mac']).toBe(rightMac(asked, answer));
+    expect(server.events).toEqual([]);
+  });
+
+  it('send away a member that floods them, and go on answering the others', async () => {
+    const small = await world.server({ nonces: { noncesPerMemberMax: 3 } });
+    const statuses: number[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      const asked = signed({ path: STATE });
+      const answer = await send(small, asked);
+      expect(answer.headers['aethel-mac']).toBe(rightMac(asked, answer));
+      statuses.push(answer.status);
+    }
+    expect(statuses).toEqual([200, 200, 200, 503, 503]);
+    expect((await send(small, signed({ path: STATE, member: nodeId(5) }))).status).toBe(200);
   });
 
   it('tell a member whose clock is off the time, in an answer it can believe, and nothing else', async () => {
@@ -255,21 +306,23 @@ interface Wish {
   readonly body?: Buffer;
   readonly key?: MemberKey;
   readonly member?: NodeId;
+  readonly to?: NodeId | '';
   readonly time?: number;
 }
 
 function signed(wish: Wish): Asked {
   const { path, method = 'GET', ifNoneMatch = '', body = Buffer.alloc(0), key = CLUSTER_KEY } = wish;
-  const { member = SELF, time = Math.round(clockOff().wallMs()) } = wish;
+  const { member = SELF, to = SERVER, time = Math.round(clockOff().wallMs()) } = wish;
   const nonce = randomBytes(16).toString('hex');
   const digest = digestOf(body);
-  const mac = requestMac(key, { method, target: path, member, time, nonce, ifNoneMatch, digest });
+  const mac = requestMac(key, { method, target: path, member, to, time, nonce, ifNoneMatch, digest });
   return {
     path,
     method,
     body,
     headers: {
       'aethel-member': member,
+      'aethel-to': to,
       'aethel-time': String(time),
       'aethel-nonce': nonce,
       'aethel-digest': digest,
@@ -295,6 +348,7 @@ function rightMac(asked: Asked, { status, headers, body }: Answered): string {
     member: SERVER,
     etag: text('etag'),
     records: text('aethel-records'),
+    wall: text('aethel-wall'),
     digest: digestOf(body),
   });
 }

@@ -20,6 +20,8 @@ import {
   steadyTime,
   SYNC_PATH,
   TIME_HEADER,
+  TO_HEADER,
+  WALL_HEADER,
   type MemberKey,
 } from './member.ts';
 import { Nonces, type NonceOptions } from './nonces.ts';
@@ -41,6 +43,7 @@ export function claimsMembership(request: IncomingMessage): boolean {
 /** What a verified request said of itself. */
 interface Claim {
   readonly member: NodeId;
+  readonly to: NodeId | '';
   readonly time: number;
   readonly nonce: string;
   /** SHA-256 that the body must have */
@@ -59,7 +62,12 @@ export function memberMiddleware(
   options: Partial<NonceOptions> = {},
 ): RequestHandler {
   const { key, clock, sink } = modules;
-  const nonces = new Nonces({ skewMsMax: 120_000, noncesMax: 100_000, ...options });
+  const nonces = new Nonces({
+    skewMsMax: 120_000,
+    noncesMax: 100_000,
+    noncesPerMemberMax: 40_000,
+    ...options,
+  });
   const now = steadyTime(clock);
   return (request, response, next) => {
     const isOurs = request.method === 'GET' || isSync(request);
@@ -70,17 +78,30 @@ export function memberMiddleware(
       return sendProblem(response, UNKNOWN_MEMBER);
     }
     signAnswer(response, modules, claim.nonce, isState(request));
-    switch (nonces.admit(claim.time, claim.nonce, now())) {
+    if (claim.to === '' ? !isPlainProbe(request) : claim.to !== modules.self) {
+      sink({
+        type: 'refused',
+        peer: claim.member,
+        what: 'message',
+        reason: claim.to === '' ? 'a request to nobody' : 'a request to another member',
+      });
+      return sendProblem(response, OTHER_RECEIVER);
+    }
+    switch (nonces.admit(claim, now())) {
       case 'stale':
         return sendProblem(response, { ...WRONG_TIME, time: now() });
       case 'replayed':
         sink({ type: 'refused', peer: claim.member, what: 'message', reason: 'a replayed request' });
         return sendProblem(response, REPLAYED);
+      case 'crowded':
+        return sendProblem(response, CROWDED);
       case 'fresh':
         break;
     }
     claims.set(response, claim);
-    if (claim.member !== modules.self) sink({ type: 'heard', peer: claim.member, rttMs: null, beacon: null });
+    // a probe is no evidence: whoever caught one can show it to each member once
+    if (claim.to !== '' && claim.member !== modules.self)
+      sink({ type: 'heard', peer: claim.member, rttMs: null, beacon: null });
     return next();
   };
 }
@@ -162,19 +183,29 @@ function isState(request: Request): boolean {
   return request.originalUrl === STATE_PATH || request.originalUrl.startsWith(`${STATE_PATH}?`);
 }
 
+/** The question who lives here, the one that can be asked without knowing it. */
+function isPlainProbe(request: Request): boolean {
+  return (
+    request.method === 'GET' &&
+    request.originalUrl === STATE_PATH &&
+    request.headers['if-none-match'] === undefined
+  );
+}
+
 function verify(request: Request, key: MemberKey): Claim | null {
   const header = (name: string): string => {
     const value = request.headers[name];
     return typeof value === 'string' ? value : '';
   };
   const member = header(MEMBER_HEADER);
+  const to = header(TO_HEADER);
   const time = header(TIME_HEADER);
   const nonce = header(NONCE_HEADER);
   const digest = header(DIGEST_HEADER);
   if (!/^[0-9]{1,15}$/.test(time) || !/^[0-9a-f]{32}$/.test(nonce) || !/^[0-9a-f]{64}$/.test(digest))
     return null;
-  if (!isNodeId(member)) return null;
-  const claim = { member, time: Number(time), nonce, digest };
+  if (!isNodeId(member) || (to !== '' && !isNodeId(to))) return null;
+  const claim: Claim = { member, to, time: Number(time), nonce, digest };
   const { method, originalUrl: target } = request;
   const right = requestMac(key, { ...claim, method, target, ifNoneMatch: header('if-none-match') });
   return isSameMac(header(MAC_HEADER), right) ? claim : null;
@@ -183,7 +214,7 @@ function verify(request: Request, key: MemberKey): Claim | null {
 /** Signs at the last moment, when status, tag and body are known. Answers that were begun in pieces stay unsigned. */
 function signAnswer(
   response: Response,
-  { self, key, records }: MemberModules,
+  { self, key, clock, records }: MemberModules,
   nonce: string,
   isOfState: boolean,
 ): void {
@@ -196,8 +227,14 @@ function signAnswer(
     if (!response.headersSent) {
       const { statusCode: status } = response;
       if (isOfState && records !== undefined) response.setHeader(RECORDS_HEADER, String(records()));
+      if (isOfState) response.setHeader(WALL_HEADER, String(Math.round(clock.wallMs())));
       const body = status === 304 || status === 204 ? NO_BODY : bytesOf(args[0], args[1]);
-      const facts = { etag: header('etag'), records: header(RECORDS_HEADER), digest: digestOf(body) };
+      const facts = {
+        etag: header('etag'),
+        records: header(RECORDS_HEADER),
+        wall: header(WALL_HEADER),
+        digest: digestOf(body),
+      };
       response.setHeader(MEMBER_HEADER, self);
       response.setHeader(MAC_HEADER, answerMac(key, { nonce, status, member: self, ...facts }));
     }
@@ -265,6 +302,19 @@ const WRONG_TIME: Problem = {
   title: 'Wrong time',
   status: 401,
   detail: 'The request is signed, but its time is too far from ours.',
+};
+const OTHER_RECEIVER: Problem = {
+  slug: 'other-receiver',
+  title: 'Another receiver',
+  status: 401,
+  detail: 'The request is signed, but not for this member.',
+};
+const CROWDED: Problem = {
+  slug: 'too-many-requests',
+  title: 'Too many requests',
+  status: 503,
+  detail: 'This member asked more than can be remembered; ask again later.',
+  headers: { 'Retry-After': '1' },
 };
 const REPLAYED: Problem = {
   slug: 'replayed',

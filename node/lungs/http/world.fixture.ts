@@ -10,6 +10,7 @@ import type { Digest, NodeId } from '../../protocol/ids.ts';
 import { identityFromSeed } from '../../protocol/state/signature.ts';
 import { HttpLung, type HttpLungOptions } from './http-lung.ts';
 import { memberKeyOf, type MemberKey } from './member.ts';
+import type { NonceOptions } from './nonces.ts';
 import { memberMiddleware, syncRoute, type SyncRouteOptions } from './routes.ts';
 
 export const CLUSTER_KEY = memberKeyOf(Buffer.from('the key of this cluster'));
@@ -54,6 +55,7 @@ interface ServerSetup {
   readonly port?: number;
   readonly sync?: SyncRouteOptions;
   readonly counted?: () => number;
+  readonly nonces?: Partial<NonceOptions>;
 }
 
 export class World {
@@ -66,6 +68,7 @@ export class World {
     port = 0,
     sync = {},
     counted,
+    nonces = {},
   }: ServerSetup = {}): Promise<TestServer> {
     const events: LungEvent[] = [];
     const sink = (event: LungEvent): void => {
@@ -75,7 +78,10 @@ export class World {
     const app = express();
     app.disable('etag');
     app.use(
-      memberMiddleware({ self, key, clock, sink, ...(counted !== undefined && { records: counted }) }),
+      memberMiddleware(
+        { self, key, clock, sink, ...(counted !== undefined && { records: counted }) },
+        nonces,
+      ),
       syncRoute({ clock, sink }, sync),
     );
     app.get('/api/lattice/state', async (request, response) => {

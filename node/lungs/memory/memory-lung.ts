@@ -78,7 +78,7 @@ export class MemoryLung implements Lung {
         return;
       case 'reset':
         this.#network.send(this.id, effect.peer, (other) => other.#drop(this.id, 'reset by peer'));
-        this.#drop(effect.peer, 'reset');
+        this.#after(0, () => this.#drop(effect.peer, 'reset'));
         return;
     }
   }
@@ -94,12 +94,8 @@ export class MemoryLung implements Lung {
 
   #publish(bytes: Uint8Array): void {
     if (bytes.length > MESSAGE_BYTES_MAX) {
-      this.#emit({
-        type: 'refused',
-        peer: null,
-        what: 'message',
-        reason: `publish of ${bytes.length} bytes is too large`,
-      });
+      const reason = `publish of ${bytes.length} bytes is too large`;
+      this.#after(0, () => this.#emit({ type: 'refused', peer: null, what: 'message', reason }));
       return;
     }
     for (const peer of this.#links.keys()) {
@@ -163,8 +159,9 @@ export class MemoryLung implements Lung {
     };
     const unanswered = (reason: string): void => settle({ type: 'unanswered', peer, exchange, reason });
     const cancel = this.#after(timeoutMs, () => unanswered('timeout'));
-    if (bytes.length > MESSAGE_BYTES_MAX) return unanswered(`question of ${bytes.length} bytes is too large`);
-    if (!this.#links.has(peer)) return unanswered('not connected');
+    const failLater = (reason: string): void => void this.#after(0, () => unanswered(reason));
+    if (bytes.length > MESSAGE_BYTES_MAX) return failLater(`question of ${bytes.length} bytes is too large`);
+    if (!this.#links.has(peer)) return failLater('not connected');
     this.#network.send(this.id, peer, (other) => {
       let answered = false;
       const answer = (reply: Uint8Array | null): void => {

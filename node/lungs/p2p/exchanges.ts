@@ -2,6 +2,7 @@
  * One exchange is one stream: a frame there, a frame back, done. Whatever happens — an answer, a refusal, silence, a
  * lost connection — the stream ends and the asker hears exactly once of its exchange.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../ports.ts';
 import { MESSAGE_BYTES_MAX } from '../../ports.ts';
 import type { NodeId } from '../../protocol/ids.ts';
@@ -68,9 +69,14 @@ export class Exchanges {
     const { clock, connectionTo, onAnswered, onUnanswered } = this.#modules;
     const { peer, exchange, bytes, timeoutMs } = question;
     const unanswered = (reason: string): void => onUnanswered(peer, exchange, reason);
-    if (bytes.length > MESSAGE_BYTES_MAX) return unanswered(`question of ${bytes.length} bytes is too large`);
     const connection = connectionTo(peer);
-    if (connection === null) return unanswered('not connected');
+    if (bytes.length > MESSAGE_BYTES_MAX || connection === null) {
+      // the asker does not hear of its exchange before `ask` returned
+      await setImmediate();
+      return unanswered(
+        connection === null ? 'not connected' : `question of ${bytes.length} bytes is too large`,
+      );
+    }
     const startedMs = clock.monotonicMs();
     const limit = this.#limit(timeoutMs);
     let stream: Stream | null = null;

@@ -135,25 +135,22 @@ export class P2pLung implements Lung {
         running?.beats.beat(effect.peer, effect.beacon);
         return;
       case 'ask':
-        if (running === null)
-          this.#emit({
-            type: 'unanswered',
-            peer: effect.peer,
-            exchange: effect.exchange,
-            reason: 'not started',
-          });
-        else {
+        if (running === null) {
+          const { peer, exchange } = effect;
+          this.#later(() => this.#emit({ type: 'unanswered', peer, exchange, reason: 'not started' }));
+        } else {
           this.#bytesOut += effect.bytes.length;
           void running.exchanges.ask(effect);
         }
         return;
       case 'poll':
-        this.#emit({ type: 'silent', peer: effect.peer, reason: 'the p2p lung does not poll' });
+        this.#later(() =>
+          this.#emit({ type: 'silent', peer: effect.peer, reason: 'the p2p lung does not poll' }),
+        );
         return;
       case 'reset':
-        running?.links.abort(effect.peer, 'reset');
-        this.#book.hurry(effect.peer, this.#modules.clock.monotonicMs());
-        running?.dialer.wake();
+        // connections tell of their end while they are aborted
+        this.#later(() => this.#reset(effect.peer));
         return;
     }
   }
@@ -284,12 +281,8 @@ export class P2pLung implements Lung {
 
   #publish(running: Running | null, bytes: Uint8Array): void {
     if (bytes.length > MESSAGE_BYTES_MAX) {
-      this.#emit({
-        type: 'refused',
-        peer: null,
-        what: 'message',
-        reason: `publish of ${bytes.length} bytes is too large`,
-      });
+      const reason = `publish of ${bytes.length} bytes is too large`;
+      this.#later(() => this.#emit({ type: 'refused', peer: null, what: 'message', reason }));
       return;
     }
     if (running === null) return;
@@ -297,6 +290,12 @@ export class P2pLung implements Lung {
     running.stack.services.gossip.publish(this.#options.topic, bytes).catch((error: unknown) => {
       this.#modules.logger.debug('publish failed', { tag: TAG, reason: reasonOf(error) });
     });
+  }
+
+  #reset(peer: NodeId): void {
+    this.#running?.links.abort(peer, 'reset');
+    this.#book.hurry(peer, this.#modules.clock.monotonicMs());
+    this.#running?.dialer.wake();
   }
 
   #asked(peer: NodeId, bytes: Uint8Array, answer: (bytes: Uint8Array | null) => void): void {
@@ -370,6 +369,13 @@ export class P2pLung implements Lung {
       peer: null,
       what: 'peer',
       reason: `handshake with ${address} failed: ${reason}`,
+    });
+  }
+
+  /** In a turn of its own, unless the lung stops first. */
+  #later(run: () => void): void {
+    setImmediate(() => {
+      if (this.#sink !== null) run();
     });
   }
 

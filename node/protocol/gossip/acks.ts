@@ -1,39 +1,101 @@
 /**
- * Writes that wait for members (`w=`): who has each one on disk, how many are needed, and what to answer when the time is over.
- * Any number of writes may wait; each costs a set of names until it is answered.
+ * Writes that wait for members (`w=`). Each member has a lane: the records of all writes that wait, in order, one question under
+ * way at a time. A lane whose question failed rests before it asks again, so a member that refuses costs a question now and then.
  */
 import type { NodeId } from '../ids.ts';
 import type { SignedRecord } from '../state/record.ts';
 
+export interface AcksOptions {
+  /** Bytes of records in one question; default 512 KiB, half of what a lung carries in one message. */
+  readonly batchBytesMax: number;
+  /** Records waiting per member; default 20000. Beyond, the write is not asked for there, and its own time limit ends it. */
+  readonly waitingMax: number;
+  /** Rest after a question that failed, in ms; default 100. */
+  readonly restMs: number;
+}
+
+export const ACKS_DEFAULTS: AcksOptions = { batchBytesMax: 524_288, waitingMax: 20_000, restMs: 100 };
+
 export interface Waiting {
-  readonly request: number;
-  readonly records: readonly SignedRecord[];
   /** members that must have it, this one included */
   readonly need: number;
   readonly have: Set<NodeId>;
 }
 
+interface Asked {
+  readonly record: SignedRecord;
+  /** the write that is complete with this record; null within a write of several */
+  readonly completes: number | null;
+}
+
+interface Lane {
+  waiting: Asked[];
+  underWay: readonly Asked[] | null;
+  notBefore: number;
+}
+
 export class Acks {
+  readonly #options: AcksOptions;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #lanes = new Map<NodeId, Lane>();
 
-  open(request: number, records: readonly SignedRecord[], need: number, self: NodeId): Waiting {
-    const waiting = { request, records, need, have: new Set([self]) };
-    this.#waiting.set(request, waiting);
-    return waiting;
+  constructor(options: AcksOptions) {
+    this.#options = options;
   }
 
-  get(request: number): Waiting | null {
-    return this.#waiting.get(request) ?? null;
+  open(request: number, need: number, self: NodeId): void {
+    this.#waiting.set(request, { need, have: new Set([self]) });
   }
 
-  /** This member has it on disk. @returns the write when that was the last one needed; it waits no more */
-  acknowledge(request: number, member: NodeId): Waiting | null {
-    const waiting = this.#waiting.get(request);
-    if (waiting === undefined) return null;
-    waiting.have.add(member);
-    if (waiting.have.size < waiting.need) return null;
-    this.#waiting.delete(request);
-    return waiting;
+  /** This member is to be asked for these records. */
+  offer(member: NodeId, request: number, records: readonly SignedRecord[]): void {
+    const lane = this.#lane(member);
+    if (lane.waiting.length + records.length > this.#options.waitingMax) return;
+    records.forEach((record, i) => {
+      lane.waiting.push({ record, completes: i === records.length - 1 ? request : null });
+    });
+  }
+
+  /** @returns the records to ask this member for now, or null */
+  next(member: NodeId, now: number): readonly SignedRecord[] | null {
+    const lane = this.#lanes.get(member);
+    if (lane === undefined || lane.underWay !== null || now < lane.notBefore) return null;
+    let bytes = 0;
+    let count = 0;
+    for (const { record } of lane.waiting) {
+      if (count > 0 && bytes + record.bytes.length > this.#options.batchBytesMax) break;
+      bytes += record.bytes.length;
+      count += 1;
+    }
+    if (count === 0) return null;
+    lane.underWay = lane.waiting.splice(0, count);
+    return lane.underWay.map(({ record }) => record);
+  }
+
+  /** All records of the question under way are on that member's disk. @returns writes for which that was the last one needed */
+  answered(member: NodeId): readonly { readonly request: number; readonly waiting: Waiting }[] {
+    const lane = this.#lanes.get(member);
+    const done: { request: number; waiting: Waiting }[] = [];
+    for (const { completes } of lane?.underWay ?? []) {
+      const waiting = completes === null ? undefined : this.#waiting.get(completes);
+      if (completes === null || waiting === undefined) continue;
+      waiting.have.add(member);
+      if (waiting.have.size < waiting.need) continue;
+      this.#waiting.delete(completes);
+      done.push({ request: completes, waiting });
+    }
+    if (lane !== undefined) lane.underWay = null;
+    return done;
+  }
+
+  /** The question under way failed, or some of its records were refused: what still waits is asked for again, after a rest. */
+  failed(member: NodeId, now: number): void {
+    const lane = this.#lanes.get(member);
+    if (lane?.underWay == null) return;
+    const again = [...lane.underWay, ...lane.waiting];
+    lane.waiting = again.filter((_asked, i) => this.#isWaited(again, i));
+    lane.underWay = null;
+    lane.notBefore = now + this.#options.restMs;
   }
 
   /** The time is over. @returns the write, if it still waited */
@@ -41,6 +103,25 @@ export class Acks {
     const waiting = this.#waiting.get(request);
     this.#waiting.delete(request);
     return waiting ?? null;
+  }
+
+  forget(member: NodeId): void {
+    this.#lanes.delete(member);
+  }
+
+  /** Whether the write that this record belongs to still waits: the next one that completes a write says which that is. */
+  #isWaited(asked: readonly Asked[], i: number): boolean {
+    for (let j = i; j < asked.length; j += 1) {
+      const completes = asked[j]?.completes ?? null;
+      if (completes !== null) return this.#waiting.has(completes);
+    }
+    return false;
+  }
+
+  #lane(member: NodeId): Lane {
+    let lane = this.#lanes.get(member);
+    if (lane === undefined) this.#lanes.set(member, (lane = { waiting: [], underWay: null, notBefore: 0 }));
+    return lane;
   }
 }
 

@@ -11,6 +11,7 @@
  * next write. `get` still shows it, with the siblings that lost to the tombstone, so that no conflict is swallowed.
  */
 import { hash } from 'node:crypto';
+import { CodecError } from '../codec.ts';
 import type { Digest, NodeId, RecordId } from '../ids.ts';
 import { isTooFarAhead, observe, STAMP_ZERO, tick, type Stamp } from './clock.ts';
 import { contextOf, mergeKey } from './merge.ts';
@@ -112,8 +113,6 @@ export class Replica {
   readonly #vector = new VersionVector();
   /** live tombstones by slot, oldest first */
   readonly #tombstones = new Map<number, RecordId>();
-  /** dots under which two records were found */
-  readonly #doubled = new Set<string>();
   #equivocations: Equivocation[] = [];
   readonly #put = new Map<number, StoredRecord>();
   readonly #removed = new Set<number>();
@@ -179,9 +178,9 @@ export class Replica {
     return this.#slot;
   }
 
-  /** Whether another record was signed under the same dot: then that a peer has seen the dot says nothing of this record. */
+  /** Whether another live record was signed under the same dot: then that a peer has seen the dot says nothing of this record. */
   isDoubled(record: SignedRecord): boolean {
-    return this.#doubled.has(dotKey(record.dot));
+    return this.#store.ofDot(record.dot).some(({ id }) => id !== record.id);
   }
 
   /** Pairs of records that share a dot, found since the last call. */
@@ -243,22 +242,23 @@ export class Replica {
       else clock = observe(clock, stamp, 0);
     }
     ahead.sort((a, b) => a.slot - b.slot);
-    const entries = new Map(ahead.map(({ record }) => [record.key, record.value]));
-    for (const { record } of ahead) this.drop(record.id);
     this.#clock = clock;
     const anew: VerifiedRecord[] = [];
-    for (const [key, value] of entries) {
-      this.#clock = tick(this.#clock, wallMs);
-      const context = this.#ownContext(key, this.#sequence);
-      this.#sequence += 1;
-      const dot: Dot = { author: this.#modules.self, sequence: this.#sequence };
-      const record = signRecord({ key, value, dot, context, stamp: this.#clock }, (bytes) =>
-        this.#modules.sign(bytes),
-      );
-      this.#add(record);
-      anew.push(record);
+    for (const { record } of ahead) {
+      // What it replaced stays replaced, also for a peer that never took it.
+      const replaced = contextOf([...this.#live(record.key).filter(({ id }) => id !== record.id), record]);
+      const again = this.#sign(record.key, record.value, replaced, wallMs);
+      if (again === null) continue;
+      this.drop(record.id);
+      this.#add(again);
+      anew.push(again);
     }
     return anew;
+  }
+
+  /** The wall part of the hybrid clock, ms since the epoch. */
+  get clockMs(): number {
+    return this.#clock.wallMs;
   }
 
   /** Live tombstones. */
@@ -449,7 +449,6 @@ export class Replica {
     for (const one of this.#store.ofDot(record.dot)) {
       if (one.id === record.id) continue;
       this.#equivocations.push({ one, other: record });
-      this.#doubled.add(dotKey(record.dot));
     }
   }
 
@@ -472,7 +471,7 @@ export class Replica {
 
   /** Whether a record of this dot lives, or several were signed, so that its being seen says nothing of any one. */
   #isTaken(dot: Dot): boolean {
-    return this.#doubled.has(dotKey(dot)) || this.#store.ofDot(dot).length > 0;
+    return this.#store.ofDot(dot).length > 0;
   }
 
   /** What a write of ours replaces. A context that claims more of our own writes than there are is not believed. */
@@ -483,6 +482,21 @@ export class Replica {
       .filter((dot) => dot.sequence > 0);
   }
 
+  /** @returns null where the record would be beyond the limits */
+  #sign(key: string, value: string | null, context: readonly Dot[], wallMs: number): VerifiedRecord | null {
+    const stamp = tick(this.#clock, wallMs);
+    const dot: Dot = { author: this.#modules.self, sequence: this.#sequence + 1 };
+    try {
+      const record = signRecord({ key, value, dot, context, stamp }, (bytes) => this.#modules.sign(bytes));
+      this.#clock = stamp;
+      this.#sequence = dot.sequence;
+      return record;
+    } catch (error) {
+      if (error instanceof CodecError) return null;
+      throw error;
+    }
+  }
+
   #hasValue(key: string): boolean {
     return hasValue(this.#live(key));
   }
@@ -491,10 +505,6 @@ export class Replica {
   #live(key: string): readonly SignedRecord[] {
     return this.#store.live(key);
   }
-}
-
-function dotKey({ author, sequence }: Dot): string {
-  return `${author} ${sequence}`;
 }
 
 function hasValue([winner]: readonly SignedRecord[]): boolean {

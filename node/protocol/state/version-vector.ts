@@ -15,7 +15,7 @@ import type { Dot } from './record.ts';
 /** Sorted, disjoint, not adjacent: from, to, from, to, …, both inclusive. */
 type Ranges = number[];
 
-const VECTOR_LIMITS = { authorsMax: 4_096, rangesMax: 8_192 } as const;
+const VECTOR_LIMITS = { authorsMax: 4_096, rangesMax: 24_576 } as const;
 
 export class VersionVector {
   readonly #ranges = new Map<NodeId, Ranges>();

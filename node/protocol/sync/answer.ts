@@ -17,14 +17,19 @@ export interface AnswerOptions {
 
 export const ANSWER_DEFAULTS: AnswerOptions = { idsBelowKeys: 32, hashesMax: 8192, recordBytesMax: 524_288 };
 
-/** The records that came with the request must have been merged before. */
-export function answer(request: SyncRequest, replica: Replica, options: AnswerOptions): SyncReply {
+/** @param refused how many of the records that came with the request were not taken; the others have been merged */
+export function answer(
+  request: SyncRequest,
+  refused: number,
+  replica: Replica,
+  options: AnswerOptions,
+): SyncReply {
   switch (request.type) {
     case 'compare':
       return compare(request, replica, options);
     case 'transfer': {
       const { taken, answered } = takeRecords(request.want, replica, options.recordBytesMax);
-      return { type: 'transferred', root: replica.root(), answered, records: taken };
+      return { type: 'transferred', root: replica.root(), answered, refused, records: taken };
     }
   }
 }

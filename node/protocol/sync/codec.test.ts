@@ -60,7 +60,13 @@ const reply: fc.Arbitrary<SyncReply> = fc.oneof(
     vector,
     differences: fc.array(difference, { maxLength: 4 }),
   }),
-  fc.record({ type: fc.constant('transferred' as const), root: digest, answered, records }),
+  fc.record({
+    type: fc.constant('transferred' as const),
+    root: digest,
+    answered,
+    refused: answered,
+    records,
+  }),
   fc.record({ type: fc.constant('refused' as const), reason: fc.stringMatching(/^[a-z_]{0,40}$/) }),
 );
 

@@ -5,7 +5,7 @@
  *     1 compare      version vector;  u16 n × (u8 nibbles, prefix; 32 digest)
  *     2 transfer     u16 n × 32 id;  u16 m × (u32 length, record)
  *     3 differences  version vector;  u16 answered;  u16 n × (u8 nibbles, prefix; u8 0: 16 × 32 digest | 1: u16 k × 32 id)
- *     4 transferred  u16 answered;  u16 m × (u32 length, record)
+ *     4 transferred  u16 answered, u16 refused;  u16 m × (u32 length, record)
  *     5 refused      u16 length, reason (root all zero)
  */
 import { ByteReader, ByteWriter, CodecError } from '../codec.ts';
@@ -50,7 +50,7 @@ export function encodeReply(reply: SyncReply): Uint8Array {
       for (const difference of reply.differences) writeDifference(writer, difference);
       break;
     case 'transferred':
-      writeRecords(writer.u16(reply.answered), reply.records);
+      writeRecords(writer.u16(reply.answered).u16(reply.refused), reply.records);
       break;
     case 'refused':
       writer.text16(reply.reason.slice(0, REASON_BYTES_MAX));
@@ -109,7 +109,8 @@ function readReply(reader: ByteReader, kind: number, root: Digest): SyncReply {
     }
     case KIND.transferred: {
       const answered = reader.u16();
-      return { type: 'transferred', root, answered, records: readRecords(reader) };
+      const refused = reader.u16();
+      return { type: 'transferred', root, answered, refused, records: readRecords(reader) };
     }
     case KIND.refused:
       return { type: 'refused', reason: reader.text16(REASON_BYTES_MAX * 4) };

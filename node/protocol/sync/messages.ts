@@ -46,11 +46,15 @@ export type SyncReply<R extends SignedRecord = SignedRecord> =
       readonly vector: SentVector;
       readonly differences: readonly Difference[];
     }
-  /** `answered`: how many of the wanted records, from the first, this reply covers; those without a record are gone here */
+  /**
+   * `answered`: how many of the wanted records, from the first, this reply covers; those without a record are gone here
+   * `refused`: how many of the offered records are not taken here; the others are durable
+   */
   | {
       readonly type: 'transferred';
       readonly root: Digest;
       readonly answered: number;
+      readonly refused: number;
       readonly records: readonly R[];
     }
   | { readonly type: 'refused'; readonly reason: string };

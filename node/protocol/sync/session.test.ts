@@ -60,7 +60,7 @@ describe('a session between two replicas', () => {
 
 describe('a session with a lying or broken peer', () => {
   const replies: readonly (readonly [string, SyncReply])[] = [
-    ['wrong_reply_type', { type: 'transferred', root: ROOT, answered: 0, records: [] }],
+    ['wrong_reply_type', { type: 'transferred', root: ROOT, answered: 0, refused: 0, records: [] }],
     [
       'wrong_answered_count',
       { type: 'differences', root: ROOT, answered: 0, vector: VECTOR, differences: [] },
@@ -122,7 +122,7 @@ function reconcile(
   for (let question = session.next(ours); question !== null; question = session.next(ours)) {
     const request = decodeRequest(encodeRequest(question));
     if (request.type === 'transfer') mergeAll(theirs, request);
-    const reply = decodeReply(encodeReply(answer(request, theirs, answering)));
+    const reply = decodeReply(encodeReply(answer(request, 0, theirs, answering)));
     if (reply.type === 'transferred') mergeAll(ours, reply);
     const wrong = session.take(reply, ours);
     if (wrong !== null) return { wrong, roundTrips: session.roundTrips, pushed: session.pushed };

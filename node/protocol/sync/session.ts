@@ -52,6 +52,8 @@ export class Session {
     | { readonly prefixes: readonly string[] }
     | { readonly want: number; readonly push: number }
     | null = null;
+  /** something wanted did not come, or was not taken: then what is absent may have a successor that we do not have */
+  hasGaps = false;
   /** live here, seen by the peer, not listed by it */
   readonly absent: RecordId[] = [];
   roundTrips = 0;
@@ -120,6 +122,7 @@ export class Session {
         this.#want.splice(0, reply.answered);
         this.#push.splice(0, asking.push);
         this.pulled += reply.records.length;
+        if (reply.records.length < reply.answered) this.hasGaps = true;
         return null;
       }
     }
