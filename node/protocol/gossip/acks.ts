@@ -91,7 +91,7 @@ export class Acks {
   /** The question under way failed, or some of its records were refused: what still waits is asked for again, after a rest. */
   failed(member: NodeId, now: number): void {
     const lane = this.#lanes.get(member);
-    if (lane?.underWay == null) return;
+    if (lane === undefined || lane.underWay === null) return;
     const again = [...lane.underWay, ...lane.waiting];
     lane.waiting = again.filter((_asked, i) => this.#isWaited(again, i));
     lane.underWay = null;
