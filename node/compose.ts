@@ -15,7 +15,7 @@ import { EventLog } from './observe/events.ts';
 import { meteredApi, NodeMetrics } from './observe/metrics.ts';
 import type { Clock, Identity, Logger, LungSink, NodeStatus, Storage } from './ports.ts';
 import { Core, type CoreOptions } from './protocol/core.ts';
-import { POLICY_DEFAULTS } from './protocol/mode/policy.ts';
+import { CORE_DEFAULTS } from './protocol/defaults.ts';
 import type { LatticeEvent, LungName } from './protocol/events.ts';
 import type { NodeId } from './protocol/ids.ts';
 import { Api } from './runtime/api.ts';
@@ -30,8 +30,6 @@ import { RevivingLung } from './runtime/reviving-lung.ts';
 import { loadOrCreateIdentity } from './storage/identity.ts';
 import { LmdbStorage } from './storage/lmdb-storage.ts';
 
-/** Where a replica's clock may be at most ahead of ours; DESIGN section 3. */
-const AHEAD_MAX_MS = 60_000;
 const P2P_RETRY_MS = 5_000;
 const DRAIN_MS = 2_000;
 
@@ -207,18 +205,17 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
 
 function coreOptions(config: Config): CoreOptions {
   const { heartbeatIntervalMs, suspicionMs, httpPollIntervalMs } = config;
+  const { policy, detector } = CORE_DEFAULTS;
   return {
-    policy: { ...POLICY_DEFAULTS, beatMs: heartbeatIntervalMs, warmPollMs: httpPollIntervalMs },
+    ...CORE_DEFAULTS,
+    policy: { ...policy, beatMs: heartbeatIntervalMs, warmPollMs: httpPollIntervalMs },
     detector: {
+      ...detector,
       suspicionMs,
       // Two heartbeats lost and a little, but always before the verdict.
       suspectMs: Math.min(suspicionMs * 0.8, Math.max(suspicionMs * 0.6, heartbeatIntervalMs * 2.4)),
-      httpFreshMs: 3_000,
       httpWarmMs: httpPollIntervalMs * 2.5,
-      attentiveStepMs: 400,
     },
-    mode: { returnAfterMs: 300 },
-    aheadMaxMs: AHEAD_MAX_MS,
   };
 }
 

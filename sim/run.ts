@@ -2,25 +2,11 @@
  * One run: a seed becomes a cluster, a workload and a schedule of faults (safety phase); then all is healed, a fresh write is
  * made, and every node must reach one root that contains it (liveness phase). Verdicts are sentences; none means pass.
  */
-import { POLICY_DEFAULTS } from '../node/protocol/mode/policy.ts';
-import type { CoreOptions } from '../node/protocol/core.ts';
+import { CORE_DEFAULTS } from '../node/protocol/defaults.ts';
 import type { SyncMode } from '../node/protocol/events.ts';
 import { Host, type Sabotage } from './host.ts';
 import { below, type Rng } from './rng.ts';
 import { World, WORLD_DEFAULTS, type Rule } from './world.ts';
-
-const CORE_DEFAULTS: CoreOptions = {
-  policy: POLICY_DEFAULTS,
-  detector: {
-    suspicionMs: 1_000,
-    suspectMs: 600,
-    httpFreshMs: 3_000,
-    httpWarmMs: 25_000,
-    attentiveStepMs: 400,
-  },
-  mode: { returnAfterMs: 300 },
-  aheadMaxMs: 60_000,
-};
 
 export interface RunOptions {
   readonly seed: number;

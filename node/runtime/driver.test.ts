@@ -1,7 +1,7 @@
 import { MemoryStorage, newMemoryDisk } from '../storage/memory-storage.ts';
 import type { Clock, Lung, LungEffect, Storage, StoreBatch } from '../ports.ts';
-import { Core, type CoreOptions } from '../protocol/core.ts';
-import { POLICY_DEFAULTS } from '../protocol/mode/policy.ts';
+import { Core } from '../protocol/core.ts';
+import { CORE_DEFAULTS } from '../protocol/defaults.ts';
 import type { Digest } from '../protocol/ids.ts';
 import type { VerifiedRecord } from '../protocol/state/record.ts';
 import { testIdentity, testRecord } from '../protocol/state/test-records.ts';
@@ -9,19 +9,6 @@ import { VersionVector } from '../protocol/state/version-vector.ts';
 import { decodeReply } from '../protocol/sync/codec.ts';
 import type { SyncRequest } from '../protocol/sync/messages.ts';
 import { Driver, DRIVER_DEFAULTS } from './driver.ts';
-
-const CORE: CoreOptions = {
-  policy: POLICY_DEFAULTS,
-  detector: {
-    suspicionMs: 1_000,
-    suspectMs: 600,
-    httpFreshMs: 3_000,
-    httpWarmMs: 25_000,
-    attentiveStepMs: 400,
-  },
-  mode: { returnAfterMs: 300 },
-  aheadMaxMs: 60_000,
-};
 
 describe('the driver', () => {
   it('tells nobody of a record before it is durable: neither the writer nor a member', async () => {
@@ -272,7 +259,10 @@ class HeldStorage implements Storage {
 
 function make(storage: Storage = new HeldStorage()) {
   const identity = testIdentity(1);
-  const core = new Core({ self: identity.id, sign: (bytes) => identity.sign(bytes), rng: () => 0.5 }, CORE);
+  const core = new Core(
+    { self: identity.id, sign: (bytes) => identity.sign(bytes), rng: () => 0.5 },
+    CORE_DEFAULTS,
+  );
   const sent: LungEffect[] = [];
   const timers: { ms: number; run: () => void }[] = [];
   const clock: Clock = {

@@ -1,0 +1,16 @@
+/** The core as it is unless somebody says otherwise: the knobs of every room in one place. Their docstrings say where each number is from. */
+import type { CoreOptions } from './core.ts';
+import { POLICY_DEFAULTS } from './mode/policy.ts';
+
+export const CORE_DEFAULTS: CoreOptions = {
+  policy: POLICY_DEFAULTS,
+  detector: {
+    suspicionMs: 1_000,
+    suspectMs: 600,
+    httpFreshMs: 3_000,
+    httpWarmMs: 25_000,
+    attentiveStepMs: 400,
+  },
+  mode: { returnAfterMs: 300 },
+  aheadMaxMs: 60_000,
+};
