@@ -13,6 +13,7 @@ import type { RouteContext } from './route-context.ts';
 import { PAGE_ENTRIES_DEFAULT, StateQuery } from './schemas.ts';
 import type { StateResponse } from './schemas.ts';
 import { entryText } from './views.ts';
+import { signRoot } from '../protocol/state/proof-document.ts';
 
 /** A page ends early rather than grow beyond this. */
 const PAGE_BYTES_MAX = 4_194_304;
@@ -81,14 +82,14 @@ export function stateRoutes(router: Router, context: RouteContext, hot: KeyRoute
   function signedState(state: Awaited<ReturnType<typeof api.state>>): StateResponse {
     const timestamp = Date.now();
     const peerId = api.status().peerId;
-    const text = `aethel/state/v1\n${state.root}\n${timestamp}\n${peerId}`;
+    const { signature } = signRoot(state.root, timestamp, { id: peerId, sign: (bytes) => api.sign(bytes) });
     return {
       success: true,
       merkle_root: state.root,
       state_size: state.size,
       timestamp,
       peer_id: peerId,
-      signature: Buffer.from(api.sign(Buffer.from(text, 'utf8'))).toString('base64'),
+      signature: Buffer.from(signature).toString('base64'),
       signed: true,
     };
   }
