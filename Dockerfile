@@ -22,6 +22,9 @@ FROM ${BASE_IMAGE} AS node
 RUN install -d -o 1000 -g 1000 -m 0750 /var/lib/aethel && install -d -o 1000 -g 1000 -m 0755 /run/aethel
 COPY --from=build /build/dist /app
 WORKDIR /app
+# By itself the room for young objects grows to 64 MB at a start with many records, and stays. Reads and writes are as quick
+# with less.
+ENV NODE_OPTIONS=--max-semi-space-size=4
 ENV NODE_ENV=production \
     AETHEL_STATE_DIR=/var/lib/aethel \
     AETHEL_HTTP_HOST=0.0.0.0 \

@@ -50,6 +50,12 @@ const TRANSACTIONS: KeyRule = {
   isBefore: (one, other) => one.readBigUInt64LE() < other.readBigUInt64LE(),
 };
 
+/** The greatest key before a page, and the first key known after it. */
+interface Around {
+  previous: Buffer | null;
+  readonly next: Buffer | null;
+}
+
 /** The bytes are only good until the next entry is taken. */
 export interface FileEntry {
   readonly key: Buffer;
@@ -165,51 +171,63 @@ export class LmdbFile {
 
   *#walk(tree: Tree, fault: (fault: PageFault) => void, rule: KeyRule): Iterable<FileEntry> {
     if (tree.root < 0) return;
-    yield* this.#subtree(tree.root, tree.depth, { previous: null, next: null }, fault, rule);
+    for (const leaf of this.#leaves(tree.root, tree.depth, { previous: null, next: null }, fault)) {
+      const { number, page, around } = leaf;
+      const count = page.readUInt16LE(20) >> 1;
+      for (let i = 0; i < count; i += 1) {
+        const node = nodeOf(page, i);
+        const key = keyOf(page, node);
+        const isKey = rule.isKey(key);
+        if (!isKey || (around.previous !== null && !rule.isBefore(around.previous, key))) {
+          fault({
+            page: number,
+            detail: 'holds a key that was not written',
+            between: [copyOf(around.previous), around.next],
+          });
+          if (!isKey) continue;
+        }
+        const value = this.#valueOf(page, node);
+        if (typeof value === 'string') {
+          const copy = Buffer.from(key);
+          fault({ page: number, detail: value, between: [copy, copy] });
+          continue;
+        }
+        around.previous = key;
+        yield { key, value };
+      }
+      // the window that the keys lie in moves on with the next page
+      around.previous = copyOf(around.previous);
+    }
   }
 
-  /** @param around the greatest key before this page, which it moves on, and the first key known after it */
-  *#subtree(
+  /**
+   * The leaves of a tree in key order.
+   *
+   * @param around the greatest key before this page, which the caller moves on, and the first key known after it
+   */
+  *#leaves(
     number: number,
     depth: number,
-    around: { previous: Buffer | null; next: Buffer | null },
+    around: Around,
     fault: (fault: PageFault) => void,
-    rule: KeyRule,
-  ): Iterable<FileEntry> {
+  ): Iterable<{ readonly number: number; readonly page: Buffer; readonly around: Around }> {
     const page = this.#sound(number, depth);
     if (typeof page === 'string') {
       fault({ page: number, detail: page, between: [around.previous, around.next] });
       return;
     }
+    if (depth <= 1) {
+      yield { number, page, around };
+      return;
+    }
     // the window that the page lies in moves on with its children
-    const own = depth > 1 ? Buffer.from(page) : page;
+    const own = Buffer.from(page);
     const count = own.readUInt16LE(20) >> 1;
     for (let i = 0; i < count; i += 1) {
-      const node = nodeOf(own, i);
-      if (depth > 1) {
-        const after = i + 1 < count ? keyOf(own, nodeOf(own, i + 1)) : around.next;
-        const inside = { previous: around.previous, next: after };
-        yield* this.#subtree(childOf(own, node), depth - 1, inside, fault, rule);
-        around.previous = inside.previous;
-        continue;
-      }
-      const key = keyOf(own, node);
-      const isKey = rule.isKey(key);
-      if (!isKey || (around.previous !== null && !rule.isBefore(around.previous, key))) {
-        fault({
-          page: number,
-          detail: 'holds a key that was not written',
-          between: [around.previous, around.next],
-        });
-        if (!isKey) continue;
-      }
-      const value = this.#valueOf(own, node);
-      if (typeof value === 'string') {
-        fault({ page: number, detail: value, between: [key, key] });
-        continue;
-      }
-      around.previous = Buffer.from(key);
-      yield { key: around.previous, value };
+      const after = i + 1 < count ? keyOf(own, nodeOf(own, i + 1)) : around.next;
+      const inside = { previous: around.previous, next: after };
+      yield* this.#leaves(childOf(own, nodeOf(own, i)), depth - 1, inside, fault);
+      around.previous = inside.previous;
     }
   }
 
@@ -337,6 +355,10 @@ function nodeEnd(page: Buffer, node: number, depth: number): number {
   const flags = page.readUInt16LE(node + 4);
   if (flags === BIG_DATA) return keyEnd + 8;
   return flags === 0 ? keyEnd + page.readUInt16LE(node) + page.readUInt16LE(node + 2) * 65_536 : Infinity;
+}
+
+function copyOf(key: Buffer | null): Buffer | null {
+  return key === null ? null : Buffer.from(key);
 }
 
 function nodeOf(page: Buffer, index: number): number {

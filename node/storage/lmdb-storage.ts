@@ -271,6 +271,20 @@ export class LmdbStorage implements Storage {
   }
 }
 
+/**
+ * lmdb reads into memory that it uses again, and by itself allocates for every value it hands out. Copies in shared pools
+ * are made, and collected, in half the time.
+ */
+const OWN_COPIES = {
+  encode: (value: Buffer): Buffer => value,
+  /** @param bytes whose `length` lmdb has set to that of the value */
+  decode: (bytes: Buffer): Buffer => {
+    const own = Buffer.allocUnsafe(bytes.length);
+    bytes.copy(own, 0, 0, bytes.length);
+    return own;
+  },
+};
+
 function openDatabase(dir: string): RootDatabase<Buffer, number> {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -278,6 +292,7 @@ function openDatabase(dir: string): RootDatabase<Buffer, number> {
       path: dir,
       noSubdir: false,
       encoding: 'binary',
+      encoder: OWN_COPIES,
       cache: false,
       overlappingSync: false,
       eventTurnBatching: false,
