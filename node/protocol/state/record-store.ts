@@ -69,7 +69,12 @@ export class RecordStore {
   #freeCell = NONE;
   /** the last answer of `live`, which a write asks for several times */
   #asked: { readonly key: string; readonly live: readonly SignedRecord[] } | null = null;
-  /** records made lately for keys that were asked for, least lately asked first: a hot key is not made anew for every reader */
+  /** the record put last, which is asked for at once: it need not be made anew */
+  #newest: (StoredRecord & { readonly position: Position }) | null = null;
+  /**
+   * What was found lately for keys that were asked for, least lately asked first: a hot key is not made anew for every reader,
+   * and the keys of a batch, which are mostly new, are not looked for three times.
+   */
   readonly #hot = new Map<string, readonly SignedRecord[]>();
   /** the last answer of `path` */
   #way = { key: '', path: pathOf('') };
@@ -106,7 +111,7 @@ export class RecordStore {
    * @param record not there yet
    * @param path of its key
    */
-  put(slot: number, record: Pick<SignedRecord, 'key' | 'id' | 'dot' | 'bytes'>, path: string): void {
+  put(slot: number, record: SignedRecord, path: string): void {
     const packed = this.#pack(slot, record.bytes);
     const pathPrint = this.#fingerprinter.of(path);
     const keyAt = packedKeyStart(packed, 0);
@@ -121,6 +126,8 @@ export class RecordStore {
     this.#byId.add(this.#fingerprinter.of(record.id), cell);
     this.#byDot.add(this.#fingerprinter.ofDot(record.dot), cell);
     this.#changed(record.key);
+    this.#newest = { position, slot, record };
+    if (known === NONE) this.#asked = { key: record.key, live: [record] };
   }
 
   /**
@@ -194,7 +201,7 @@ export class RecordStore {
     if (live.length > 1) live.sort((a, b) => compareRecords(b, a));
     this.#asked = { key, live };
     const [only] = live;
-    if (live.length === 1 && only !== undefined && only.bytes.length <= HOT_BYTES_MAX)
+    if (live.length <= 1 && (only === undefined || only.bytes.length <= HOT_BYTES_MAX))
       this.#keepHot(key, live);
     return live;
   }
@@ -279,6 +286,7 @@ export class RecordStore {
     this.#byDot.remove(this.#fingerprinter.ofDot(record.dot), cell);
     const left = this.#positionsIn(cell).filter((other) => other !== position);
     this.#setPositions(cell, left);
+    if (this.#newest?.position === position) this.#newest = null;
     this.#blocks.release(position);
     if (left.length === 0) {
       this.#byPath.remove(this.#fingerprinter.of(this.path(record.key)), cell);
@@ -313,6 +321,7 @@ export class RecordStore {
   }
 
   #storedAt(position: Position): StoredRecord {
+    if (this.#newest?.position === position) return this.#newest;
     const start = this.#blocks.startOf(position);
     const end = start + this.#blocks.lengthOf(position);
     return unpack(this.#blocks.bytesOf(position), start + HEAD_BYTES, end, this.#authors);
@@ -363,6 +372,7 @@ export class RecordStore {
 
   /** A record lies elsewhere now: its slab was emptied. */
   #moved(to: Position, from: Position): void {
+    this.#newest = null;
     const cell = this.#blocks.bytesOf(to).readUInt32LE(this.#blocks.startOf(to));
     this.#setPositions(
       cell,

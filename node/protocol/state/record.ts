@@ -79,7 +79,8 @@ export function signRecord(
   const { key, value, dot, context, stamp } = fields;
   checkDots(dot, context);
   if (value !== null) checkJson(value);
-  const writer = new ByteWriter(recordBytesMax(limits))
+  const writer = new ByteWriter(SIGNATURE_DOMAIN.length + recordBytesMax(limits))
+    .bytes(SIGNATURE_DOMAIN)
     .u8(VERSION)
     .u8(value === null ? TOMBSTONE : 0)
     .bytes(publicKeyOf(dot.author))
@@ -91,10 +92,11 @@ export function signRecord(
   for (const entry of context) writer.bytes(publicKeyOf(entry.author)).u64(entry.sequence);
   writer.text32(value ?? '');
   checkLimits(fields, limits);
-  const body = writer.finish();
-  const bytes = writer.bytes(sign(joined(SIGNATURE_DOMAIN, body))).finish();
-  assertLength(bytes, body);
-  return { key, value, dot, context, stamp, id: idOf(body, body.length), bytes } as VerifiedRecord;
+  const signature = sign(writer.view());
+  if (signature.length !== SIGNATURE_BYTES) throw new RangeError(`signature of ${signature.length} bytes`);
+  const bytes = writer.bytes(signature).finish(SIGNATURE_DOMAIN.length);
+  const id = idOf(bytes, bytes.length - SIGNATURE_BYTES);
+  return { key, value, dot, context, stamp, id, bytes } as VerifiedRecord;
 }
 
 /**
@@ -224,9 +226,4 @@ function joined(domain: Uint8Array, body: Uint8Array): Uint8Array {
   bytes.set(domain);
   bytes.set(body, domain.length);
   return bytes;
-}
-
-function assertLength(bytes: Uint8Array, body: Uint8Array): void {
-  const signature = bytes.length - body.length;
-  if (signature !== SIGNATURE_BYTES) throw new RangeError(`signature of ${signature} bytes`);
 }
