@@ -4,7 +4,7 @@
  */
 import { checkConvergence } from '../checkers/convergence.ts';
 import { checkLostWrites } from '../checkers/lost-writes.ts';
-import { keepWriting, reachSteadyState, readFinals, until, untilEqual, writeFresh } from './steps.ts';
+import { keepWriting, playRounds, until, untilEqual, writeFresh } from './steps.ts';
 import type { Scenario, Stage } from './scenario.ts';
 
 const NOTICE_LIMIT_MS = 30_000;
@@ -14,13 +14,7 @@ export const nodeKill: Scenario = {
   name: 'node-kill',
   says: 'kills one node with SIGKILL while it writes: the others go on, it comes back and catches up, nothing is lost',
   checkers: [checkLostWrites, checkConvergence],
-  async play(stage) {
-    stage.progress('steady state');
-    await reachSteadyState(stage);
-    for (let round = 1; round <= stage.rounds; round += 1) await playRound(stage, round);
-    stage.progress('final reads');
-    await readFinals(stage);
-  },
+  play: (stage) => playRounds(stage, playRound),
 };
 
 async function playRound(stage: Stage, round: number): Promise<void> {

@@ -10,7 +10,7 @@ import { FaultError } from '../faults/fault.ts';
 import type { Fault } from '../faults/fault.ts';
 import type { Member } from '../workloads/observer.ts';
 import type { Fact } from '../workloads/unique-facts.ts';
-import { keepWriting, reachSteadyState, readFinals, until, untilEqual, writeFresh } from './steps.ts';
+import { keepWriting, playRounds, until, untilEqual, writeFresh } from './steps.ts';
 import { LimitExceededError } from './scenario.ts';
 import type { Scenario, Stage } from './scenario.ts';
 
@@ -21,13 +21,7 @@ export const p2pCut: Scenario = {
   name: 'p2p-cut',
   says: 'drops the libp2p port of one node: HTTP takes over, data flows both ways, P2P comes back, nothing is lost',
   checkers: [checkLostWrites, checkConvergence, checkModeHonesty, checkCarried],
-  async play(stage) {
-    stage.progress('steady state');
-    await reachSteadyState(stage);
-    for (let round = 1; round <= stage.rounds; round += 1) await playRound(stage, round);
-    stage.progress('final reads');
-    await readFinals(stage);
-  },
+  play: (stage) => playRounds(stage, playRound),
 };
 
 async function playRound(stage: Stage, round: number): Promise<void> {

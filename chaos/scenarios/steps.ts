@@ -15,6 +15,18 @@ const EQUAL_LIMIT_MS = 30_000;
 const RHYTHM_WRITES = 4;
 const LOOK_EVERY_MS = 5;
 
+/** The frame of a scenario that strikes again and again: steady state, so many rounds, final reads. */
+export async function playRounds(
+  stage: Stage,
+  playRound: (stage: Stage, round: number) => Promise<void>,
+): Promise<void> {
+  stage.progress('steady state');
+  await reachSteadyState(stage);
+  for (let round = 1; round <= stage.rounds; round += 1) await playRound(stage, round);
+  stage.progress('final reads');
+  await readFinals(stage);
+}
+
 /** Waits until `claim` holds of what the observer saw last. @returns when, on the history's clock */
 export async function until(
   stage: Stage,
@@ -32,7 +44,7 @@ export async function until(
 }
 
 /** Everybody says P2P, hears everybody by P2P, and all roots are equal; then the workload runs and is seen everywhere. */
-export async function reachSteadyState(stage: Stage): Promise<void> {
+async function reachSteadyState(stage: Stage): Promise<void> {
   const { members, observer, facts, history } = stage;
   await until(stage, 'P2P between all nodes', STEADY_LIMIT_MS, () => {
     const latest = members.map(({ node }) => observer.latest(node.name));
@@ -94,7 +106,7 @@ export async function untilEqual(stage: Stage, fresh: readonly Fact[]): Promise<
 }
 
 /** Ends the workload, lets everything arrive, and reads all of every node. */
-export async function readFinals(stage: Stage): Promise<void> {
+async function readFinals(stage: Stage): Promise<void> {
   const { facts, members, history } = stage;
   await facts.pause();
   await untilEqual(stage, facts.facts);

@@ -108,8 +108,7 @@ export type Input =
       readonly exchange: number;
       readonly reason: string;
     }
-  | { readonly type: 'force'; readonly mode: 'P2P' | 'HTTP' | null }
-  | { readonly type: 'forget'; readonly peer: NodeId };
+  | { readonly type: 'force'; readonly mode: 'P2P' | 'HTTP' | null };
 
 export type Effect =
   | {

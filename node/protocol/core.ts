@@ -81,7 +81,7 @@ type InvalidWrite = Extract<WriteOutcome, { readonly reason: 'invalid' }>;
 /** What an exchange under way is for. */
 type Purpose =
   | { readonly kind: 'session'; readonly session: Session }
-  | { readonly kind: 'push'; readonly peer: NodeId }
+  | { readonly kind: 'push' }
   | { readonly kind: 'ack' };
 
 /** What the store kept beside the records. */
@@ -108,7 +108,6 @@ export class Core {
   #modeSince: number | null = null;
   #lastSwitch: ModeReport['lastSwitch'] = null;
   readonly #acks = new Acks(ACKS_DEFAULTS);
-  readonly #writtenOf = new Map<number, (WriteOutcome & { readonly ok: true })['written']>();
   readonly #absences = new Absences(ABSENCES_DEFAULTS);
   /** every member ever met, kept over restarts: one that is away may still have what others have replaced */
   readonly #members = new Set<NodeId>();
@@ -231,8 +230,6 @@ export class Core {
         this.#emit({ type: 'forced', mode: input.mode });
         for (const peer of this.#peers.values()) this.#reconsider(peer);
         return;
-      case 'forget':
-        return this.#forget(input.peer);
     }
   }
 
@@ -423,8 +420,7 @@ export class Core {
     if (demand === null || need <= 1 || written.length === 0) {
       return this.#reply(request, { ok: true, written, root: this.replica.root(), acks: 1 });
     }
-    this.#acks.open(request, need, this.#modules.self);
-    this.#writtenOf.set(request, written);
+    this.#acks.open(request, need, this.#modules.self, written);
     this.#timer(`acks:${request}`, demand.timeoutMs);
     for (const peer of this.#peers.values()) {
       this.#acks.offer(peer.id, request, result.records);
@@ -439,6 +435,7 @@ export class Core {
       const seconds = Math.round(clock.offsetMs / 1_000);
       return { ok: false, reason: 'clock', detail: `this node's clock is ${seconds} s from its peers'` };
     }
+    if (need <= 1) return null;
     let reachable = 1;
     for (const peer of this.#peers.values()) if (this.#lungFor(peer) !== null) reachable += 1;
     return reachable < need ? { ok: false, reason: 'members', reachable, need } : null;
@@ -453,23 +450,20 @@ export class Core {
     const lung = this.#lungFor(peer);
     const records = lung === null ? null : this.#acks.next(peer.id, this.#now.monotonicMs);
     if (lung === null || records === null) return;
-    const message: SyncRequest = { type: 'transfer', root: this.replica.root(), want: [], records };
-    this.#ask(peer.id, lung, message, { kind: 'ack' });
+    this.#offer(peer, lung, records, { kind: 'ack' });
   }
 
   #acknowledged(peer: Peer): void {
     for (const { request, waiting } of this.#acks.answered(peer.id)) {
       this.#timer(`acks:${request}`, null);
-      const written = this.#writtenOf.get(request) ?? [];
-      this.#writtenOf.delete(request);
-      this.#reply(request, { ok: true, written, root: this.replica.root(), acks: waiting.have.size });
+      const { written, have } = waiting;
+      this.#reply(request, { ok: true, written, root: this.replica.root(), acks: have.size });
     }
     this.#askForAcks(peer);
   }
 
   #ackTimeout(request: number): void {
     const late = this.#acks.expire(request);
-    this.#writtenOf.delete(request);
     if (late === null) return;
     const { need, have } = late;
     this.#reply(request, { ok: false, reason: 'acks', acks: have.size, need, root: this.replica.root() });
@@ -541,9 +535,12 @@ export class Core {
   }
 
   #push(peer: Peer, records: readonly SignedRecord[] | null): void {
-    if (records === null) return;
-    const message: SyncRequest = { type: 'transfer', root: this.replica.root(), want: [], records };
-    this.#ask(peer.id, 'http', message, { kind: 'push', peer: peer.id });
+    if (records !== null) this.#offer(peer, 'http', records, { kind: 'push' });
+  }
+
+  /** A transfer that wants nothing. */
+  #offer(peer: Peer, lung: LungName, records: readonly SignedRecord[], purpose: Purpose): void {
+    this.#ask(peer.id, lung, { type: 'transfer', root: this.replica.root(), want: [], records }, purpose);
   }
 
   // ── anti-entropy ──────────────────────────────────────────────────────────────────────────────────────────────────

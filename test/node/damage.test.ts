@@ -1,7 +1,7 @@
 /** Bytes on the disk that are not what was written: nothing wrong is served, the record is named, and members heal it. */
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CLUSTER_KEY, freePort, NodeProcess, until } from './node-process.ts';
+import { environment, freePort, NodeProcess, until } from './node-process.ts';
 import { keyUrl, talk, type Answer } from './talk.ts';
 
 const BUDGET_MS = 20_000;
@@ -129,15 +129,6 @@ async function filled(
   }
   await stop(node);
   return { node, env, file: join(stateDir, 'store', 'data.mdb'), url };
-}
-
-function environment(port: number, more: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return {
-    AETHEL_CLUSTER_KEY: CLUSTER_KEY,
-    AETHEL_HTTP_PORT: String(port),
-    AETHEL_P2P_ENABLED: 'false',
-    ...more,
-  };
 }
 
 function valueOf(n: number): string {

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { CLUSTER_KEY, freePort, NodeProcess, until } from './node-process.ts';
+import { environment, freePort, NodeProcess, until } from './node-process.ts';
 import { keyUrl, talk } from './talk.ts';
 
 const BUDGET_MS = 20_000;
@@ -125,15 +125,6 @@ async function entries(url: string): Promise<ReadonlyMap<string, unknown>> {
     cursor = body['next_cursor'];
   }
   return found;
-}
-
-function environment(port: number, more: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return {
-    AETHEL_CLUSTER_KEY: CLUSTER_KEY,
-    AETHEL_HTTP_PORT: String(port),
-    AETHEL_P2P_ENABLED: 'false',
-    ...more,
-  };
 }
 
 function mount(directory: string): boolean {

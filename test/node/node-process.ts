@@ -116,3 +116,16 @@ export async function freePort(): Promise<number> {
 }
 
 export const CLUSTER_KEY = '7f'.repeat(32);
+
+/** A node that breathes over HTTP only, alone unless `more` names others. */
+export function environment(
+  port: number,
+  more: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return {
+    AETHEL_CLUSTER_KEY: CLUSTER_KEY,
+    AETHEL_HTTP_PORT: String(port),
+    AETHEL_P2P_ENABLED: 'false',
+    ...more,
+  };
+}

@@ -3,7 +3,9 @@
  * way at a time. A lane whose question failed rests before it asks again, so a member that refuses costs a question now and then.
  */
 import type { NodeId } from '../ids.ts';
+import type { WriteOutcome } from '../border.ts';
 import type { SignedRecord } from '../state/record.ts';
+import { countThatFits } from './batch.ts';
 
 export interface AcksOptions {
   /** Bytes of records in one question; default 512 KiB, half of what a lung carries in one message. */
@@ -20,6 +22,8 @@ export interface Waiting {
   /** members that must have it, this one included */
   readonly need: number;
   readonly have: Set<NodeId>;
+  /** for the reply */
+  readonly written: Extract<WriteOutcome, { readonly ok: true }>['written'];
 }
 
 interface Asked {
@@ -43,8 +47,8 @@ export class Acks {
     this.#options = options;
   }
 
-  open(request: number, need: number, self: NodeId): void {
-    this.#waiting.set(request, { need, have: new Set([self]) });
+  open(request: number, need: number, self: NodeId, written: Waiting['written']): void {
+    this.#waiting.set(request, { need, have: new Set([self]), written });
   }
 
   /** This member is to be asked for these records. */
@@ -60,16 +64,10 @@ export class Acks {
   next(member: NodeId, now: number): readonly SignedRecord[] | null {
     const lane = this.#lanes.get(member);
     if (lane === undefined || lane.underWay !== null || now < lane.notBefore) return null;
-    let bytes = 0;
-    let count = 0;
-    for (const { record } of lane.waiting) {
-      if (count > 0 && bytes + record.bytes.length > this.#options.batchBytesMax) break;
-      bytes += record.bytes.length;
-      count += 1;
-    }
+    const count = countThatFits(recordsOf(lane.waiting), this.#options.batchBytesMax);
     if (count === 0) return null;
     lane.underWay = lane.waiting.splice(0, count);
-    return lane.underWay.map(({ record }) => record);
+    return [...recordsOf(lane.underWay)];
   }
 
   /** All records of the question under way are on that member's disk. @returns writes for which that was the last one needed */
@@ -123,6 +121,11 @@ export class Acks {
     if (lane === undefined) this.#lanes.set(member, (lane = { waiting: [], underWay: null, notBefore: 0 }));
     return lane;
   }
+}
+
+/** Lazily: a lane may be long, and a message takes its beginning. */
+function* recordsOf(asked: readonly Asked[]): Generator<SignedRecord, void, undefined> {
+  for (const { record } of asked) yield record;
 }
 
 /** @param members all that are known, this one included */

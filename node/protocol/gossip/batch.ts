@@ -10,6 +10,18 @@ import { decodeRecord, type SignedRecord } from '../state/record.ts';
 const BYTES_MAX = 1_048_576;
 const VERSION = 1;
 
+/** @returns how many of these, from the first, make one message of at most so many bytes of records; the first always does */
+export function countThatFits(records: Iterable<SignedRecord>, bytesMax: number): number {
+  let bytes = 0;
+  let count = 0;
+  for (const record of records) {
+    if (count > 0 && bytes + record.bytes.length > bytesMax) break;
+    bytes += record.bytes.length;
+    count += 1;
+  }
+  return count;
+}
+
 /** @throws CodecError when the batch is larger than a lung carries */
 export function encodeBatch(records: readonly SignedRecord[]): Uint8Array {
   const writer = new ByteWriter(BYTES_MAX).u8(VERSION).u16(records.length);

@@ -5,6 +5,7 @@
  */
 import type { NodeId } from '../ids.ts';
 import type { SignedRecord } from '../state/record.ts';
+import { countThatFits } from './batch.ts';
 
 export interface PushesOptions {
   /** Bytes of records in one push; default 512 KiB, half of what a lung carries in one message. */
@@ -53,14 +54,7 @@ export class Pushes {
 
   #take(lane: Lane): readonly SignedRecord[] | null {
     if (lane.waiting.length === 0) return null;
-    let bytes = 0;
-    let count = 0;
-    for (const record of lane.waiting) {
-      if (count > 0 && bytes + record.bytes.length > this.#options.batchBytesMax) break;
-      bytes += record.bytes.length;
-      count += 1;
-    }
     lane.underWay = true;
-    return lane.waiting.splice(0, count);
+    return lane.waiting.splice(0, countThatFits(lane.waiting, this.#options.batchBytesMax));
   }
 }

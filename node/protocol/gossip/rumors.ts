@@ -3,6 +3,7 @@
  * with the next batch, so that a quiet node is quick and a busy one sends few messages.
  */
 import type { SignedRecord } from '../state/record.ts';
+import { countThatFits } from './batch.ts';
 
 export interface RumorsOptions {
   /**
@@ -42,23 +43,12 @@ export class Rumors {
     const waitMs = this.#lastAt + this.#options.gapMs - now;
     if (waitMs > 0) return { batch: null, againMs: waitMs };
     this.#lastAt = now;
-    const batch = this.#take();
+    const batch = this.#waiting.splice(0, countThatFits(this.#waiting, this.#options.batchBytesMax));
     return { batch, againMs: this.#waiting.length > 0 ? this.#options.gapMs : null };
   }
 
   /** Nobody hears gossip now: what waits is left to anti-entropy. */
   clear(): void {
     this.#waiting = [];
-  }
-
-  #take(): readonly SignedRecord[] {
-    let bytes = 0;
-    let count = 0;
-    for (const record of this.#waiting) {
-      if (count > 0 && bytes + record.bytes.length > this.#options.batchBytesMax) break;
-      bytes += record.bytes.length;
-      count += 1;
-    }
-    return this.#waiting.splice(0, count);
   }
 }

@@ -20,7 +20,13 @@ import { isFulfilled } from './precondition.ts';
 import { RecordStore } from './record-store.ts';
 import { TrieLoad } from './trie-load.ts';
 import { VersionVector } from './version-vector.ts';
-import { signRecord, type Dot, type SignedRecord, type VerifiedRecord } from './record.ts';
+import {
+  signRecord,
+  type Dot,
+  type LatticeRecord,
+  type SignedRecord,
+  type VerifiedRecord,
+} from './record.ts';
 import type { Precondition, StoredRecord, WriteEntry } from './write.ts';
 
 export interface ReplicaModules {
@@ -247,7 +253,7 @@ export class Replica {
     for (const { record } of ahead) {
       // What it replaced stays replaced, also for a peer that never took it.
       const replaced = contextOf([...this.#live(record.key).filter(({ id }) => id !== record.id), record]);
-      const again = this.#sign(record.key, record.value, replaced, wallMs);
+      const again = this.#signAgain(record, replaced, wallMs);
       if (again === null) continue;
       this.drop(record.id);
       this.#add(again);
@@ -294,10 +300,7 @@ export class Replica {
       clock = tick(clock, wallMs);
       const context = this.#ownContext(key, sequence);
       sequence += 1;
-      const dot: Dot = { author: this.#modules.self, sequence };
-      const record = signRecord({ key, value, dot, context, stamp: clock }, (bytes) =>
-        this.#modules.sign(bytes),
-      );
+      const record = this.#sign({ key, value, context, stamp: clock }, sequence);
       records.push(record);
       written.push({ key, version: record.id, created: !hasValue });
     }
@@ -469,7 +472,7 @@ export class Replica {
     this.#size += Number(hasValue(live)) - Number(hasValue(before));
   }
 
-  /** Whether a record of this dot lives, or several were signed, so that its being seen says nothing of any one. */
+  /** Whether a record of this dot lives. */
   #isTaken(dot: Dot): boolean {
     return this.#store.ofDot(dot).length > 0;
   }
@@ -482,14 +485,18 @@ export class Replica {
       .filter((dot) => dot.sequence > 0);
   }
 
+  #sign(fields: Omit<LatticeRecord, 'dot'>, sequence: number): VerifiedRecord {
+    const dot: Dot = { author: this.#modules.self, sequence };
+    return signRecord({ ...fields, dot }, (bytes) => this.#modules.sign(bytes));
+  }
+
   /** @returns null where the record would be beyond the limits */
-  #sign(key: string, value: string | null, context: readonly Dot[], wallMs: number): VerifiedRecord | null {
+  #signAgain({ key, value }: SignedRecord, context: readonly Dot[], wallMs: number): VerifiedRecord | null {
     const stamp = tick(this.#clock, wallMs);
-    const dot: Dot = { author: this.#modules.self, sequence: this.#sequence + 1 };
     try {
-      const record = signRecord({ key, value, dot, context, stamp }, (bytes) => this.#modules.sign(bytes));
+      const record = this.#sign({ key, value, context, stamp }, this.#sequence + 1);
       this.#clock = stamp;
-      this.#sequence = dot.sequence;
+      this.#sequence = record.dot.sequence;
       return record;
     } catch (error) {
       if (error instanceof CodecError) return null;
