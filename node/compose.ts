@@ -10,6 +10,7 @@ import { createApp } from './http/app.ts';
 import { HttpServer } from './http/server.ts';
 import { HttpLung } from './lungs/http/http-lung.ts';
 import { memberKeyOf } from './lungs/http/member.ts';
+import type { HttpListen } from './lungs/p2p/http-ports.ts';
 import { claimsMembership, memberMiddleware, syncRoute } from './lungs/http/routes.ts';
 import { P2pLung, type P2pModules } from './lungs/p2p/p2p-lung.ts';
 import { EventLog } from './observe/events.ts';
@@ -24,7 +25,7 @@ import { Discovery } from './runtime/discovery.ts';
 import { Driver, DRIVER_DEFAULTS } from './runtime/driver.ts';
 import { Healing } from './runtime/healing.ts';
 import { Intake, INTAKE_DEFAULTS } from './runtime/intake.ts';
-import { Introductions, INTRODUCTIONS_DEFAULTS } from './runtime/introductions.ts';
+import { Introductions, INTRODUCTIONS_DEFAULTS, INTRODUCTIONS_TO_HTTP } from './runtime/introductions.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { describeFault, restore } from './runtime/restore.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
@@ -82,6 +83,9 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
     logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
 
   const metrics = new NodeMetrics({ status: () => api.status() });
+  let httpPort: number | null = null;
+  const httpListen = (): HttpListen | null =>
+    httpPort === null ? null : { host: config.http.host, port: httpPort };
   const p2pBytes = metrics.bytesOf('p2p');
   const memberKey = memberKeyOf(config.clusterKey);
   const httpLung = new HttpLung(
@@ -91,7 +95,8 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
   const p2pLung = config.p2p.enabled
     ? new RevivingLung(
         {
-          make: () => newP2pLung(config, { identity, clock, logger, rng: Math.random, onBytes: p2pBytes }),
+          make: () =>
+            newP2pLung(config, { identity, clock, logger, rng: Math.random, onBytes: p2pBytes, httpListen }),
           clock,
           revived: (error) => lifecycle.p2pRevived(error),
         },
@@ -128,16 +133,26 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
     },
     faults,
   );
-  const introductions = new Introductions(
+  const toP2p = new Introductions(
     {
       clock,
+      isKnown: () => false,
       addressesOf: (peer) => httpLung.p2pAddressesOf(peer),
       introduce: (address) => p2pLung?.addAddress(address),
     },
     INTRODUCTIONS_DEFAULTS,
   );
+  const toHttp = new Introductions(
+    {
+      clock,
+      isKnown: (peer) => httpLung.urlOf(peer) !== null,
+      addressesOf: async (peer) => (await p2pLung?.current.httpUrlsOf(peer)) ?? null,
+      introduce: (url) => httpLung.addAddress(url),
+    },
+    INTRODUCTIONS_TO_HTTP,
+  );
   const met = (peer: NodeId, lung: LungName): void => {
-    if (lung === 'http' && p2pLung !== null) introductions.met(peer);
+    if (p2pLung !== null) (lung === 'http' ? toP2p : toHttp).met(peer);
   };
   const intake = new Intake({ driver, core, emit, met }, INTAKE_DEFAULTS);
   const api = new Api({
@@ -185,16 +200,23 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
     { apiToken: config.api.token, insecure: config.api.insecure },
   );
 
+  const server = new HttpServer(app, { ...config.http, drainMs: DRAIN_MS });
   const lifecycle = new Lifecycle(
     {
       driver,
       intake,
       storage,
       logger,
-      server: new HttpServer(app, { host: config.http.host, port: config.http.port, drainMs: DRAIN_MS }),
+      server: {
+        listen: async () => {
+          httpPort = await server.listen();
+          return httpPort;
+        },
+        close: () => server.close(),
+      },
       http: httpLung,
       p2p: p2pLung,
-      introductions,
+      introductions: [toP2p, toHttp],
       healing,
       discovery: newDiscovery(config, clock, logger, (ip) => {
         p2pLung?.addAddress(`/ip4/${ip}/tcp/${p2pPortOf(config)}`);

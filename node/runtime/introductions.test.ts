@@ -23,6 +23,25 @@ describe('introductions', () => {
     expect(introduced).toEqual([ADDRESS]);
   });
 
+  it('leave the other lung its time, and then ask only for whom it has not met', async () => {
+    let isKnown = true;
+    const { introductions, introduced, timers } = make([[ADDRESS]], {
+      firstMs: 1_000,
+      isKnown: () => isKnown,
+    });
+    introductions.met(PEER);
+    introductions.met(PEER);
+    await fire(timers, 1_000);
+    expect([introduced, timers]).toEqual([[], []]);
+    isKnown = false;
+    introductions.met(PEER);
+    await fire(timers, 1_000);
+    expect(introduced).toEqual([ADDRESS]);
+    introductions.stop();
+    introductions.met(PEER);
+    expect(timers).toEqual([]);
+  });
+
   it('end after so many tries, and at once when stopped', async () => {
     const { introductions, timers } = make([]);
     introductions.met(PEER);
@@ -42,7 +61,7 @@ interface Timer {
   readonly run: () => void;
 }
 
-function make(answers: (readonly string[] | null)[]) {
+function make(answers: (readonly string[] | null)[], { firstMs = 0, isKnown = (): boolean => false } = {}) {
   const introduced: string[] = [];
   const timers: Timer[] = [];
   const clock: Clock = {
@@ -60,10 +79,11 @@ function make(answers: (readonly string[] | null)[]) {
   const introductions = new Introductions(
     {
       clock,
+      isKnown,
       addressesOf: async () => answers.shift() ?? null,
       introduce: (address) => introduced.push(address),
     },
-    { retryMinMs: 500, triesMax: 3 },
+    { firstMs, retryMinMs: 500, triesMax: 3 },
   );
   return { introductions, introduced, timers };
 }

@@ -18,7 +18,7 @@ export interface LifecycleModules {
   readonly http: Lung;
   /** null where P2P is disabled */
   readonly p2p: Lung | null;
-  readonly introductions: Introductions;
+  readonly introductions: readonly Introductions[];
   readonly healing: Healing;
   readonly discovery: Discovery | null;
   readonly logger: Logger;
@@ -94,7 +94,7 @@ export class Lifecycle {
     const { driver, server, http, p2p, introductions, discovery, healing, storage } = this.#modules;
     this.#say('STARTUP', 'Stopping');
     discovery?.stop();
-    introductions.stop();
+    for (const each of introductions) each.stop();
     healing.stop();
     await driver.stop(this.#options.drainMs);
     await Promise.allSettled([server.close(), http.stop(), p2p?.stop()]);

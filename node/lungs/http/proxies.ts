@@ -66,18 +66,19 @@ class TunnelAgent extends HttpsAgent {
     options: ClientRequestArgs,
     done?: (error: Error | null, socket: Duplex) => void,
   ): Duplex | null | undefined {
-    const settle = (error: Error | null, made: Duplex): void => {
-      clearTimeout(timer);
-      if (socket) this.#dug.delete(socket);
+    let isOver = (): void => undefined;
+    const socket = super.createConnection(options, (error: Error | null, made: Duplex) => {
+      isOver();
       done?.(error, made);
-    };
-    const socket = super.createConnection(options, settle);
-    const timer = setTimeout(() => {
-      if (!socket) return;
+    });
+    if (!socket) return socket;
+    const timer = setTimeout(() => socket.destroy(), TUNNEL_MS_MAX);
+    isOver = () => {
+      clearTimeout(timer);
       this.#dug.delete(socket);
-      socket.destroy();
-    }, TUNNEL_MS_MAX);
-    if (socket) this.#dug.add(socket);
+    };
+    this.#dug.add(socket);
+    socket.once('close', isOver);
     return socket;
   }
 

@@ -58,19 +58,42 @@ describe('the address book', () => {
     expect(gaps).toEqual([250, 380, 570, 850, 1000]);
   });
 
-  it('waits longer now and then for a place that does not answer, and no longer than at first once it has', () => {
+  it('waits longer now and then for a place that never answered', () => {
+    const { patience } = dialled();
+    expect([1, 2, 3, 4, 5, 6].map(() => patience())).toEqual([500, 1000, 500, 2000, 500, 1000]);
+  });
+
+  it.each([
+    [20, 500],
+    [330, 500],
+    [340, 1000],
+    [900, 2000],
+    [9_000, 2000],
+  ])(
+    'waits for a place that answered in %d ms for %d ms, for ten minutes of silence',
+    (answeredMs, enough) => {
+      const { addresses, patience } = dialled();
+      patience();
+      addresses.proven(A, PEER, 0, answeredMs);
+      const patiences = Array.from({ length: 600 }, patience);
+      expect(new Set(patiences)).toEqual(new Set([enough]));
+      expect([1, 2, 3, 4].map(() => patience())).toEqual([500, 1000, 500, 2000]);
+      addresses.proven(A, PEER, 0, null);
+      expect(patience()).toBe(enough);
+    },
+  );
+
+  function dialled() {
     const addresses = book();
     addresses.add(A, 'fixed', 0);
     let now = 0;
-    const patience = (isTimeout: boolean): number | undefined => {
+    const patience = (): number | undefined => {
       const [due] = addresses.takeDue((now += 1000), 8, nobody);
-      addresses.failed(A, now, isTimeout);
+      addresses.failed(A, now, true);
       return due?.patienceMs;
     };
-    expect([1, 2, 3, 4, 5, 6].map(() => patience(true))).toEqual([500, 1000, 500, 2000, 500, 1000]);
-    addresses.proven(A, PEER, now);
-    expect([patience(false), patience(false), patience(true), patience(true)]).toEqual([500, 500, 500, 1000]);
-  });
+    return { addresses, patience };
+  }
 
   it('does not dial who is connected, and dials at once who was lost', () => {
     const addresses = book();
@@ -100,9 +123,9 @@ describe('the address book', () => {
   it('knows who answered, also when that changes', () => {
     const addresses = book();
     addresses.add(A, 'found', 0);
-    addresses.proven(A, PEER, 1);
+    addresses.proven(A, PEER, 1, 5);
     expect(addresses.list()).toEqual([{ text: A, origin: 'found', peer: PEER }]);
-    addresses.proven(A, OTHER, 2);
+    addresses.proven(A, OTHER, 2, 5);
     expect(addresses.list()).toEqual([{ text: A, origin: 'found', peer: OTHER }]);
   });
 

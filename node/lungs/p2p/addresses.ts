@@ -41,12 +41,18 @@ interface Entry {
   dueAt: number;
   /** dials in a row that had no answer in time */
   timeouts: number;
+  /** ms that were enough for its last answer; null: it never answered */
+  enoughMs: number | null;
   /** when it was last added or proven */
   freshAt: number;
   dialing: boolean;
 }
 
 const GROWTH = 1.5;
+/** An answer may take half as long again as the last one. */
+const ANSWER_MARGIN = 1.5;
+/** Dials in vain, ten minutes of them, until a place that answered is thought to have moved far. */
+const TIMEOUTS_TRUSTED = 600;
 const OWN_KEPT_MAX = 1024;
 const PLACE = /^(\/(?:ip4|ip6|dns|dns4|dns6)\/[^/\s]{1,253}\/tcp\/\d{1,5})(?:\/p2p\/([A-Za-z0-9]{40,60}))?$/;
 
@@ -100,6 +106,7 @@ export class AddressBook {
       delayMs: this.#options.redialMinMs,
       dueAt: now,
       timeouts: 0,
+      enoughMs: null,
       freshAt: now,
       dialing: false,
     });
@@ -125,10 +132,9 @@ export class AddressBook {
       entry.dueAt = now + this.#jittered(entry.delayMs);
       taken.push(entry);
     }
-    const { dialTimeoutsMs } = this.#options;
-    return taken.map(({ text, origin, peer, timeouts }) => {
-      const patienceMs = dialTimeoutsMs[timeouts % dialTimeoutsMs.length] ?? dialTimeoutsMs[0];
-      return { text, origin, peer, patienceMs };
+    return taken.map((entry) => {
+      const { text, origin, peer } = entry;
+      return { text, origin, peer, patienceMs: this.#patienceMs(entry) };
     });
   }
 
@@ -142,10 +148,14 @@ export class AddressBook {
     return next;
   }
 
-  /** This member answers there. */
-  proven(text: string, peer: NodeId, now: number): void {
+  /**
+   * This member answers there.
+   * @param answeredMs how long its answer took; null where nobody measured
+   */
+  proven(text: string, peer: NodeId, now: number, answeredMs: number | null): void {
     const entry = this.#entryOf(text);
     if (entry === undefined) return;
+    if (answeredMs !== null) entry.enoughMs = this.#enoughFor(answeredMs * ANSWER_MARGIN);
     entry.peer = peer;
     entry.dialing = false;
     entry.timeouts = 0;
@@ -195,6 +205,18 @@ export class AddressBook {
 
   list(): readonly Address[] {
     return [...this.#entries.values()].map(({ text, origin, peer }) => ({ text, origin, peer }));
+  }
+
+  /** Whoever answered before is given what was enough then, as a cut is likelier than a move; others get all patiences in turn. */
+  #patienceMs({ enoughMs, timeouts }: Entry): number {
+    if (enoughMs !== null && timeouts < TIMEOUTS_TRUSTED) return enoughMs;
+    const { dialTimeoutsMs } = this.#options;
+    return dialTimeoutsMs[timeouts % dialTimeoutsMs.length] ?? dialTimeoutsMs[0];
+  }
+
+  #enoughFor(ms: number): number {
+    const sorted = this.#options.dialTimeoutsMs.toSorted((a, b) => a - b);
+    return sorted.find((patienceMs) => patienceMs >= ms) ?? Math.max(...sorted);
   }
 
   #entryOf(text: string): Entry | undefined {

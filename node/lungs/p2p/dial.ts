@@ -34,6 +34,8 @@ export async function dialOnce(
   const { stack, clock, stop, onStranger } = modules;
   const abort = new AbortController();
   const giveUp = (): void => abort.abort(new Error('dial timed out'));
+  const startedAt = clock.monotonicMs();
+  let answeredMs: number | null = null;
   let isTimeout = false;
   let cancel = clock.after(address.patienceMs, () => {
     isTimeout = true;
@@ -46,13 +48,14 @@ export async function dialOnce(
       signal: abort.signal,
       onProgress: (event) => {
         if (event.type !== ANSWERED) return;
+        answeredMs = clock.monotonicMs() - startedAt;
         cancel();
         cancel = clock.after(options.handshakeTimeoutMs, giveUp);
       },
     });
     const peer = connection.remotePeer.toString();
     return isNodeId(peer)
-      ? { kind: 'member', peer }
+      ? { kind: 'member', peer, answeredMs }
       : { kind: 'failed', reason: `${peer} is no Ed25519 peer`, isTimeout };
   } catch (error) {
     const reason = reasonOf(error);

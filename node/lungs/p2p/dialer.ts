@@ -8,7 +8,7 @@ import type { Address, AddressBook, DueAddress } from './addresses.ts';
 
 export type DialOutcome =
   /** connected now, or found to be connected already by another way */
-  | { readonly kind: 'member'; readonly peer: NodeId }
+  | { readonly kind: 'member'; readonly peer: NodeId; readonly answeredMs: number | null }
   | { readonly kind: 'self' }
   | { readonly kind: 'failed'; readonly reason: string; readonly isTimeout: boolean };
 
@@ -68,7 +68,7 @@ export class Dialer {
     const now = clock.monotonicMs();
     switch (outcome.kind) {
       case 'member':
-        book.proven(address.text, outcome.peer, now);
+        book.proven(address.text, outcome.peer, now, outcome.answeredMs);
         break;
       case 'self':
         book.ownedByUs(address.text);

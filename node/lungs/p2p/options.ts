@@ -21,9 +21,9 @@ export interface P2pKnobs {
   /** ms between two dials of one address, at most. Default 1000: bounds the heal after a long cut at about this, as it is the distance of a SYN from the next */
   readonly redialMaxMs: number;
   /**
-   * ms until a dial has an answer of the other process (two round trips), in turn while dials of one place have none; from the
-   * first again after a success. Default 500, 1000, 500, 2000: most are short, as a SYN sent into a cut is repeated only after 1 s
-   * (so raising them slows the heal), but a far or slow peer gets its time before long.
+   * ms until a dial has an answer of the other process (two round trips), in turn while a place was never reached; the least that
+   * is enough once it was. Default 500, 1000, 500, 2000: a far or slow peer gets its time, and a near one that was cut off costs
+   * 500 ms a dial, since a dial into a cut is lost for as long as it lasts and so slows the heal.
    */
   readonly dialTimeoutsMs: readonly [number, ...number[]];
   /** ms for the cryptographic handshake once the other process has answered, and for an inbound one. Default 3000: a starved machine is slow, not dead */

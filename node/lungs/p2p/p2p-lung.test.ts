@@ -16,6 +16,7 @@ import {
 import { SilentProxy } from '../../../test/contract/lung-proxy.ts';
 import type { Clock, CountBytes } from '../../ports.ts';
 import { P2pLung } from './p2p-lung.ts';
+import type { P2pModules } from './p2p-lung.ts';
 import { P2pStartError } from './errors.ts';
 import type { P2pKnobs, P2pSettings } from './options.ts';
 
@@ -36,20 +37,23 @@ interface Member extends Recorded {
 function member(
   seedByte: number,
   options: Partial<P2pSettings & P2pKnobs> = {},
-  clock: Clock = realClock,
-  onBytes: CountBytes = () => undefined,
+  modules: Partial<P2pModules> = {},
 ): Member {
   const identity = identityFrom(seedByte);
   const lung = new P2pLung(
-    { identity, logger: silentLogger, clock, rng: Math.random, onBytes },
+    { identity, logger: silentLogger, clock: realClock, rng: Math.random, ...modules },
     { listen: [HERE], topic: 'test', clusterKey: KEY, bootstrap: [], ...options },
   );
   cleanups.push(() => lung.stop());
   return Object.assign(new Recorded(lung, identity.id), { lung });
 }
 
-async function started(seedByte: number, options: Partial<P2pSettings & P2pKnobs> = {}): Promise<Member> {
-  const made = member(seedByte, options);
+async function started(
+  seedByte: number,
+  options: Partial<P2pSettings & P2pKnobs> = {},
+  modules: Partial<P2pModules> = {},
+): Promise<Member> {
+  const made = member(seedByte, options, modules);
   await made.start();
   return made;
 }
@@ -157,7 +161,7 @@ describe('starting', () => {
         return () => undefined;
       },
     };
-    await expect(member(1, {}, hasty).start()).rejects.toEqual(
+    await expect(member(1, {}, { clock: hasty }).start()).rejects.toEqual(
       expect.objectContaining({ code: 'p2p_start_timeout' }),
     );
   });
@@ -270,6 +274,80 @@ describe('finding peers', () => {
     const a = await started(1, { bootstrap: [`/ip4/127.0.0.1/tcp/${port}`] });
     const b = await started(2, { listen: [`/ip4/127.0.0.1/tcp/${port}`] });
     await linked(a, b);
+  });
+});
+
+describe('a far peer', () => {
+  /** Each way takes 80 ms. */
+  async function far(dialTimeoutsMs: P2pKnobs['dialTimeoutsMs']): Promise<readonly [Member, Member]> {
+    const b = await started(2, { addressesPerPeerMax: 0 });
+    const way = net.createServer((near) => {
+      const ends = net.connect(portOf(b), '127.0.0.1');
+      for (const [from, to] of [
+        [near, ends],
+        [ends, near],
+      ] as const) {
+        from.on('data', (bytes) => void setTimeout(() => to.write(bytes), 80));
+        from.on('error', () => undefined);
+        from.on('close', () => to.destroy());
+      }
+    });
+    await new Promise<void>((resolve) => {
+      way.listen(0, '127.0.0.1', resolve);
+    });
+    cleanups.push(
+      () =>
+        new Promise((resolve) => {
+          way.close(() => resolve());
+        }),
+    );
+    const bootstrap = [`/ip4/127.0.0.1/tcp/${(way.address() as AddressInfo).port}`];
+    const a = await started(1, { addressesPerPeerMax: 0, bootstrap, redialMinMs: 50, dialTimeoutsMs });
+    return [a, b];
+  }
+
+  it('is reached, as not every dial is a short one', async () => {
+    await linked(...(await far([50, 1000])));
+  });
+});
+
+describe('what is told of a peer beside gossip', () => {
+  it('is where it answers HTTP, at the host where it is seen', async () => {
+    const listen = { host: '0.0.0.0', port: 8123 };
+    const a = await started(1);
+    const b = await started(2, { bootstrap: a.lung.listenMultiaddrs() }, { httpListen: () => listen });
+    await linked(a, b);
+    expect(await a.lung.httpUrlsOf(b.id)).toEqual(['http://127.0.0.1:8123']);
+    expect(await b.lung.httpUrlsOf(a.id)).toEqual([]);
+    expect(await a.lung.httpUrlsOf(identityFrom(9).id)).toBeNull();
+    await b.lung.stop();
+    expect(await a.lung.httpUrlsOf(b.id)).toBeNull();
+    expect(await b.lung.httpUrlsOf(a.id)).toBeNull();
+  });
+
+  it('counts its bytes by what they are for', async () => {
+    const bytes = new Map<string, number>();
+    const onBytes: CountBytes = (direction, kind, n) => {
+      bytes.set(`${direction} ${kind}`, (bytes.get(`${direction} ${kind}`) ?? 0) + n);
+    };
+    const a = await started(1, {}, { onBytes });
+    const b = await started(2, { bootstrap: a.lung.listenMultiaddrs() });
+    await linked(a, b);
+    b.onAsked = () => new Uint8Array(300);
+    a.lung.perform({ type: 'ask', peer: b.id, exchange: 1, bytes: new Uint8Array(200), timeoutMs: 5000 });
+    a.lung.perform({ type: 'publish', bytes: new Uint8Array(1000) });
+    b.lung.perform({ type: 'publish', bytes: new Uint8Array(500) });
+    a.lung.perform({ type: 'beat', peer: b.id, beacon: beaconOf('a', 1) });
+    b.lung.perform({ type: 'beat', peer: a.id, beacon: beaconOf('b', 1) });
+    await until('all are counted', () => bytes.size === 6);
+    expect(Object.fromEntries(bytes)).toEqual({
+      'out exchange': 200,
+      'in exchange': 300,
+      'out gossip': 1000,
+      'in gossip': 500,
+      'out beat': 72,
+      'in beat': 72,
+    });
   });
 });
 

@@ -3,8 +3,8 @@
  * connection per peer inside the cluster's private network.
  *
  * The parts: `stack` assembles libp2p, `gate` admits one connection per peer, `dialer` and `addresses` find peers
- * and find them again, `links` says who is reachable, `beats` and `exchanges` carry the direct traffic. This file
- * starts and stops them together and turns what they see into events.
+ * and find them again, `links` says who is reachable, `beats` and `exchanges` carry the direct traffic, `http-ports` says
+ * where a member answers HTTP. This file starts and stops them together and turns what they see into events.
  */
 import type {
   Clock,
@@ -29,6 +29,8 @@ import { Dialer } from './dialer.ts';
 import { P2pStartError, reasonOf } from './errors.ts';
 import { Exchanges } from './exchanges.ts';
 import { Gate } from './gate.ts';
+import { HttpPorts } from './http-ports.ts';
+import type { HttpListen } from './http-ports.ts';
 import { Links } from './links.ts';
 import type { P2pKnobs, P2pOptions, P2pSettings } from './options.ts';
 import { P2P_DEFAULTS } from './options.ts';
@@ -47,6 +49,8 @@ export interface P2pModules {
    * when it arrives for the first time; gossipsub's own relaying, duplicates and control messages are not seen here.
    */
   readonly onBytes?: CountBytes;
+  /** where this node answers HTTP, told to members that ask; null or absent: nowhere */
+  readonly httpListen?: () => HttpListen | null;
 }
 
 /** Gossip and exchanges are evidence too, but one `heard` per peer and this many ms is enough of it. */
@@ -63,6 +67,7 @@ interface Running {
   readonly links: Links;
   readonly beats: Beats;
   readonly exchanges: Exchanges;
+  readonly httpPorts: HttpPorts;
   readonly dialer: Dialer;
 }
 
@@ -90,7 +95,7 @@ export class P2pLung implements Lung {
         own: modules.identity.id,
         clock: modules.clock,
         lastHeardMs: (peer) => this.#heardMs.get(peer) ?? null,
-        onOccupied: (address, peer) => this.#book.proven(address, peer, modules.clock.monotonicMs()),
+        onOccupied: (address, peer) => this.#book.proven(address, peer, modules.clock.monotonicMs(), null),
         onStranger: (address, reason) => this.#stranger(address, reason),
       },
       { raceMs: this.#options.dialTimeoutsMs[0] * 2, aliveMs: this.#options.aliveMs },
@@ -172,6 +177,15 @@ export class P2pLung implements Lung {
     return this.#running?.stack.getMultiaddrs().map((address) => address.toString()) ?? [];
   }
 
+  /**
+   * Where a linked member answers HTTP, asked of itself.
+   *
+   * @returns a base URL, none when it has nothing for us; null when it did not answer
+   */
+  async httpUrlsOf(peer: NodeId): Promise<readonly string[] | null> {
+    return (await this.#running?.httpPorts.ask(peer)) ?? null;
+  }
+
   /** Peers that gossip reaches, grafted or flooded to. */
   meshPeers(): readonly NodeId[] {
     const peers = this.#running?.stack.services.gossip.getSubscribers(this.#options.topic) ?? [];
@@ -233,6 +247,8 @@ export class P2pLung implements Lung {
       },
       this.#options,
     );
+    const { httpListen = () => null } = this.#modules;
+    const httpPorts = new HttpPorts({ stack, connectionTo, listen: httpListen }, this.#options);
     const dialling: DialModules = {
       stack,
       clock,
@@ -253,6 +269,7 @@ export class P2pLung implements Lung {
     this.#listenToGossip(stack);
     await beats.start();
     await exchanges.start();
+    await httpPorts.start();
     links.start();
     try {
       await startStack(stack);
@@ -263,7 +280,7 @@ export class P2pLung implements Lung {
       throw error;
     }
     stack.services.gossip.subscribe(this.#options.topic);
-    this.#running = { stack, links, beats, exchanges, dialer };
+    this.#running = { stack, links, beats, exchanges, httpPorts, dialer };
     dialer.start();
     this.#modules.logger.info('p2p lung listens', { tag: TAG, addresses: this.listenMultiaddrs() });
   }

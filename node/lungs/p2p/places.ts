@@ -26,7 +26,8 @@ export function hostOf(multiaddr: string): string {
   return multiaddr.split('/')[2] ?? multiaddr;
 }
 
-function isLoopback(multiaddr: string): boolean {
+/** @param multiaddr or a host alone */
+export function isLoopback(multiaddr: string): boolean {
   const host = hostOf(multiaddr);
   return host.startsWith('127.') || host === '::1' || host === 'localhost';
 }
