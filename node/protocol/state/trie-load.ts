@@ -4,12 +4,13 @@
  */
 import type { RecordId } from '../ids.ts';
 import type { MerkleTrie } from './merkle.ts';
+import { giveBack, passingWords } from './passing.ts';
 
 const HASH_BYTES = 32;
 const ENTRY_BYTES = 2 * HASH_BYTES;
 /** So few that their order is nothing. */
 const UNSORTED_MAX = 8_192;
-/** 32 MiB: from this size on memory that is given back goes back to the system. Only what is written to is ever there. */
+/** 32 MiB, as `passingWords`. */
 const CHUNK_SHIFT = 19;
 const CHUNK_ENTRIES = 1 << CHUNK_SHIFT;
 
@@ -40,20 +41,20 @@ export class TrieLoad {
 
   /** What was added is in the trie. */
   finish(): void {
-    const words = new Uint32Array(2 * this.#waiting);
+    if (this.#waiting === 0) return;
+    const words = passingWords(2 * this.#waiting);
     for (let n = 0; n < this.#waiting; n++) {
       words[2 * n] = n;
       words[2 * n + 1] = this.#chunkOf(n).readUInt32BE(startOf(n));
     }
     // The second word is the higher one on every processor that Node runs on but s390x.
-    new BigUint64Array(words.buffer).sort();
-    for (let i = 0; i < words.length; i += 2) {
+    new BigUint64Array(words.buffer, 0, this.#waiting).sort();
+    for (let i = 0; i < 2 * this.#waiting; i += 2) {
       const n = words[i] ?? 0;
       this.#trie.setBytes(this.#chunkOf(n), startOf(n));
     }
-    // Given back now, not when the collector comes by.
-    for (const { buffer } of this.#chunks) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
-    words.buffer.transfer(0);
+    for (const chunk of this.#chunks) giveBack(chunk);
+    giveBack(words);
     this.#chunks.length = 0;
     this.#waiting = 0;
   }
