@@ -28,7 +28,7 @@ import { Detector, type DetectorOptions, type LinkHealth, type Transition } from
 import { newPeer, type Peer } from './peers.ts';
 import { decodeKnowledge, encodeKnowledge } from './state/knowledge.ts';
 import type { SignedRecord, VerifiedRecord } from './state/record.ts';
-import { Replica, type WriteResult } from './state/replica.ts';
+import { Replica, type LoadedRecord, type WriteResult } from './state/replica.ts';
 import { Absences, ABSENCES_DEFAULTS } from './sync/absences.ts';
 import { answer, ANSWER_DEFAULTS } from './sync/answer.ts';
 import type { SentVector, SyncReply, SyncRequest } from './sync/messages.ts';
@@ -139,11 +139,7 @@ export class Core {
    *
    * @param kept null, or its `knowledge` null, where nothing is known beside the records: then less is remembered, nothing is wrong
    */
-  load(
-    kept: Kept | null,
-    records: Iterable<{ readonly slot: number; readonly record: VerifiedRecord }>,
-    wallMs: number,
-  ): void {
+  load(kept: Kept | null, records: Iterable<LoadedRecord>, wallMs: number): void {
     const bytes = kept?.knowledge ?? null;
     const knowledge = bytes === null ? null : decodeKnowledge(bytes);
     this.replica.load(kept, records, knowledge?.vector ?? null, wallMs);

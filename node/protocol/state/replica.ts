@@ -14,6 +14,7 @@ import { hash } from 'node:crypto';
 import { CodecError } from '../codec.ts';
 import type { Digest, NodeId, RecordId } from '../ids.ts';
 import { isTooFarAhead, observe, STAMP_ZERO, tick, type Stamp } from './clock.ts';
+import type { KeptRecord } from './kept-record.ts';
 import { contextOf, mergeKey } from './merge.ts';
 import { MerkleTrie } from './merkle.ts';
 import { isFulfilled } from './precondition.ts';
@@ -101,6 +102,9 @@ export interface Changes {
   readonly counter: number;
 }
 
+/** A record to be loaded, under its number in the store, with as much of what is kept beside it as there is. */
+export type LoadedRecord = { readonly slot: number } & Pick<KeptRecord, 'record'> & Partial<KeptRecord>;
+
 /** The trie, to be asked but not to be changed. */
 export type TrieView = Pick<
   MerkleTrie,
@@ -138,7 +142,7 @@ export class Replica {
    */
   load(
     meta: { readonly sequence: number; readonly wallMs: number; readonly counter: number } | null,
-    records: Iterable<{ readonly slot: number; readonly record: VerifiedRecord }>,
+    records: Iterable<LoadedRecord>,
     vector: VersionVector | null,
     wallMs: number,
   ): void {
@@ -418,18 +422,18 @@ export class Replica {
 
   /** Notes what else there is to note of records that are loaded, as if each were the only one of its key. */
   *#noted(
-    records: Iterable<StoredRecord>,
+    records: Iterable<LoadedRecord>,
     trie: TrieLoad,
   ): Generator<StoredRecord & { readonly path: string }, void, undefined> {
-    for (const { slot, record } of records) {
+    for (const { slot, record, digests = null } of records) {
       this.#slot = Math.max(this.#slot, slot);
       this.#clock = observe(this.#clock, record.stamp, 0);
       this.#noteSequence(record.dot);
       this.#vector.add(record.dot);
       if (record.value === null) this.#tombstones.set(slot, record.id);
       else this.#size += 1;
-      const path = this.#store.path(record.key);
-      trie.add(path, record.id);
+      const path = digests === null ? this.#store.path(record.key) : digests.toString('hex', 0, 32);
+      trie.add(digests ?? Buffer.from(`${path}${record.id}`, 'hex'));
       yield { slot, record, path };
     }
   }

@@ -2,7 +2,6 @@
  * Fills a trie with many entries at once. Entries that come in no order touch memory in no order, which for a million of
  * them is most of the work; so all but the first few wait here, 72 bytes each, and go in by path.
  */
-import type { RecordId } from '../ids.ts';
 import type { MerkleTrie } from './merkle.ts';
 import { giveBack, passingWords } from './passing.ts';
 
@@ -24,18 +23,16 @@ export class TrieLoad {
     this.#trie = trie;
   }
 
-  /** @param path not added before */
-  add(path: string, id: RecordId): void {
+  /** @param entry path, not added before, and id */
+  add(entry: Buffer): void {
     if (this.#unsorted < UNSORTED_MAX) {
       this.#unsorted += 1;
-      this.#trie.set(path, [id]);
+      this.#trie.setBytes(entry, 0);
       return;
     }
     const at = startOf(this.#waiting);
     if (at === 0) this.#chunks.push(Buffer.allocUnsafeSlow(CHUNK_ENTRIES * ENTRY_BYTES));
-    const chunk = this.#chunkOf(this.#waiting);
-    chunk.write(path, at, 'hex');
-    chunk.write(id, at + HASH_BYTES, 'hex');
+    entry.copy(this.#chunkOf(this.#waiting), at, 0, ENTRY_BYTES);
     this.#waiting += 1;
   }
 
