@@ -18,8 +18,9 @@ const HOMES_MIN = 16;
 const TAIL_MIN = 16;
 const SPAN = 2 ** 32;
 const NONE = -1;
-/** hex digits of a digest that count */
-const DIGITS = 16;
+/** of a digest, that count */
+export const FINGERPRINTED_BYTES = 8;
+const DIGITS = 2 * FINGERPRINTED_BYTES;
 /** hex digits of a sequence number below 2^53 */
 const SEQUENCE_DIGITS = 14;
 const WORDS = 16 * (DIGITS + SEQUENCE_DIGITS);

@@ -22,20 +22,21 @@ const NO_DOTS: readonly Dot[] = [];
 
 const KEPT = 2;
 const DIGEST_BYTES = 32;
-const ID_AT = 1 + DIGEST_BYTES;
+/** where in a kept form the path is, and the id behind it */
+export const DIGESTS_AT = 1;
+const ID_AT = DIGESTS_AT + DIGEST_BYTES;
 const RECORD_AT = ID_AT + DIGEST_BYTES;
 
-/** What a load need not compute where the store has it. */
 export interface KeptRecord {
   readonly record: VerifiedRecord;
-  /** path of the key and id, 32 bytes each */
+  /** what a load need not compute, from `DIGESTS_AT` on; null where the store does not have it */
   readonly digests: Buffer | null;
 }
 
 export function keptForm({ key, id, bytes }: SignedRecord): Uint8Array {
   const kept = Buffer.allocUnsafe(RECORD_AT + bytes.length);
   kept[0] = KEPT;
-  kept.write(pathOf(key), 1, 'hex');
+  kept.write(pathOf(key), DIGESTS_AT, 'hex');
   kept.write(id, ID_AT, 'hex');
   kept.set(bytes, RECORD_AT);
   return kept;
@@ -52,7 +53,7 @@ export function readKept(kept: Uint8Array): KeptRecord {
   if (own[0] !== KEPT)
     return { record: trusted(own, idOf(own, own.length - SIGNATURE_BYTES)), digests: null };
   const id = own.toString('hex', ID_AT, RECORD_AT) as RecordId;
-  return { record: trusted(own.subarray(RECORD_AT), id), digests: own.subarray(1, RECORD_AT) };
+  return { record: trusted(own.subarray(RECORD_AT), id), digests: own };
 }
 
 function trusted(bytes: Buffer, id: RecordId): VerifiedRecord {

@@ -132,7 +132,7 @@ export class RecordStore {
   /**
    * Fills the store, which is empty, twice as fast as one `put` after the other.
    *
-   * @param records with the paths of their keys
+   * @param records with the paths of their keys, or as much of those as is fingerprinted
    * @returns records beyond the first of their key, which are not put; and of those that share a dot all but one
    */
   load(records: Iterable<StoredRecord & { readonly path: string }>): {

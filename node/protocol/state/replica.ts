@@ -14,7 +14,8 @@ import { hash } from 'node:crypto';
 import { CodecError } from '../codec.ts';
 import type { Digest, NodeId, RecordId } from '../ids.ts';
 import { isTooFarAhead, observe, STAMP_ZERO, tick, type Stamp } from './clock.ts';
-import type { KeptRecord } from './kept-record.ts';
+import { FINGERPRINTED_BYTES } from './fingerprints.ts';
+import { DIGESTS_AT, type KeptRecord } from './kept-record.ts';
 import { contextOf, mergeKey } from './merge.ts';
 import { MerkleTrie } from './merkle.ts';
 import { isFulfilled } from './precondition.ts';
@@ -22,6 +23,7 @@ import { RecordStore } from './record-store.ts';
 import { TrieLoad } from './trie-load.ts';
 import { VersionVector } from './version-vector.ts';
 import {
+  isTombstone,
   signRecord,
   type Dot,
   type LatticeRecord,
@@ -430,11 +432,16 @@ export class Replica {
       this.#clock = observe(this.#clock, record.stamp, 0);
       this.#noteSequence(record.dot);
       this.#vector.add(record.dot);
-      if (record.value === null) this.#tombstones.set(slot, record.id);
+      if (isTombstone(record)) this.#tombstones.set(slot, record.id);
       else this.#size += 1;
-      const path = digests === null ? this.#store.path(record.key) : digests.toString('hex', 0, 32);
-      trie.add(digests ?? Buffer.from(`${path}${record.id}`, 'hex'));
-      yield { slot, record, path };
+      if (digests === null) {
+        const path = this.#store.path(record.key);
+        trie.add(Buffer.from(`${path}${record.id}`, 'hex'), 0);
+        yield { slot, record, path };
+        continue;
+      }
+      trie.add(digests, DIGESTS_AT);
+      yield { slot, record, path: digests.toString('hex', DIGESTS_AT, DIGESTS_AT + FINGERPRINTED_BYTES) };
     }
   }
 

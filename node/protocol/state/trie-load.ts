@@ -23,16 +23,16 @@ export class TrieLoad {
     this.#trie = trie;
   }
 
-  /** @param entry path, not added before, and id */
-  add(entry: Buffer): void {
+  /** @param bytes with a path, not added before, at `from`, and its id behind it */
+  add(bytes: Buffer, from: number): void {
     if (this.#unsorted < UNSORTED_MAX) {
       this.#unsorted += 1;
-      this.#trie.setBytes(entry, 0);
+      this.#trie.setBytes(bytes, from);
       return;
     }
     const at = startOf(this.#waiting);
     if (at === 0) this.#chunks.push(Buffer.allocUnsafeSlow(CHUNK_ENTRIES * ENTRY_BYTES));
-    entry.copy(this.#chunkOf(this.#waiting), at, 0, ENTRY_BYTES);
+    bytes.copy(this.#chunkOf(this.#waiting), at, from, from + ENTRY_BYTES);
     this.#waiting += 1;
   }
 
