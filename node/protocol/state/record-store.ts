@@ -1,5 +1,5 @@
 /**
- * The live records, packed: about 150 bytes for a record with a key of 20 bytes, beyond its value, where objects take
+ * The live records, packed: about 135 bytes for a record with a key of 20 bytes, beyond its value, where objects take
  * ten times that. A record becomes an object only when somebody asks for it.
  *
  * A key has a cell, a small number for as long as it is there. Three tables of fingerprints, of the key's path, of
