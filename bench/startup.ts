@@ -21,6 +21,7 @@ import type { Identity } from '../node/ports.ts';
 import { keptForm } from '../node/protocol/state/kept-record.ts';
 import { MerkleTrie, pathOf } from '../node/protocol/state/merkle.ts';
 import { RecordStore } from '../node/protocol/state/record-store.ts';
+import { Sketch, SKETCH_DEFAULTS } from '../node/protocol/state/sketch/sketch.ts';
 import { signRecord, type VerifiedRecord } from '../node/protocol/state/record.ts';
 import { identityFromSeed, SEED_BYTES } from '../node/protocol/state/signature.ts';
 import { loadOrCreateIdentity } from '../node/storage/identity.ts';
@@ -74,7 +75,8 @@ async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
 
 /** What holds a record, piece by piece, without what the engine keeps for itself. */
 function partsOf(count: number): readonly Row[] {
-  const store = new RecordStore(Uint8Array.of(1));
+  const sketch = new Sketch(new Uint8Array(32), SKETCH_DEFAULTS);
+  const store = new RecordStore(Uint8Array.of(1), (id) => sketch.shortOf(id));
   const trie = new MerkleTrie();
   const author = identityFromSeed(new Uint8Array(SEED_BYTES));
   for (let n = 1; n <= count; n++) {

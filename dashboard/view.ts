@@ -200,6 +200,7 @@ function heardFrom(node: NodeView, dated: DatedEvent): NodeView {
     case 'lung':
     case 'peer':
     case 'divergence':
+    case 'rung':
     case 'reconciliation':
     case 'conflict':
     case 'equivocation':

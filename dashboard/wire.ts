@@ -32,6 +32,7 @@ function parseJson(text: string): unknown {
 const nodeId = z.string().transform((text) => text as NodeId);
 const digest = z.string().transform((text) => text as Digest);
 const count = z.number().int().nonnegative();
+const RungSchema = z.enum(['equal', 'delta', 'snapshot', 'sketch', 'descent']);
 
 const LatticeEventSchema: z.ZodType<LatticeEvent> = z.discriminatedUnion('type', [
   z.object({
@@ -67,12 +68,19 @@ const LatticeEventSchema: z.ZodType<LatticeEvent> = z.discriminatedUnion('type',
     type: z.literal('reconciliation'),
     peer: nodeId,
     lung: LungNameSchema,
-    rung: z.enum(['equal', 'descent']),
+    rung: RungSchema,
     pulled: count,
     pushed: count,
     roundTrips: count,
     tookMs: z.number().nonnegative(),
     outcome: z.enum(['equal', 'unlike', 'failed']),
+    reason: z.string(),
+  }),
+  z.object({
+    type: z.literal('rung'),
+    peer: nodeId,
+    lung: LungNameSchema,
+    rung: RungSchema,
     reason: z.string(),
   }),
   z.object({ type: z.literal('conflict'), key: z.string(), siblings: count }),

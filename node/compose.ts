@@ -1,6 +1,7 @@
 /**
  * Composition root: the one file that names concrete classes and makes them meet.
  */
+import { hkdfSync } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { HttpServer } from './http/server.ts';
 import { HttpLung } from './lungs/http/http-lung.ts';
 import { memberKeyOf } from './lungs/http/member.ts';
 import { claimsMembership, memberMiddleware, syncRoute } from './lungs/http/routes.ts';
-import { P2pLung } from './lungs/p2p/p2p-lung.ts';
+import { P2pLung, type P2pModules } from './lungs/p2p/p2p-lung.ts';
 import { EventLog } from './observe/events.ts';
 import { meteredApi, NodeMetrics } from './observe/metrics.ts';
 import type { Clock, Identity, Logger, LungSink, NodeStatus, Storage } from './ports.ts';
@@ -65,7 +66,12 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
   const clock = systemClock;
   const newCore = (): Core =>
     new Core(
-      { self: identity.id, sign: (bytes) => identity.sign(bytes), rng: Math.random },
+      {
+        self: identity.id,
+        sign: (bytes) => identity.sign(bytes),
+        rng: Math.random,
+        sketchSalt: sketchSaltOf(config.clusterKey),
+      },
       coreOptions(config),
     );
   const { core, faults } = restore(
@@ -75,15 +81,17 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
   for (const fault of faults)
     logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
 
+  const metrics = new NodeMetrics({ status: () => api.status() });
+  const p2pBytes = metrics.bytesOf('p2p');
   const memberKey = memberKeyOf(config.clusterKey);
   const httpLung = new HttpLung(
-    { self: identity.id, key: memberKey, clock, logger },
-    { urls: config.latticeNodes },
+    { self: identity.id, key: memberKey, clock, logger, onBytes: metrics.bytesOf('http') },
+    { urls: config.latticeNodes, proxies: config.proxies },
   );
   const p2pLung = config.p2p.enabled
     ? new RevivingLung(
         {
-          make: () => newP2pLung(config, identity, clock, logger),
+          make: () => newP2pLung(config, { identity, clock, logger, rng: Math.random, onBytes: p2pBytes }),
           clock,
           revived: (error) => lifecycle.p2pRevived(error),
         },
@@ -91,7 +99,6 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
       )
     : null;
 
-  const metrics = new NodeMetrics({ status: () => api.status() });
   const events = new EventLog({ logger, clock, metrics, urlOf: (peer) => httpLung.urlOf(peer) });
   const emit = (event: LatticeEvent): void => {
     events.publish(event);
@@ -168,6 +175,7 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
           clock,
           sink,
           records: () => core.replica.recordCount(),
+          onBytes: metrics.bytesOf('http'),
         }),
         syncRoute({ clock, sink }),
       ],
@@ -203,6 +211,11 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
   return lifecycle;
 }
 
+/** Every member derives the same, and nobody else can: see `ShortIds`. */
+function sketchSaltOf(clusterKey: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', clusterKey, new Uint8Array(0), 'aethel/sketch/v1', 32));
+}
+
 function coreOptions(config: Config): CoreOptions {
   const { heartbeatIntervalMs, suspicionMs, httpPollIntervalMs } = config;
   const { policy, detector } = CORE_DEFAULTS;
@@ -219,17 +232,9 @@ function coreOptions(config: Config): CoreOptions {
   };
 }
 
-function newP2pLung(config: Config, identity: Identity, clock: Clock, logger: Logger): P2pLung {
-  return new P2pLung(
-    { identity, clock, logger, rng: Math.random },
-    {
-      listen: config.p2p.listen,
-      topic: config.p2p.topic,
-      clusterKey: config.clusterKey,
-      bootstrap: config.p2p.bootstrap,
-      startTimeoutMs: config.p2p.startTimeoutMs,
-    },
-  );
+function newP2pLung({ p2p, clusterKey }: Config, modules: P2pModules): P2pLung {
+  const { listen, topic, bootstrap, startTimeoutMs } = p2p;
+  return new P2pLung(modules, { listen, topic, clusterKey, bootstrap, startTimeoutMs });
 }
 
 /** Replicas of one service share their ports, so a member's address is its IP and our own ports. */

@@ -24,6 +24,7 @@ describe('defaults', () => {
       heartbeatIntervalMs: 250,
       suspicionMs: 1000,
       httpPollIntervalMs: 10_000,
+      proxies: { http: null, https: null, exempt: [] },
       log: { level: 'info', format: 'pretty', file: null },
       envFile: null,
     });
@@ -91,6 +92,23 @@ describe('good values', () => {
       (c) => [c.api.token, c.log.level],
       [null, 'info'],
     ],
+    [
+      'proxies, by either name, with a password and without a scheme',
+      {
+        https_proxy: 'http://u:p@proxy:3128',
+        HTTPS_PROXY: 'http://other',
+        HTTP_PROXY: 'proxy:3128',
+        no_proxy: '',
+      },
+      (c) => c.proxies,
+      { http: 'http://proxy:3128/', https: 'http://u:p@proxy:3128/', exempt: [] },
+    ],
+    [
+      'who is asked without a proxy',
+      { NO_PROXY: 'localhost, .example.org,10.0.0.0/8 192.0.2.1-192.0.2.9,[::1]:80,*' },
+      (c) => c.proxies.exempt,
+      ['localhost', '.example.org', '10.0.0.0/8', '192.0.2.1-192.0.2.9', '[::1]:80', '*'],
+    ],
     ['the names of the lab', { AETHEL_LAB_REDIRECT: '{}', AETHEL_BASE_IMAGE: 'x' }, (c) => c.http.port, 8000],
     ["other programs' variables", { PATH: '/bin', __proto__x: '1' }, (c) => c.http.port, 8000],
   ])('takes %s', (_name, env, read, wanted) => {
@@ -100,6 +118,9 @@ describe('good values', () => {
 
 describe('bad values', () => {
   it.each([
+    ['HTTP_PROXY', 'socks5://proxy:1080'],
+    ['HTTPS_PROXY', 'http://proxy:3128/path'],
+    ['NO_PROXY', 'a;b'],
     ['AETHEL_NODE_NAME', 'a b'],
     ['AETHEL_NODE_NAME', 'x'.repeat(64)],
     ['AETHEL_HTTP_HOST', 'http://x'],

@@ -29,6 +29,12 @@ export interface Config {
   readonly heartbeatIntervalMs: number;
   readonly suspicionMs: number;
   readonly httpPollIntervalMs: number;
+  /** on the way to HTTP peers; URLs with their scheme, or null, and what is not asked through them */
+  readonly proxies: {
+    readonly http: string | null;
+    readonly https: string | null;
+    readonly exempt: readonly string[];
+  };
   readonly log: {
     readonly level: 'error' | 'warn' | 'info' | 'debug';
     readonly format: 'pretty' | 'json';
@@ -101,7 +107,14 @@ const Variables = z.object({
   AETHEL_LOG_LEVEL: choice(['error', 'warn', 'info', 'debug']).default('info'),
   AETHEL_LOG_FORMAT: choice(['pretty', 'json']).default('pretty'),
   AETHEL_LOG_FILE: text(/^[^\0]{1,4096}$/, 'must be a path').optional(),
+  // not ours, but everybody's; a proxy's URL may hold a password, so what is wrong is told without it
+  HTTP_PROXY: parsed(proxyUrlOf, 'must be the URL of a proxy, http:// or https://', false).optional(),
+  HTTPS_PROXY: parsed(proxyUrlOf, 'must be the URL of a proxy, http:// or https://', false).optional(),
+  NO_PROXY: list(exemptOf, 'must be hosts, .domains, addresses, CIDR blocks or *').default([]),
 });
+
+/** Also known in small letters, which go first, as with other programs. */
+const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const;
 
 const SECRETS = ['AETHEL_CLUSTER_KEY', 'AETHEL_API_TOKEN'] as const;
 type SecretName = (typeof SECRETS)[number];
@@ -123,7 +136,7 @@ export function loadConfig(env: Env, readFile: (path: string) => string): Config
   const complain = (name: string, problem: string): void => void problems.push({ name, problem });
 
   const file = readEnvFile(env, readFile, complain);
-  const given = withoutEmpty({ ...env, ...file.variables });
+  const given = withoutEmpty({ ...withProxies(env), ...withProxies(file.variables) });
   complainOfUnknown(given, complain);
 
   const variables = Variables.safeParse(given);
@@ -170,6 +183,11 @@ function toConfig(
     heartbeatIntervalMs: variables.AETHEL_HEARTBEAT_INTERVAL_MS,
     suspicionMs: variables.AETHEL_SUSPICION_MS,
     httpPollIntervalMs: variables.AETHEL_HTTP_POLL_INTERVAL_MS,
+    proxies: {
+      http: variables.HTTP_PROXY ?? null,
+      https: variables.HTTPS_PROXY ?? null,
+      exempt: variables.NO_PROXY,
+    },
     log: {
       level: variables.AETHEL_LOG_LEVEL,
       format: variables.AETHEL_LOG_FORMAT,
@@ -196,6 +214,15 @@ function readEnvFile(
     complain('AETHEL_ENV_FILE', `${clip(path)} cannot be read (${codeOf(error)})`);
     return { path: null, variables: {} };
   }
+}
+
+/** Whatever a proxy's variable is called here, from now on it has its name in capitals. */
+function withProxies(env: Env): Env {
+  const known = PROXY_VARIABLES.map((name): [string, string | undefined] => [
+    name,
+    env[name.toLowerCase()] ?? env[name],
+  ]);
+  return { ...env, ...Object.fromEntries(known.filter(([, value]) => value !== undefined)) };
 }
 
 /** An empty variable counts as absent, as compose files pass it for `${NAME:-}`. */
@@ -318,13 +345,14 @@ function list(parse: (item: string) => string | null, problem: string) {
   });
 }
 
-function parsed<T>(parse: (value: string) => T | null, problem: string) {
+/** @param isShown whether the value may be repeated to who is told of it */
+function parsed<T>(parse: (value: string) => T | null, problem: string, isShown = true) {
   return z.string().transform((value, context): T => {
     const result = parse(value.trim());
     if (result !== null) return result;
     context.issues.push({
       code: 'custom',
-      message: `${problem} (is ${JSON.stringify(clip(value))})`,
+      message: isShown ? `${problem} (is ${JSON.stringify(clip(value))})` : problem,
       input: value,
     });
     return z.NEVER;
@@ -379,6 +407,17 @@ function baseUrlOf(value: string): string | null {
   if (url === null || !/^https?:\/\//i.test(value) || url.hostname === '') return null;
   const isBare = url.username === '' && url.password === '' && url.pathname === '/' && !/[?#@]/.test(value);
   return isBare && (url.protocol === 'http:' || url.protocol === 'https:') ? url.origin : null;
+}
+
+/** As curl has it, a proxy without a scheme is one that is asked in plain HTTP. */
+function proxyUrlOf(value: string): string | null {
+  const url = URL.parse(value.includes('://') ? value : `http://${value}`);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === '') return null;
+  return url.pathname === '/' && url.search === '' && url.hash === '' ? url.href : null;
+}
+
+function exemptOf(value: string): string | null {
+  return /^[\w.:*/[\]-]{1,300}$/.test(value) ? value : null;
 }
 
 // ---- helpers ---------------------------------------------------------------------------------------------------------

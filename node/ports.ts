@@ -24,8 +24,10 @@ export interface Lung {
 
 export type LungSink = (event: LungEvent) => void;
 
-/** Bounded everywhere: no message above `MESSAGE_BYTES_MAX` is sent, and a larger one that arrives ends its stream. */
+/** Bounded everywhere: no batch of gossip above this is sent, and a larger one that arrives is refused. */
 export const MESSAGE_BYTES_MAX = 1_048_576;
+/** The same for a question or an answer of anti-entropy; a larger one ends its stream. 4 MiB: 10,000 records in one round trip. */
+export const EXCHANGE_BYTES_MAX = 4_194_304;
 
 export type LungEffect =
   | { readonly type: 'publish'; readonly bytes: Uint8Array }
@@ -77,6 +79,11 @@ export type LungEvent =
       readonly what: 'message' | 'peer';
       readonly reason: string;
     };
+
+/** What a lung's bytes are for; `poll`: state asked for over HTTP, `probe`: finding out who lives where. */
+export type TrafficKind = 'beat' | 'gossip' | 'exchange' | 'poll' | 'probe';
+/** Called by a lung for what it sends and takes; cheap, as it is called for each message. */
+export type CountBytes = (direction: 'in' | 'out', kind: TrafficKind, bytes: number) => void;
 
 /** What one commit changes, all or nothing. Slots are numbers chosen by the core, never reused within a process. */
 export interface StoreBatch {

@@ -4,7 +4,7 @@ import type { WriteOutcome } from '../node/protocol/border.ts';
 import type { LatticeEvent } from '../node/protocol/events.ts';
 import type { Host } from './host.ts';
 import { below } from './rng.ts';
-import { allIn, haveEqualRoots, startHosts } from './run.ts';
+import { allIn, haveEqualRoots, startHosts } from './cluster.ts';
 import { World, WORLD_DEFAULTS } from './world.ts';
 
 const COLLECTED_WITHIN_MS = 20_000;

@@ -1,31 +1,54 @@
-/** The world's future: events ordered by time, then by the order in which they were planned. */
-export interface Planned {
+/**
+ * The world's future: events ordered by time, then by the order in which they were planned. A 4-ary heap: half the levels of a
+ * binary one, and a pop compares neighbours in memory; a world of 2000 nodes takes some thirty million events.
+ */
+
+/** Something planned. What was cancelled stays in the heap, empty, until its time has come. */
+export class Planned {
   readonly at: number;
-  readonly run: () => void;
+  readonly sequence: number;
+  run: (() => void) | null;
+
+  constructor(at: number, sequence: number, run: () => void) {
+    this.at = at;
+    this.sequence = sequence;
+    this.run = run;
+  }
+
+  cancel(): void {
+    this.run = null;
+  }
 }
 
-interface Entry extends Planned {
-  readonly sequence: number;
-}
+const ARITY = 4;
 
 export class EventHeap {
-  readonly #entries: Entry[] = [];
+  readonly #entries: Planned[] = [];
   #sequence = 0;
 
   get size(): number {
     return this.#entries.length;
   }
 
-  push(at: number, run: () => void): void {
+  /** When the next event is due; Infinity when there is none. */
+  get nextAt(): number {
+    return this.#entries[0]?.at ?? Infinity;
+  }
+
+  push(at: number, run: () => void): Planned {
     const entries = this.#entries;
-    entries.push({ at, run, sequence: this.#sequence++ });
-    let child = entries.length - 1;
+    const planned = new Planned(at, this.#sequence++, run);
+    let child = entries.length;
+    entries.push(planned);
     while (child > 0) {
-      const parent = (child - 1) >> 1;
-      if (!this.#isBefore(child, parent)) return;
-      this.#swap(child, parent);
+      const parent = (child - 1) >> 2;
+      const above = entries[parent];
+      if (above === undefined || isBefore(above, planned)) break;
+      entries[child] = above;
       child = parent;
     }
+    entries[child] = planned;
+    return planned;
   }
 
   pop(): Planned | null {
@@ -33,32 +56,30 @@ export class EventHeap {
     const first = entries[0];
     const last = entries.pop();
     if (first === undefined || last === undefined) return null;
-    if (entries.length === 0) return first;
-    entries[0] = last;
-    let parent = 0;
+    const { length } = entries;
+    if (length === 0) return first;
+    let hole = 0;
     for (;;) {
-      let least = parent;
-      for (const child of [2 * parent + 1, 2 * parent + 2]) {
-        if (child < entries.length && this.#isBefore(child, least)) least = child;
+      let least = ARITY * hole + 1;
+      let below = entries[least];
+      if (below === undefined) break;
+      const end = Math.min(least + ARITY, length);
+      for (let other = least + 1; other < end; other += 1) {
+        const candidate = entries[other];
+        if (candidate !== undefined && isBefore(candidate, below)) {
+          below = candidate;
+          least = other;
+        }
       }
-      if (least === parent) return first;
-      this.#swap(parent, least);
-      parent = least;
+      if (isBefore(last, below)) break;
+      entries[hole] = below;
+      hole = least;
     }
+    entries[hole] = last;
+    return first;
   }
+}
 
-  #isBefore(i: number, j: number): boolean {
-    const a = this.#entries[i];
-    const b = this.#entries[j];
-    if (a === undefined || b === undefined) return false;
-    return a.at < b.at || (a.at === b.at && a.sequence < b.sequence);
-  }
-
-  #swap(i: number, j: number): void {
-    const a = this.#entries[i];
-    const b = this.#entries[j];
-    if (a === undefined || b === undefined) return;
-    this.#entries[i] = b;
-    this.#entries[j] = a;
-  }
+function isBefore(a: Planned, b: Planned): boolean {
+  return a.at < b.at || (a.at === b.at && a.sequence < b.sequence);
 }

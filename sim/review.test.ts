@@ -1,7 +1,7 @@
 /** What a sceptical reader broke, each in its smallest world. docs/FINDINGS.md has the list. */
 import type { WriteOutcome } from '../node/protocol/border.ts';
 import type { Host } from './host.ts';
-import { allIn, haveEqualRoots, startHosts } from './run.ts';
+import { allIn, haveEqualRoots, startHosts } from './cluster.ts';
 import { World, WORLD_DEFAULTS } from './world.ts';
 
 const HOUR_MS = 3_600_000;

@@ -7,7 +7,11 @@
  */
 import autocannon from 'autocannon';
 
-process.on('message', async ({ url, connections, requests }) => {
+process.on('message', (task) => void load(task));
+// The parent's end is ours.
+process.on('disconnect', () => process.exit(0));
+
+async function load({ url, connections, requests }) {
   const share = Math.ceil(requests.length / connections);
   let next = 0;
   let first = 0;
@@ -33,6 +37,4 @@ process.on('message', async ({ url, connections, requests }) => {
   const result = await instance;
   const { errors, timeouts, non2xx } = result;
   process.send({ seconds: (last - first) / 1000, good: result['2xx'], bad: errors + timeouts + non2xx });
-});
-// The parent's end is ours.
-process.on('disconnect', () => process.exit(0));
+}

@@ -140,6 +140,12 @@ function linesOf(event: LatticeEvent, place: (peer: NodeId) => string): Told {
           `  Peer: ${event.remote}`,
         ],
       };
+    case 'rung':
+      return {
+        level: event.rung === 'delta' ? 'debug' : 'info',
+        tag: 'RECONCILIATION',
+        lines: [`${event.rung} with ${event.peer} over ${event.lung} (${event.reason})`],
+      };
     case 'reconciliation':
       return reconciliationLines(event);
     case 'conflict':

@@ -11,7 +11,8 @@ const reason = 'any text at all';
 
 const EVENTS: readonly LatticeEvent[] = [
   { type: 'lung', lung, state: 'up', reason },
-  { type: 'mode', from: 'P2P', to: 'HTTP', reason },
+  { type: 'mode', from: 'P2P', to: 'HTTP', reason: 'p2p_silent_http_answers' },
+  { type: 'mode', from: 'HTTP', to: 'P2P', reason },
   { type: 'forced', mode: null },
   { type: 'peer', peer, lung, from: 'alive', to: 'dead', reason },
   { type: 'root', root, size: 1, cause: 'gossip' },
@@ -36,7 +37,10 @@ it('counts every event, and lets no peer, key or reason become a label', async (
   const metrics = new NodeMetrics({ status: () => null }, { withProcess: false });
   EVENTS.forEach((event, i) => metrics.observe({ id: i + 1, at: 0, event }));
   const text = await metrics.text();
-  expect(text).toContain('aethel_mode_switches_total{from="P2P",to="HTTP"} 1');
+  expect(text).toContain(
+    'aethel_mode_switches_total{from="P2P",to="HTTP",reason="p2p_silent_http_answers"} 1',
+  );
+  expect(text).toContain('aethel_mode_switches_total{from="HTTP",to="P2P",reason="other"} 1');
   expect(text).toContain('aethel_reconciliations_total{lung="http",rung="descent",outcome="equal"} 1');
   expect(text).toContain('aethel_reconciled_records_total{lung="http",direction="pulled"} 3');
   expect(text).toContain('aethel_root_changes_total{cause="gossip"} 1');
@@ -56,6 +60,27 @@ it('reads the gauges when somebody asks', async () => {
   expect(text).toContain('aethel_peers{lung="p2p",state="dead"} 1');
   expect(text).toContain('aethel_peers{lung="http",state="alive"} 1');
   expect(text).toContain('aethel_state_keys 7');
+});
+
+it('tells how old the evidence of each lung is, by the member heard last', async () => {
+  let http: readonly (number | null)[] = [5_000, null, 1_250];
+  const metrics = new NodeMetrics({ status: () => statusIn('P2P', http) }, { withProcess: false });
+  const text = await metrics.text();
+  expect(text).toContain('aethel_evidence_age_seconds{lung="http"} 1.25');
+  expect(text).not.toContain('aethel_evidence_age_seconds{lung="p2p"}');
+  http = [null];
+  expect(await metrics.text()).not.toContain('aethel_evidence_age_seconds{');
+});
+
+it('counts the bytes of each lung by direction and kind', async () => {
+  const metrics = new NodeMetrics({ status: () => null }, { withProcess: false });
+  const [p2p, overHttp] = [metrics.bytesOf('p2p'), metrics.bytesOf('http')];
+  p2p('out', 'beat', 72);
+  p2p('out', 'beat', 72);
+  overHttp('in', 'poll', 400);
+  const text = await metrics.text();
+  expect(text).toContain('aethel_lung_bytes_total{lung="p2p",direction="out",kind="beat"} 144');
+  expect(text).toContain('aethel_lung_bytes_total{lung="http",direction="in",kind="poll"} 400');
 });
 
 it('measures durations in seconds, and names every metric with its unit', async () => {
@@ -109,7 +134,7 @@ it('counts writes by how they end, and passes them on untouched', async () => {
   expect(text).toContain('aethel_write_duration_seconds_count 1');
 });
 
-function statusIn(mode: NodeStatus['mode']): NodeStatus {
+function statusIn(mode: NodeStatus['mode'], heardMs: readonly (number | null)[] = [1]): NodeStatus {
   return {
     name: 'n',
     peerId: peer,
@@ -121,14 +146,12 @@ function statusIn(mode: NodeStatus['mode']): NodeStatus {
     lastSwitch: null,
     root,
     size: 7,
-    peers: [
-      {
-        peerId: peer,
-        url: null,
-        p2p: { state: 'dead', lastHeardMs: null, rttMs: null },
-        http: { state: 'alive', lastHeardMs: 1, rttMs: 1 },
-        root: null,
-      },
-    ],
+    peers: heardMs.map((lastHeardMs) => ({
+      peerId: peer,
+      url: null,
+      p2p: { state: 'dead', lastHeardMs: null, rttMs: null },
+      http: { state: 'alive', lastHeardMs, rttMs: 1 },
+      root: null,
+    })),
   };
 }

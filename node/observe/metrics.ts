@@ -4,7 +4,7 @@
  * and no reason becomes a label.
  */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import type { LatticeApi, NodeStatus } from '../ports.ts';
+import type { CountBytes, LatticeApi, NodeStatus } from '../ports.ts';
 import type { WriteOutcome } from '../protocol/border.ts';
 import type { DatedEvent, LinkState, LungName, SyncMode } from '../protocol/events.ts';
 
@@ -22,6 +22,16 @@ export interface MetricsOptions {
 type WriteResult = 'ok' | Extract<WriteOutcome, { ok: false }>['reason'] | 'failed';
 
 const MODES: readonly SyncMode[] = ['P2P', 'HTTP', 'NONE'];
+/** Why the mode changes, as the core says it; another word would be counted as `other`. */
+const SWITCH_REASONS = [
+  'p2p_reaches_members',
+  'p2p_silent_http_answers',
+  'both_lungs_silent',
+  'forced_p2p',
+  'forced_http',
+  'forced_p2p_reaches_nobody',
+  'forced_http_reaches_nobody',
+];
 const LUNGS: readonly LungName[] = ['p2p', 'http'];
 const LINK_STATES: readonly LinkState[] = ['unknown', 'alive', 'suspect', 'dead'];
 /** Steps take microseconds; one above 10 ms delays heartbeats. */
@@ -34,7 +44,11 @@ export class NodeMetrics {
   readonly #registry = new Registry();
   readonly #status: () => NodeStatus | null;
 
-  readonly #switches = this.#counter('aethel_mode_switches_total', 'Changes of sync_mode', ['from', 'to']);
+  readonly #switches = this.#counter('aethel_mode_switches_total', 'Changes of sync_mode', [
+    'from',
+    'to',
+    'reason',
+  ]);
   readonly #rootChanges = this.#counter(
     'aethel_root_changes_total',
     'Changes of the Merkle root, by how the records came',
@@ -57,12 +71,22 @@ export class NodeMetrics {
     'rung',
     'outcome',
   ]);
+  readonly #rungs = this.#counter(
+    'aethel_reconciliation_rungs_total',
+    'Rungs of the ladder of anti-entropy that sessions took',
+    ['lung', 'rung', 'reason'],
+  );
   readonly #reconciled = this.#counter('aethel_reconciled_records_total', 'Records moved by reconciliation', [
     'lung',
     'direction',
   ]);
   readonly #conflicts = this.#counter('aethel_conflicts_total', 'Keys found with concurrent writes', []);
   readonly #refused = this.#counter('aethel_refused_total', 'What was turned away', ['lung', 'what']);
+  readonly #bytes = this.#counter(
+    'aethel_lung_bytes_total',
+    'Bytes between members: over HTTP all of a socket inside TLS, over P2P payloads without relayed gossip',
+    ['lung', 'direction', 'kind'],
+  );
   readonly #writes = this.#counter('aethel_writes_total', 'Entries asked to be written here', ['outcome']);
 
   readonly #step = this.#histogram('aethel_step_duration_seconds', 'One step of the core', STEP_BUCKETS);
@@ -85,6 +109,11 @@ export class NodeMetrics {
   readonly #mode = this.#gauge('aethel_sync_mode', '1 for the mode the node is in', ['mode']);
   readonly #keys = this.#gauge('aethel_state_keys', 'Keys that have a value', []);
   readonly #peers = this.#gauge('aethel_peers', 'Peers by their health over a lung', ['lung', 'state']);
+  readonly #evidence = this.#gauge(
+    'aethel_evidence_age_seconds',
+    'Since a member was last heard over a lung, by the one heard last; absent while there is none',
+    ['lung'],
+  );
 
   constructor(modules: MetricsModules, options: MetricsOptions = {}) {
     this.#status = modules.status;
@@ -95,7 +124,11 @@ export class NodeMetrics {
     const { event } = dated;
     switch (event.type) {
       case 'mode':
-        this.#switches.inc({ from: event.from, to: event.to });
+        this.#switches.inc({
+          from: event.from,
+          to: event.to,
+          reason: SWITCH_REASONS.includes(event.reason) ? event.reason : 'other',
+        });
         return;
       case 'lung':
         this.#lungChanges.inc({ lung: event.lung, state: event.state });
@@ -114,6 +147,9 @@ export class NodeMetrics {
         this.#reconciled.inc({ lung: event.lung, direction: 'pulled' }, event.pulled);
         this.#reconciled.inc({ lung: event.lung, direction: 'pushed' }, event.pushed);
         this.#reconciliation.observe(event.tookMs / 1000);
+        return;
+      case 'rung':
+        this.#rungs.inc({ lung: event.lung, rung: event.rung, reason: event.reason });
         return;
       case 'conflict':
         this.#conflicts.inc();
@@ -143,6 +179,11 @@ export class NodeMetrics {
     if (outcome === 'ok') this.#write.observe(seconds);
   }
 
+  /** For a lung to call with what it sends and takes. */
+  bytesOf(lung: LungName): CountBytes {
+    return (direction, kind, bytes) => this.#bytes.inc({ lung, direction, kind }, bytes);
+  }
+
   /** Prometheus text format 0.0.4. */
   async text(): Promise<string> {
     this.#readStatus();
@@ -155,6 +196,9 @@ export class NodeMetrics {
     this.#keys.set(status.size);
     for (const mode of MODES) this.#mode.set({ mode }, status.mode === mode ? 1 : 0);
     for (const lung of LUNGS) {
+      const ages = status.peers.map((peer) => peer[lung].lastHeardMs).filter((age) => age !== null);
+      if (ages.length === 0) this.#evidence.remove({ lung });
+      else this.#evidence.set({ lung }, Math.min(...ages) / 1000);
       for (const state of LINK_STATES) {
         this.#peers.set({ lung, state }, status.peers.filter((peer) => peer[lung].state === state).length);
       }

@@ -7,6 +7,7 @@
 import type { LatticeEvent, LungName } from './events.ts';
 import type { Digest, NodeId } from './ids.ts';
 import type { SignedRecord, VerifiedRecord } from './state/record.ts';
+import type { VersionVector } from './state/version-vector.ts';
 import type { Precondition, StoredRecord, WriteEntry } from './state/write.ts';
 import type { SyncReply, SyncRequest } from './sync/messages.ts';
 
@@ -17,6 +18,8 @@ export interface Beacon {
   readonly records: number;
   /** its wall clock, ms since the epoch; null where the lung does not carry it */
   readonly wallMs: number | null;
+  /** what it has seen; null where the lung does not carry it, the roots were alike, or it is long */
+  readonly vector: VersionVector | null;
 }
 
 /** How many members, this one included, must have a write on disk before it is answered. */
@@ -87,6 +90,8 @@ export type Input =
       readonly acks: AckDemand | null;
     }
   | { readonly type: 'gossip'; readonly peer: NodeId; readonly records: readonly VerifiedRecord[] }
+  /** a question of this member has come; its records are still being verified */
+  | { readonly type: 'asking'; readonly peer: NodeId; readonly lung: LungName }
   | {
       readonly type: 'asked';
       readonly peer: NodeId;

@@ -69,6 +69,17 @@ export class ByteWriter {
     return this;
   }
 
+  /** A safe integer in as few bytes as it needs, seven bits each, lowest first (LEB128). */
+  varint(value: number): this {
+    if (!Number.isSafeInteger(value) || value < 0) throw new CodecError(`${value} is no integer from 0`);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.u8((rest % 0x80) + 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    return this.u8(rest);
+  }
+
   /** The bytes as they are; the reader must know their number. */
   bytes(value: Uint8Array): this {
     const at = this.#reserve(value.length);
@@ -99,6 +110,11 @@ export class ByteWriter {
   /** Bytes behind their u32 length. */
   block32(value: Uint8Array): this {
     return this.u32(value.length).bytes(value);
+  }
+
+  /** Bytes behind their length as a varint. */
+  block(value: Uint8Array): this {
+    return this.varint(value.length).bytes(value);
   }
 
   /** What was written so far, to be read before the next call. */
@@ -175,6 +191,19 @@ export class ByteReader {
     return value;
   }
 
+  /** @throws CodecError also where fewer bytes would have said the same */
+  varint(): number {
+    let value = 0;
+    for (let scale = 1; ; scale *= 0x80) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (!Number.isSafeInteger(value)) throw new CodecError('number above 2^53-1');
+      if (byte >= 0x80) continue;
+      if (byte === 0 && scale > 1) throw new CodecError('number in more bytes than it needs');
+      return value;
+    }
+  }
+
   bytes(length: number): Uint8Array {
     const at = this.#take(length);
     return new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset + at, length);
@@ -199,6 +228,13 @@ export class ByteReader {
   /** @param bytesMax longer is refused before it is read */
   block32(bytesMax: number): Uint8Array {
     const length = this.u32();
+    if (length > bytesMax) throw new CodecError(`block of ${length} bytes, at most ${bytesMax}`);
+    return this.bytes(length);
+  }
+
+  /** @param bytesMax longer is refused before it is read */
+  block(bytesMax: number): Uint8Array {
+    const length = this.varint();
     if (length > bytesMax) throw new CodecError(`block of ${length} bytes, at most ${bytesMax}`);
     return this.bytes(length);
   }

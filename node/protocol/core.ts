@@ -25,13 +25,15 @@ import { INITIAL_MODE, nextMode, type ModeOptions, type ModeState } from './mode
 import type { Policy } from './mode/policy.ts';
 import { judgeClock, type ClockVerdict } from './monitor/clocks.ts';
 import { Detector, type DetectorOptions, type LinkHealth, type Transition } from './monitor/detector.ts';
-import { newPeer, type Peer } from './peers.ts';
+import { BYTES_MAX, newPeer, QUESTIONS_MAX, type Peer } from './peers.ts';
 import { decodeKnowledge, encodeKnowledge } from './state/knowledge.ts';
 import type { SignedRecord, VerifiedRecord } from './state/record.ts';
 import { Replica, type LoadedRecord, type WriteResult } from './state/replica.ts';
+import { VersionVector } from './state/version-vector.ts';
+import type { SketchOptions } from './state/sketch/sketch.ts';
 import { Absences, ABSENCES_DEFAULTS } from './sync/absences.ts';
 import { answer, ANSWER_DEFAULTS } from './sync/answer.ts';
-import type { SentVector, SyncReply, SyncRequest } from './sync/messages.ts';
+import { isPush, recordsOf, type Offered, type SyncReply, type SyncRequest } from './sync/messages.ts';
 import { Session, SESSION_DEFAULTS } from './sync/session.ts';
 
 export interface Now {
@@ -46,6 +48,8 @@ export interface CoreModules {
   readonly sign: (bytes: Uint8Array) => Uint8Array;
   /** uniform in [0, 1) */
   readonly rng: () => number;
+  /** the cluster's own, at least 16 bytes; see `Sketch` */
+  readonly sketchSalt: Uint8Array;
 }
 
 export interface CoreOptions {
@@ -54,6 +58,7 @@ export interface CoreOptions {
   readonly mode: ModeOptions;
   /** A stamp further ahead of our clock is refused, in ms. Default 60000 (DESIGN section 3). */
   readonly aheadMaxMs: number;
+  readonly sketch: SketchOptions;
 }
 
 export interface ModeReport {
@@ -129,8 +134,8 @@ export class Core {
     this.#aheadMaxMs = options.aheadMaxMs;
     this.#detector = new Detector(options.detector);
     this.replica = new Replica(
-      { self: modules.self, sign: modules.sign },
-      { aheadMaxMs: options.aheadMaxMs },
+      { self: modules.self, sign: modules.sign, sketchSalt: modules.sketchSalt },
+      { aheadMaxMs: options.aheadMaxMs, sketch: options.sketch },
     );
   }
 
@@ -215,6 +220,9 @@ export class Core {
         this.#evidence(input.peer, 'p2p', null);
         this.#merge(input.records, 'gossip', input.peer, 'p2p');
         return;
+      case 'asking':
+        this.#evidence(input.peer, input.lung, null).askedAt = this.#now.monotonicMs;
+        return;
       case 'asked':
         return this.#asked(input.peer, input.lung, input.exchange, input.message);
       case 'answered':
@@ -238,7 +246,8 @@ export class Core {
         return this.#timer('tick', this.#policy.tickMs);
       case 'beat':
         for (const peer of this.#peers.values()) {
-          if (peer.linked.p2p) this.#effects.push({ type: 'beat', peer: peer.id, beacon: this.#beacon() });
+          if (peer.linked.p2p)
+            this.#effects.push({ type: 'beat', peer: peer.id, beacon: this.#beacon(peer) });
         }
         return this.#timer('beat', this.#policy.beatMs);
       case 'gossip':
@@ -282,7 +291,7 @@ export class Core {
     peer.linked[lung] = true;
     if (lung === 'p2p') {
       peer.linkedAt = this.#now.monotonicMs;
-      this.#effects.push({ type: 'beat', peer: id, beacon: this.#beacon() });
+      this.#effects.push({ type: 'beat', peer: id, beacon: this.#beacon(peer) });
       return;
     }
     this.#detector.setEager(id, this.#isAssisted(peer));
@@ -302,8 +311,10 @@ export class Core {
     const peer = this.#evidence(id, lung, rttMs);
     if (beacon === null) return;
     if (beacon.wallMs !== null) {
-      peer.clock = { offsetMs: beacon.wallMs - this.#now.wallMs, at: this.#now.monotonicMs };
+      const { monotonicMs } = this.#now;
+      peer.clock = { leadMs: beacon.wallMs - monotonicMs, at: monotonicMs };
     }
+    if (beacon.vector !== null) peer.settled.hear(beacon.vector);
     this.#noteRoot(peer, beacon.root);
     if (lung === 'http') {
       peer.pollingSince = null;
@@ -338,6 +349,7 @@ export class Core {
     if (lung === 'p2p' && to === 'dead' && peer.linked.p2p) this.#reset(peer);
     if (to !== 'alive') this.#giveUpSession(id, lung);
     peer.urgent = true;
+    peer.dueSince = null;
     peer.sessionBackoffMs = this.#policy.sessionBackoffMinMs;
     peer.sessionNotBefore = this.#now.monotonicMs;
     if (lung === 'p2p') this.#reconsider(peer);
@@ -383,8 +395,11 @@ export class Core {
     const peer = this.#peers.get(id);
     if (peer === undefined || !peer.linked.http) return;
     peer.pollingSince = this.#now.monotonicMs;
-    const waitMs =
-      this.#isAssisted(peer) && this.#state(id, 'http') === 'alive' ? this.#policy.eagerWaitMs : 0;
+    const { eagerWaitMs } = this.#policy;
+    const { state, heardAt } = this.#detector.health(id, 'http');
+    // Who was not heard of late is not waited for: whether it answers is the question.
+    const isFresh = heardAt !== null && this.#now.monotonicMs - heardAt < 2 * eagerWaitMs;
+    const waitMs = this.#isAssisted(peer) && state === 'alive' && isFresh ? eagerWaitMs : 0;
     this.#timer(`poll:${id}`, null);
     this.#effects.push({ type: 'poll', peer: id, root: this.replica.root(), waitMs });
   }
@@ -474,11 +489,11 @@ export class Core {
     }
   }
 
-  /** @returns how many were not taken */
-  #merge(records: readonly VerifiedRecord[], cause: Cause, from: NodeId, lung: LungName): number {
+  #merge(records: readonly VerifiedRecord[], cause: Cause, from: NodeId, lung: LungName): Offered {
     const fresh: SignedRecord[] = [];
+    const covered: number[] = [];
     let refused = 0;
-    for (const record of records) {
+    for (const [position, record] of records.entries()) {
       const outcome = this.replica.merge(record, this.#now.wallMs);
       switch (outcome) {
         case 'fresh': {
@@ -491,13 +506,15 @@ export class Core {
           refused += 1;
           this.#emit({ type: 'refused', peer: from, lung, what: 'record', reason: 'stamp_too_far_ahead' });
           break;
-        case 'known':
         case 'covered':
+          covered.push(position);
+          break;
+        case 'known':
           break;
       }
     }
     if (fresh.length > 0) this.#spread(fresh, cause, from);
-    return refused;
+    return { refused, covered };
   }
 
   /**
@@ -509,7 +526,7 @@ export class Core {
     const announces =
       cause === 'write' ||
       ((cause === 'push' || cause === 'sync') && records.length <= this.#policy.announceMax);
-    if (announces && this.#mayUse('p2p') && this.#detector.reached('p2p') > 0) {
+    if (announces && this.#mayUse('p2p') && this.#reachesOthers(from)) {
       this.#rumors.offer(records);
       this.#pumpRumors();
     }
@@ -521,6 +538,12 @@ export class Core {
       this.#push(peer, this.#pushes.offer(peer.id, records));
       pushed += 1;
     }
+  }
+
+  /** Whether gossip reaches anybody but the one that told us. */
+  #reachesOthers(from: NodeId | null): boolean {
+    const state = from === null ? 'unknown' : this.#state(from, 'p2p');
+    return this.#detector.reached('p2p') > Number(state === 'alive' || state === 'suspect');
   }
 
   #pumpRumors(): void {
@@ -536,25 +559,45 @@ export class Core {
 
   /** A transfer that wants nothing. */
   #offer(peer: Peer, lung: LungName, records: readonly SignedRecord[], purpose: Purpose): void {
-    this.#ask(peer.id, lung, { type: 'transfer', root: this.replica.root(), want: [], records }, purpose);
+    this.#ask(
+      peer.id,
+      lung,
+      { type: 'transfer', root: this.replica.root(), want: [], wantShort: [], records },
+      purpose,
+    );
   }
 
   // ── anti-entropy ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   #asked(id: NodeId, lung: LungName, exchange: number, message: SyncRequest<VerifiedRecord>): void {
     const peer = this.#evidence(id, lung, null);
-    let refused = 0;
-    if (message.type === 'transfer') {
-      // A transfer that wants nothing is a push of fresh records.
-      refused = this.#merge(message.records, message.want.length === 0 ? 'push' : 'sync', id, lung);
+    if (!this.#maySpendOn(peer)) {
+      const reason = 'too_many_questions';
+      this.#emit({ type: 'refused', peer: id, lung, what: 'message', reason });
+      this.#effects.push({ type: 'answer', exchange, message: { type: 'refused', reason } });
+      return;
     }
+    if (message.type === 'delta') this.#noteOwn(id, message.vector);
+    const offered = this.#merge(recordsOf(message), isPush(message) ? 'push' : 'sync', id, lung);
     this.#noteRoot(peer, message.root);
-    if (message.type === 'compare') this.#noteOwn(id, message.vector);
+    if (!isPush(message)) peer.askedAt = this.#now.monotonicMs;
+    const onTheirWay = this.#sessions.get(id)?.onTheirWay ?? NO_DOTS;
     this.#effects.push({
       type: 'answer',
       exchange,
-      message: answer(message, refused, this.replica, ANSWER_DEFAULTS),
+      message: answer(message, offered, onTheirWay, this.replica, ANSWER_DEFAULTS),
     });
+  }
+
+  /** A member that asks without end is told to wait: its questions cost it less than us. */
+  #maySpendOn({ questions }: Peer): boolean {
+    const now = this.#now.monotonicMs;
+    const earned = ((now - questions.at) * QUESTIONS_MAX) / 1_000;
+    questions.left = Math.min(QUESTIONS_MAX, questions.left + earned) - 1;
+    questions.at = now;
+    if (questions.left >= 0) return true;
+    questions.left = 0;
+    return false;
   }
 
   #answered(id: NodeId, lung: LungName, exchange: number, message: SyncReply<VerifiedRecord>): void {
@@ -562,12 +605,10 @@ export class Core {
     const purpose = this.#exchanges.get(exchange);
     if (purpose === undefined) return;
     this.#exchanges.delete(exchange);
-    if (message.type === 'transferred') {
-      const refused = this.#merge(message.records, 'sync', id, lung);
-      if (refused > 0 && purpose.kind === 'session') purpose.session.hasGaps = true;
-    }
+    if (message.type === 'missing') this.#noteOwn(id, message.vector);
+    const { refused } = this.#merge(recordsOf(message), 'sync', id, lung);
+    if (refused > 0 && purpose.kind === 'session') purpose.session.noteGap();
     if (message.type !== 'refused') this.#noteRoot(peer, message.root);
-    if (message.type === 'differences') this.#noteOwn(id, message.vector);
     switch (purpose.kind) {
       case 'push':
         return this.#push(peer, this.#pushes.answered(id));
@@ -608,64 +649,92 @@ export class Core {
       return;
     }
     peer.unlikeSince ??= now;
-    const settleMs = this.#isAssisted(peer) ? this.#policy.settleAssistedMs : this.#policy.settleMs;
-    if (!peer.urgent && now - peer.unlikeSince < settleMs) return;
-    if (now < peer.sessionNotBefore || this.#sessions.has(peer.id)) return;
-    if (this.#sessions.size >= this.#policy.sessionsMax) return;
     const lung = this.#lungFor(peer);
-    if (lung === null) return;
+    if (lung === null || !this.#isSessionDue(peer, peer.unlikeSince)) {
+      peer.dueSince = null;
+      return;
+    }
+    peer.dueSince ??= now;
+    // One session moves records both ways: of two that see each other unlike, the one with the lesser name begins.
+    if (this.#modules.self > peer.id && now - peer.dueSince < this.#policy.yieldMs) return;
+    peer.dueSince = null;
     peer.urgent = false;
-    const session = new Session(peer.id, lung, now, SESSION_DEFAULTS);
+    const { settled, bytesMax, stuck, root: remote } = peer;
+    const local = this.replica.root();
+    const isStuck = stuck !== null && stuck.local === local && stuck.remote === remote;
+    const session = new Session(
+      { peer: peer.id, lung, at: now, roots: { local, remote }, settled, bytesMax, isStuck },
+      SESSION_DEFAULTS,
+    );
     this.#sessions.set(peer.id, session);
-    this.#emit({ type: 'divergence', peer: peer.id, lung, local: this.replica.root(), remote: peer.root });
+    this.#emit({ type: 'divergence', peer: peer.id, lung, local, remote });
     this.#continue(session);
+  }
+
+  #isSessionDue(peer: Peer, unlikeSince: number): boolean {
+    const now = this.#now.monotonicMs;
+    const { settleAssistedMs, settleMs, askedHoldMs, sessionsMax } = this.#policy;
+    const patienceMs = peer.urgent ? 0 : this.#isAssisted(peer) ? settleAssistedMs : settleMs;
+    if (now - unlikeSince < patienceMs || now < peer.sessionNotBefore) return false;
+    if (peer.askedAt !== null && now - peer.askedAt < askedHoldMs) return false;
+    return !this.#sessions.has(peer.id) && this.#sessions.size < sessionsMax;
   }
 
   #continue(session: Session): void {
     const message = session.next(this.replica);
+    const { peer, lung } = session.start;
+    for (const { rung, reason } of session.takeSteps())
+      this.#emit({ type: 'rung', peer, lung, rung, reason });
     if (message === null) return this.#endSession(session, null);
-    this.#ask(session.peer, session.lung, message, { kind: 'session', session });
+    this.#ask(peer, lung, message, { kind: 'session', session });
   }
 
   #endSession(session: Session, failure: string | null): void {
-    this.#sessions.delete(session.peer);
-    if (failure === null && !session.hasGaps) this.#letGo(session);
-    const equal = session.peerRoot === this.replica.root();
+    const { peer: id, lung, at, roots } = session.start;
+    this.#sessions.delete(id);
+    if (failure === null && !session.transfers.hasGaps) this.#letGo(session);
+    const [local, remote] = [this.replica.root(), session.peerRoot];
+    const equal = remote === local;
     const outcome = equal ? 'equal' : failure === null ? 'unlike' : 'failed';
-    const peer = this.#peers.get(session.peer);
+    // What was carried may have been known: only a root that changed says that it helped.
+    const hasMoved = local !== roots.local || remote !== roots.remote;
+    const peer = this.#peers.get(id);
     if (peer !== undefined) {
       const { sessionBackoffMinMs, sessionBackoffMaxMs } = this.#policy;
       peer.sessionNotBefore = this.#now.monotonicMs + this.#jitter(peer.sessionBackoffMs, 0.3);
       peer.sessionBackoffMs = equal
         ? sessionBackoffMinMs
         : Math.min(peer.sessionBackoffMs * 2, sessionBackoffMaxMs);
+      peer.stuck = hasMoved || equal || remote === null ? null : { local, remote };
+      peer.bytesMax =
+        failure === null ? Math.min(peer.bytesMax * 2, BYTES_MAX) : Math.max(BYTES_MIN, peer.bytesMax / 4);
     }
     this.#emit({
       type: 'reconciliation',
-      peer: session.peer,
-      lung: session.lung,
-      rung: session.pulled + session.pushed === 0 && equal ? 'equal' : 'descent',
+      peer: id,
+      lung,
+      rung: equal && session.pulled + session.pushed === 0 ? 'equal' : session.rung,
       pulled: session.pulled,
       pushed: session.pushed,
       roundTrips: session.roundTrips,
-      tookMs: Math.round(this.#now.monotonicMs - session.startedAt),
+      tookMs: Math.round(this.#now.monotonicMs - at),
       outcome,
       reason: failure ?? (equal ? 'roots_equal' : 'state_moved'),
     });
   }
 
   /** What the peer has seen replaced, and nothing that came in this session replaces here. */
-  #letGo(session: Session): void {
-    for (const id of session.absent) {
+  #letGo({ start, transfers }: Session): void {
+    for (const id of transfers.absent) {
       const record = this.replica.record(id);
       if (record === null || this.replica.isDoubled(record)) continue;
       const members = 1 + this.#peers.size;
-      if (this.#absences.confirm(record, session.peer, members, this.#now.monotonicMs)) this.replica.drop(id);
+      if (this.#absences.confirm(record, start.peer, members, this.#now.monotonicMs)) this.replica.drop(id);
     }
   }
 
   /** A peer has seen writes of ours that we do not remember. */
-  #noteOwn(peer: NodeId, vector: SentVector): void {
+  #noteOwn(peer: NodeId, vector: VersionVector): void {
     const sequence = vector.last(this.#modules.self);
     if (this.replica.noteOwnSequence(sequence, this.#now.wallMs))
       this.#emit({ type: 'restored', sequence, peer });
@@ -674,7 +743,7 @@ export class Core {
   /** A session over a lung in doubt would hold up the one over the other lung. Its answers, should they come, are not waited for. */
   #giveUpSession(id: NodeId, lung: LungName): void {
     const session = this.#sessions.get(id);
-    if (session === undefined || session.lung !== lung) return;
+    if (session === undefined || session.start.lung !== lung) return;
     for (const [exchange, purpose] of this.#exchanges) {
       if (purpose.kind === 'session' && purpose.session === session) this.#exchanges.delete(exchange);
     }
@@ -693,7 +762,8 @@ export class Core {
     const now = this.#now.monotonicMs;
     const offsets: number[] = [];
     for (const { clock } of this.#peers.values()) {
-      if (clock !== null && now - clock.at < CLOCK_FRESH_MS) offsets.push(clock.offsetMs);
+      if (clock !== null && now - clock.at < CLOCK_FRESH_MS)
+        offsets.push(clock.leadMs + now - this.#now.wallMs);
     }
     // Who has heard nobody's time lately keeps the last verdict.
     if (offsets.length === 0 && this.#members.size > 0) return;
@@ -814,6 +884,7 @@ export class Core {
   #noteRoot(peer: Peer, root: Digest): void {
     peer.root = root;
     if (root === this.replica.root()) {
+      if (peer.equalSlot < this.replica.lastSlot) peer.settled.hearEqual(this.replica.vector);
       peer.equalSlot = this.replica.lastSlot;
       peer.urgent = false;
       peer.unlikeSince = null;
@@ -821,11 +892,14 @@ export class Core {
     }
   }
 
-  #beacon(): Beacon {
+  #beacon(to: Peer): Beacon {
+    const root = this.replica.root();
+    const { vector } = this.replica;
     return {
-      root: this.replica.root(),
+      root,
       records: this.replica.recordCount(),
       wallMs: this.#now.wallMs,
+      vector: to.root === root || vector.size > BEACON_RANGES_MAX ? null : vector.clone(),
     };
   }
 
@@ -854,6 +928,14 @@ const CLOCK_FRESH_MS = 30_000;
 
 /** Heartbeats that a fresh link may stay mute before it is reset; eight, two seconds by default: both ends must subscribe first. */
 const MUTE_BEATS = 8;
+
+/** Least that a member is asked for at a time, in bytes of records: 64 KiB goes over any line within the time of an exchange. */
+const BYTES_MIN = 65_536;
+
+const NO_DOTS = new VersionVector();
+
+/** Ranges of the own vector up to which it rides on a heartbeat: 3 KiB with as many authors (beats.ts), some 250 bytes with five. */
+const BEACON_RANGES_MAX = 64;
 
 function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');

@@ -1,6 +1,7 @@
 /** The core as it is unless somebody says otherwise: the knobs of every room in one place. Their docstrings say where each number is from. */
 import type { CoreOptions } from './core.ts';
 import { POLICY_DEFAULTS } from './mode/policy.ts';
+import { SKETCH_DEFAULTS } from './state/sketch/sketch.ts';
 
 export const CORE_DEFAULTS: CoreOptions = {
   policy: POLICY_DEFAULTS,
@@ -13,4 +14,5 @@ export const CORE_DEFAULTS: CoreOptions = {
   },
   mode: { returnAfterMs: 300 },
   aheadMaxMs: 60_000,
+  sketch: SKETCH_DEFAULTS,
 };

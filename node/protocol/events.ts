@@ -14,6 +14,12 @@ export type LinkState = 'unknown' | 'alive' | 'suspect' | 'dead';
 /** How a record reached this node. */
 export type Cause = 'write' | 'gossip' | 'push' | 'sync';
 
+/**
+ * How unlike replicas are made equal, cheapest first: version vectors; the same, where they carry most of the state; coded symbols;
+ * a descent of the Merkle tries.
+ */
+export type Rung = 'equal' | 'delta' | 'snapshot' | 'sketch' | 'descent';
+
 export type LatticeEvent =
   | { readonly type: 'lung'; readonly lung: LungName; readonly state: 'up' | 'down'; readonly reason: string }
   | { readonly type: 'mode'; readonly from: SyncMode; readonly to: SyncMode; readonly reason: string }
@@ -38,13 +44,21 @@ export type LatticeEvent =
       readonly type: 'reconciliation';
       readonly peer: NodeId;
       readonly lung: LungName;
-      /** `descent`: the Merkle trie was walked down to the differences */
-      readonly rung: 'equal' | 'descent';
+      /** the last one taken; `equal`: nothing had to be moved */
+      readonly rung: Rung;
       readonly pulled: number;
       readonly pushed: number;
       readonly roundTrips: number;
       readonly tookMs: number;
       readonly outcome: 'equal' | 'unlike' | 'failed';
+      readonly reason: string;
+    }
+  /** a session takes a rung of the ladder of anti-entropy, and why */
+  | {
+      readonly type: 'rung';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      readonly rung: Rung;
       readonly reason: string;
     }
   | { readonly type: 'conflict'; readonly key: string; readonly siblings: number }

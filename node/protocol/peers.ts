@@ -3,6 +3,7 @@
  */
 import type { LungName } from './events.ts';
 import type { Digest, NodeId } from './ids.ts';
+import { Settled } from './sync/delta.ts';
 
 export interface Peer {
   readonly id: NodeId;
@@ -14,12 +15,27 @@ export interface Peer {
   root: Digest | null;
   /** what was stored at or before this slot it has, as the same root has shown; 0 when nothing is known */
   equalSlot: number;
-  /** its wall clock minus ours, ms, and when that was heard, ms monotonic; null when it never said */
-  clock: { readonly offsetMs: number; readonly at: number } | null;
+  /**
+   * Its wall clock minus our monotonic one, ms, so that a jump of our own wall clock shows at once; and when that was heard, ms
+   * monotonic. Null when it never said.
+   */
+  clock: { readonly leadMs: number; readonly at: number } | null;
   /** since when its root and ours differ without a break, ms monotonic */
   unlikeSince: number | null;
+  /** since when nothing but good manners keeps us from a session, ms monotonic */
+  dueSince: number | null;
   /** a session is due at once when roots are unlike: first contact, failover, failback */
   urgent: boolean;
+  /** what its version vector says and what was settled by it */
+  readonly settled: Settled;
+  /** the two roots between which the last session moved nothing; null when it did, or they became equal */
+  stuck: { readonly local: Digest; readonly remote: Digest } | null;
+  /** bytes of records that it is asked for at a time: less after an exchange that took too long */
+  bytesMax: number;
+  /** its last question to us, ms monotonic: while it asks, we need not */
+  askedAt: number | null;
+  /** questions that it may ask before it has to wait, and when that was counted, ms monotonic */
+  readonly questions: { left: number; at: number };
   /** no session before, ms monotonic */
   sessionNotBefore: number;
   sessionBackoffMs: number;
@@ -28,6 +44,12 @@ export interface Peer {
   /** last evidence over any lung, ms monotonic */
   heardAt: number;
 }
+
+/** 3.5 MiB: some 12,000 records of 300 bytes in one round trip. */
+export const BYTES_MAX = 3_670_016;
+
+/** Questions of one member in a burst, and per second; 256. A descent asks some 50 a second, a page of a snapshot takes longer to verify. */
+export const QUESTIONS_MAX = 256;
 
 export function newPeer(id: NodeId, now: number, sessionBackoffMs: number): Peer {
   return {
@@ -38,7 +60,13 @@ export function newPeer(id: NodeId, now: number, sessionBackoffMs: number): Peer
     equalSlot: 0,
     clock: null,
     unlikeSince: null,
+    dueSince: null,
     urgent: true,
+    settled: new Settled(),
+    stuck: null,
+    bytesMax: BYTES_MAX,
+    askedAt: null,
+    questions: { left: QUESTIONS_MAX, at: now },
     sessionNotBefore: now,
     sessionBackoffMs,
     pollingSince: null,

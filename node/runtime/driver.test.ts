@@ -4,7 +4,7 @@ import { Core } from '../protocol/core.ts';
 import { CORE_DEFAULTS } from '../protocol/defaults.ts';
 import type { Digest } from '../protocol/ids.ts';
 import type { VerifiedRecord } from '../protocol/state/record.ts';
-import { testIdentity, testRecord } from '../protocol/state/test-records.ts';
+import { TEST_SALT, testIdentity, testRecord } from '../protocol/state/test-records.ts';
 import { VersionVector } from '../protocol/state/version-vector.ts';
 import { decodeReply } from '../protocol/sync/codec.ts';
 import type { SyncRequest } from '../protocol/sync/messages.ts';
@@ -129,20 +129,14 @@ describe('the driver', () => {
         driver.dispatch({ type: 'asked', peer: testIdentity(2).id, lung: 'http', exchange, message });
       };
       const root = core.replica.root();
-      ask({ type: 'transfer', root, want: [k.id, l.id], records: [] });
-      ask({
-        type: 'compare',
-        root,
-        vector: new VersionVector(),
-        subtrees: [{ prefix: '', digest: '0'.repeat(64) as Digest }],
-      });
+      ask({ type: 'transfer', root, want: [k.id, l.id], wantShort: [], records: [] });
+      ask({ type: 'compare', root, subtrees: [{ prefix: '', digest: '0'.repeat(64) as Digest }] });
+      ask({ type: 'delta', root, vector: new VersionVector(), after: null, bytesMax: 1_000, records: [] });
       expect(answers.map((bytes) => bytes !== null && decodeReply(bytes))).toMatchObject([
         { type: 'transferred', records: [] },
-        { type: 'differences' },
+        { type: 'refused', reason: 'not_durable' },
+        { type: 'missing', records: [], vector: new VersionVector() },
       ]);
-      const [, differences] = answers.map((bytes) => (bytes === null ? null : decodeReply(bytes)));
-      const vector = differences?.type === 'differences' ? differences.vector : null;
-      expect(vector?.has(k.dot)).toBe(false);
     });
 
     it('never tells a member that its record is durable here', async () => {
@@ -155,7 +149,7 @@ describe('the driver', () => {
         peer: testIdentity(2).id,
         lung: 'http',
         exchange,
-        message: { type: 'transfer', root: core.replica.root(), want: [], records: [offered] },
+        message: { type: 'transfer', root: core.replica.root(), want: [], wantShort: [], records: [offered] },
       });
       expect(answers).toEqual([null]);
     });
@@ -260,7 +254,12 @@ class HeldStorage implements Storage {
 function make(storage: Storage = new HeldStorage()) {
   const identity = testIdentity(1);
   const core = new Core(
-    { self: identity.id, sign: (bytes) => identity.sign(bytes), rng: () => 0.5 },
+    {
+      self: identity.id,
+      sign: (bytes) => identity.sign(bytes),
+      rng: () => 0.5,
+      sketchSalt: TEST_SALT,
+    },
     CORE_DEFAULTS,
   );
   const sent: LungEffect[] = [];

@@ -24,6 +24,7 @@ import type { Digest, RecordId } from '../protocol/ids.ts';
 import { keptForm } from '../protocol/state/kept-record.ts';
 import type { SignedRecord } from '../protocol/state/record.ts';
 import { encodeReply, encodeRequest } from '../protocol/sync/codec.ts';
+import { recordsOf } from '../protocol/sync/messages.ts';
 import { seenIn, withoutUndurable, type Seen, type Telling } from './durable-view.ts';
 
 export interface DriverModules {
@@ -113,8 +114,7 @@ export class Driver {
   dispatch(input: Input): void {
     const startedAt = performance.now();
     const before = this.#seenBefore(input);
-    if (input.type === 'asked' && input.message.type === 'transfer' && input.message.records.length > 0)
-      this.#offers.add(input.exchange);
+    if (input.type === 'asked' && recordsOf(input.message).length > 0) this.#offers.add(input.exchange);
     const effects = this.#modules.core.step(input, this.now());
     this.#modules.stepped?.((performance.now() - startedAt) / 1000);
     let changed = false;
@@ -375,8 +375,11 @@ export class Driver {
           timeoutMs: this.#options.exchangeTimeoutMs,
         });
       }
-      case 'beat':
-        return this.#lung('p2p', effect);
+      case 'beat': {
+        const { beacon } = effect;
+        const isClaim = this.#failure !== null && beacon.vector !== null;
+        return this.#lung('p2p', isClaim ? { ...effect, beacon: { ...beacon, vector: null } } : effect);
+      }
       case 'poll':
         return this.#lung('http', effect);
       case 'reset':

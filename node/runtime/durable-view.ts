@@ -9,6 +9,7 @@ import type { RecordId } from '../protocol/ids.ts';
 import type { SignedRecord } from '../protocol/state/record.ts';
 import type { KeyView, Replica } from '../protocol/state/replica.ts';
 import { VersionVector } from '../protocol/state/version-vector.ts';
+import { recordsOf } from '../protocol/sync/messages.ts';
 
 /** A key at one moment. */
 export interface Seen {
@@ -34,16 +35,28 @@ export function withoutUndurable(effect: Telling, undurable: ReadonlySet<RecordI
     }
     case 'ask': {
       const { message } = effect;
-      if (message.type === 'compare') return { ...effect, message: { ...message, vector: CLAIM_NOTHING } };
-      // A question asked without its records would be answered as if they had been taken.
-      return durable(message.records).length < message.records.length ? null : effect;
+      if (message.type === 'delta')
+        return { ...effect, message: { ...message, records: durable(message.records) } };
+      // Asked without its records it would be answered as if they had been taken.
+      const offered = recordsOf(message);
+      return durable(offered).length < offered.length ? null : effect;
     }
     case 'answer': {
       const { message } = effect;
-      if (message.type === 'differences')
-        return { ...effect, message: { ...message, vector: CLAIM_NOTHING } };
-      if (message.type === 'refused') return effect;
-      return { ...effect, message: { ...message, records: durable(message.records) } };
+      switch (message.type) {
+        case 'missing': {
+          const records = durable(message.records);
+          return { ...effect, message: { ...message, vector: CLAIM_NOTHING, records } };
+        }
+        case 'transferred':
+          return { ...effect, message: { ...message, records: durable(message.records) } };
+        // Whoever is told what lives here takes the rest for replaced.
+        case 'cells':
+        case 'differences':
+          return { ...effect, message: { type: 'refused', reason: 'not_durable' } };
+        case 'refused':
+          return effect;
+      }
     }
   }
 }

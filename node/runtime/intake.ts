@@ -15,6 +15,7 @@ import {
   type VerifiedRecord,
 } from '../protocol/state/record.ts';
 import { decodeReply, decodeRequest } from '../protocol/sync/codec.ts';
+import { isPush, recordsOf } from '../protocol/sync/messages.ts';
 import type { Driver } from './driver.ts';
 
 export interface IntakeModules {
@@ -99,11 +100,11 @@ export class Intake {
   #asked(lung: LungName, peer: NodeId, bytes: Uint8Array, answer: (bytes: Uint8Array | null) => void): void {
     const message = this.#decode(lung, peer, () => decodeRequest(bytes));
     if (message === null) return answer(null);
-    const offered = message.type === 'transfer' ? message.records : [];
-    this.#verify(lung, peer, offered, (records) => {
+    if (!isPush(message)) this.#modules.driver.dispatch({ type: 'asking', peer, lung });
+    this.#verify(lung, peer, recordsOf(message), (records) => {
       if (records === null) return answer(null);
       const exchange = this.#modules.driver.expectAnswer(answer);
-      const verified = message.type === 'transfer' ? { ...message, records } : message;
+      const verified = 'records' in message ? { ...message, records } : message;
       this.#modules.driver.dispatch({ type: 'asked', peer, lung, exchange, message: verified });
     });
   }
@@ -113,8 +114,7 @@ export class Intake {
     const message = this.#decode(lung, peer, () => decodeReply(bytes));
     if (message === null)
       return driver.dispatch({ type: 'unanswered', peer, lung, exchange, reason: 'broken_reply' });
-    const offered = message.type === 'transferred' ? message.records : [];
-    this.#verify(lung, peer, offered, (records) => {
+    this.#verify(lung, peer, recordsOf(message), (records) => {
       if (records === null) {
         return driver.dispatch({
           type: 'unanswered',
@@ -124,7 +124,7 @@ export class Intake {
           reason: 'too_many_records_waiting',
         });
       }
-      const verified = message.type === 'transferred' ? { ...message, records } : message;
+      const verified = 'records' in message ? { ...message, records } : message;
       driver.dispatch({ type: 'answered', peer, lung, exchange, message: verified });
     });
   }

@@ -2,7 +2,7 @@
  * What every lung promises to the runtime, whatever carries it. An adapter passes the suite by giving a world: a way
  * to make lungs that can find one another.
  */
-import { MESSAGE_BYTES_MAX } from '../../node/ports.ts';
+import { EXCHANGE_BYTES_MAX, MESSAGE_BYTES_MAX } from '../../node/ports.ts';
 import type { LungEffect } from '../../node/ports.ts';
 import { beaconOf, identityFrom, linked, until } from './lung-kit.ts';
 import type { Recorded } from './lung-kit.ts';
@@ -68,11 +68,11 @@ export function describeLung(name: string, capabilities: LungCapabilities, makeW
         type: 'ask',
         peer: b.id,
         exchange: 1,
-        bytes: new Uint8Array(MESSAGE_BYTES_MAX).fill(5),
+        bytes: new Uint8Array(EXCHANGE_BYTES_MAX).fill(5),
         timeoutMs: 10_000,
       });
       await until('answered', () => a.all('answered').length > 0);
-      expect(a.all('answered')[0]?.bytes.length).toBe(MESSAGE_BYTES_MAX);
+      expect(a.all('answered')[0]?.bytes.length).toBe(EXCHANGE_BYTES_MAX);
     });
 
     it('says that a refused question stays unanswered', async () => {
@@ -105,7 +105,7 @@ export function describeLung(name: string, capabilities: LungCapabilities, makeW
         type: 'ask',
         peer: b.id,
         exchange: 1,
-        bytes: new Uint8Array(MESSAGE_BYTES_MAX + 1),
+        bytes: new Uint8Array(EXCHANGE_BYTES_MAX + 1),
         timeoutMs: 5000,
       });
       a.lung.perform({ type: 'ask', peer: b.id, exchange: 2, bytes: bytes('still there?'), timeoutMs: 5000 });
@@ -116,7 +116,7 @@ export function describeLung(name: string, capabilities: LungCapabilities, makeW
 
     it('says nothing before perform returns, whatever it is given', async () => {
       const { a, b } = await pair();
-      const tooLarge = new Uint8Array(MESSAGE_BYTES_MAX + 1);
+      const tooLarge = new Uint8Array(EXCHANGE_BYTES_MAX + 1);
       const said = (effect: LungEffect): number => {
         const before = a.events.length;
         a.lung.perform(effect);

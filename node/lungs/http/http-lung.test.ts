@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import fc from 'fast-check';
-import { MESSAGE_BYTES_MAX } from '../../ports.ts';
+import { EXCHANGE_BYTES_MAX, type CountBytes } from '../../ports.ts';
 import {
   clockOff,
   eventsOf,
@@ -19,6 +19,15 @@ import {
 const SELF = nodeId(1);
 const PEER = nodeId(2);
 const OTHER = nodeId(3);
+
+/** What was counted, by `in poll`, `out exchange`, … */
+class Traffic {
+  readonly bytes = new Map<string, number>();
+  readonly count: CountBytes = (direction, kind, bytes) => {
+    const key = `${direction} ${kind}`;
+    this.bytes.set(key, (this.bytes.get(key) ?? 0) + bytes);
+  };
+}
 
 describe('HttpLung', () => {
   let world: World;
@@ -42,15 +51,71 @@ describe('HttpLung', () => {
     expect(server.events).toEqual([{ type: 'heard', peer: SELF, rttMs: null, beacon: null }]);
   });
 
-  it('finds a member that starts later, and says once that nobody answers', async () => {
+  it('finds a member that starts later, says once that nobody answers and once that somebody does', async () => {
     const early = await world.server();
     const { port } = early.server.address() as AddressInfo;
     await new Promise((resolve) => early.server.close(resolve));
-    const { events, warnings } = await world.lung({ urls: [early.url] });
+    const { events, warnings, notes } = await world.lung({ urls: [early.url] });
     await eventually(() => warnings.length > 0);
     await world.server({ port });
     await eventually(() => eventsOf(events, 'link')[0]);
     expect(warnings).toEqual(['no HTTP peer answers']);
+    expect(notes).toEqual(['HTTP peers answer again']);
+  });
+
+  it('does not raise its voice for one of two that fails, nor for a single failure of the only one', async () => {
+    const [first, second] = [await world.server(), await world.server({ self: OTHER })];
+    let isSilent = false;
+    const way = await world.proxy(second.url, (answer) => (isSilent ? null : answer));
+    const { lung, events, warnings, notes } = await world.lung({ urls: [first.url, way], answerMs: 50 });
+    await eventually(() => eventsOf(events, 'heard').length === 2);
+    isSilent = true;
+    await fail(OTHER, 6);
+    await new Promise((resolve) => first.server.close(resolve).closeAllConnections());
+    await fail(PEER, 2);
+    expect([warnings, notes]).toEqual([[], []]);
+    await fail(PEER, 2);
+    await eventually(() => warnings.length > 0);
+    isSilent = false;
+    await eventually(() => notes.length > 0);
+    expect([warnings, notes]).toEqual([['no HTTP peer answers'], ['HTTP peers answer again']]);
+
+    async function fail(peer: typeof PEER, times: number): Promise<void> {
+      for (let n = 0; n < times; n += 1) {
+        const before = eventsOf(events, 'silent').length;
+        lung.perform({ type: 'poll', peer, root: ROOT_A, waitMs: 0 });
+        await eventually(() => eventsOf(events, 'silent').length > before);
+      }
+    }
+  });
+
+  it('counts what it sends and takes by what it is for, and so do the routes', async () => {
+    const [asker, answerer] = [new Traffic(), new Traffic()];
+    const server = await world.server({ onBytes: answerer.count });
+    const { lung, events } = await world.lung({ urls: [server.url], onBytes: asker.count });
+    await eventually(() => eventsOf(events, 'heard')[0]);
+    lung.perform({ type: 'poll', peer: PEER, root: ROOT_A, waitMs: 0 });
+    await eventually(() => eventsOf(events, 'heard')[1]);
+    const bytes = new Uint8Array(100_000).fill(1);
+    lung.perform({ type: 'ask', peer: PEER, exchange: 1, bytes, timeoutMs: 5000 });
+    await eventually(() => eventsOf(events, 'answered')[0]);
+    const mirrored = (key: string): string =>
+      key.replace('in', 'OUT').replace('out', 'in').replace('OUT', 'out');
+    await eventually(() => answerer.bytes.size === 6);
+    for (const [key, count] of asker.bytes)
+      expect([key, answerer.bytes.get(mirrored(key))]).toEqual([key, count]);
+    const of = (key: string): number => asker.bytes.get(key) ?? 0;
+    expect([...asker.bytes.keys()].toSorted()).toEqual(
+      ['exchange', 'poll', 'probe'].flatMap((kind) => [`in ${kind}`, `out ${kind}`]).toSorted(),
+    );
+    for (const key of ['in exchange', 'out exchange']) {
+      expect(of(key)).toBeGreaterThan(100_000);
+      expect(of(key)).toBeLessThan(102_000);
+    }
+    for (const key of ['in poll', 'out poll', 'in probe', 'out probe']) {
+      expect(of(key)).toBeGreaterThan(100);
+      expect(of(key)).toBeLessThan(2_000);
+    }
   });
 
   it('takes addresses while it runs, and leaves out what is none', async () => {
@@ -154,7 +219,7 @@ describe('HttpLung', () => {
         type: 'heard',
         peer: PEER,
         rttMs: null,
-        beacon: { root: ROOT_B, records: 7, wallMs: expect.any(Number) },
+        beacon: { root: ROOT_B, records: 7, wallMs: expect.any(Number), vector: null },
       });
     });
 
@@ -234,15 +299,15 @@ describe('HttpLung', () => {
 
     it('carry the largest message and no larger one', async () => {
       const { lung, events } = await linked();
-      const bytes = new Uint8Array(MESSAGE_BYTES_MAX).fill(7);
+      const bytes = new Uint8Array(EXCHANGE_BYTES_MAX).fill(7);
       lung.perform({ type: 'ask', peer: PEER, exchange: 1, bytes, timeoutMs: 10_000 });
       const answered = await eventually(() => eventsOf(events, 'answered')[0]);
-      expect(answered.bytes.length).toBe(MESSAGE_BYTES_MAX);
+      expect(answered.bytes.length).toBe(EXCHANGE_BYTES_MAX);
       lung.perform({
         type: 'ask',
         peer: PEER,
         exchange: 2,
-        bytes: new Uint8Array(MESSAGE_BYTES_MAX + 1),
+        bytes: new Uint8Array(EXCHANGE_BYTES_MAX + 1),
         timeoutMs: 10_000,
       });
       const unanswered = await eventually(() => eventsOf(events, 'unanswered')[0]);

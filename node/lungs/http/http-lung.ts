@@ -11,12 +11,15 @@
  * or when the URL is forgotten.
  */
 import assert from 'node:assert/strict';
-import type { Clock, Logger, Lung, LungEffect, LungEvent, LungSink } from '../../ports.ts';
-import { MESSAGE_BYTES_MAX } from '../../ports.ts';
+import type { Clock, CountBytes, Logger, Lung, LungEffect, LungEvent, LungSink } from '../../ports.ts';
+import { EXCHANGE_BYTES_MAX } from '../../ports.ts';
 import type { Beacon } from '../../protocol/border.ts';
 import type { Digest, NodeId } from '../../protocol/ids.ts';
+import { askState } from './ask-state.ts';
+import { Holding, HOLDING_DEFAULTS, type HoldingOptions } from './holding.ts';
 import { MemberClient, parseJson, type Answer, type Call } from './member-client.ts';
 import { STATE_PATH, SYNC_PATH, type MemberKey } from './member.ts';
+import { poolFor, type Proxies } from './proxies.ts';
 import { idleSocketsEnd, newSite, normalUrl, type Site } from './sites.ts';
 
 export interface HttpLungModules {
@@ -24,6 +27,8 @@ export interface HttpLungModules {
   readonly key: MemberKey;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** of what this side asks, heads included; what it answers is counted by the routes (routes.ts) */
+  readonly onBytes?: CountBytes;
 }
 
 export interface HttpLungOptions {
@@ -34,12 +39,16 @@ export interface HttpLungOptions {
   /** first and longest pause between probes of a URL, ms; default 250 and 10000 (the contract's poll interval) */
   readonly probeFirstMs?: number;
   readonly probeMaxMs?: number;
-  /** failures in a row after which a URL is probed again; default 3 (a guess; one lost packet is no reason) */
+  /** failures in a row after which a URL is probed again and counts as one that does not answer; default 3 (a guess; one lost packet is no reason) */
   readonly failuresMax?: number;
   /** ms after which a discovered URL that does not answer is forgotten; default 600000 */
   readonly addressForgetMs?: number;
   /** URLs known at most; default 1024 (a guess, several times a large cluster) */
   readonly sitesMax?: number;
+  /** when polls are not held any more; see there */
+  readonly holding?: HoldingOptions;
+  /** ways to members that are not straight ones; default none */
+  readonly proxies?: Proxies;
 }
 
 type Knobs = Required<HttpLungOptions>;
@@ -54,6 +63,7 @@ const WAIT_MS_MAX = 30_000;
 const IDENTITY_PATH = '/api/lattice/p2p/identity';
 const P2P_ADDRESSES_MAX = 16;
 const NO_BODY = new Uint8Array(0);
+const NO_PROXIES: Proxies = { http: null, https: null, exempt: [] };
 const TAG = 'HTTP_SYNC';
 
 export class HttpLung implements Lung {
@@ -82,9 +92,11 @@ export class HttpLung implements Lung {
       failuresMax: 3,
       addressForgetMs: 600_000,
       sitesMax: 1024,
+      holding: HOLDING_DEFAULTS,
+      proxies: NO_PROXIES,
       ...options,
     };
-    this.#client = new MemberClient(modules);
+    this.#client = new MemberClient({ onBytes: ignoreBytes, ...modules });
     for (const url of options.urls) this.#add(url, true);
   }
 
@@ -147,7 +159,7 @@ export class HttpLung implements Lung {
   async p2pAddressesOf(peer: NodeId): Promise<readonly string[] | null> {
     const site = this.#siteOf.get(peer);
     if (site === undefined || this.#isStopped) return null;
-    const call = getState(peer, IDENTITY_PATH, '', this.#knobs.answerMs);
+    const call = getOf('probe', peer, IDENTITY_PATH, '', this.#knobs.answerMs);
     const { promise, resolve } = Promise.withResolvers<Answer>();
     this.#run(call, async () => resolve(await this.#client.call(site, call)));
     const answer = await promise;
@@ -171,7 +183,16 @@ export class HttpLung implements Lung {
       logger.warn('too many addresses, this one is left out', { tag: TAG, url });
       return;
     }
-    const site = newSite(url, isConfigured, now, this.#knobs.probeFirstMs);
+    const { probeFirstMs: probeMs, proxies, holding } = this.#knobs;
+    const site = newSite({
+      ...poolFor(url, proxies),
+      url,
+      isConfigured,
+      since: now,
+      probeMs,
+      holding: new Holding(holding, Math.random),
+    });
+    if (site.isProxied) logger.debug('asked through a proxy', { tag: TAG, url });
     this.#sites.set(url, site);
     if (this.#sink !== null) this.#probe(site);
   }
@@ -183,7 +204,7 @@ export class HttpLung implements Lung {
     site.cancelProbe = null;
     if (this.#isStopped || site.isProbed || this.#sites.get(site.url) !== site) return;
     site.isProbed = true;
-    const call = getState('', STATE_PATH, '', this.#knobs.answerMs);
+    const call = getOf('probe', '', STATE_PATH, '', this.#knobs.answerMs);
     this.#run(call, async () => {
       const answer = await this.#client.call(site, call);
       site.isProbed = false;
@@ -239,7 +260,10 @@ export class HttpLung implements Lung {
     site.isRefusalTold = false;
     site.probeMs = this.#knobs.probeFirstMs;
     site.answeredAt = clock.monotonicMs();
-    this.#isWarned = false;
+    if (this.#isWarned) {
+      this.#isWarned = false;
+      logger.info('HTTP peers answer again', { tag: TAG, url: site.url });
+    }
     if (site.peer !== member) {
       this.#unmap(site, 'another member answers at its address');
       site.peer = member;
@@ -290,7 +314,10 @@ export class HttpLung implements Lung {
         if (one === site || (site.peer !== null && one.peer === site.peer)) this.#scheduleProbe(one);
       }
     }
-    if (!this.#isWarned && [...this.#sites.values()].every(({ failures }) => failures > 0)) {
+    if (
+      !this.#isWarned &&
+      [...this.#sites.values()].every(({ failures }) => failures >= this.#knobs.failuresMax)
+    ) {
       this.#isWarned = true;
       logger.warn('no HTTP peer answers', { tag: TAG, urls: this.urls() });
     }
@@ -306,11 +333,15 @@ export class HttpLung implements Lung {
       return;
     }
     const heldMs = Math.min(Math.max(0, Math.round(waitMs)), WAIT_MS_MAX);
-    const target = heldMs > 0 ? `${STATE_PATH}?wait=${heldMs / 1000}` : STATE_PATH;
-    const call = getState(peer, target, `"${root}"`, heldMs + this.#knobs.answerMs);
+    const call = getOf('poll', peer, STATE_PATH, `"${root}"`, this.#knobs.answerMs);
+    const modules = {
+      client: this.#client,
+      clock: this.#modules.clock,
+      onPlain: (isPlain: boolean) => this.#tellOfPlainPolls(site, isPlain),
+    };
     this.#polls.set(peer, call.controller);
     this.#run(call, async () => {
-      const answer = await this.#client.call(site, call);
+      const { answer, isHeld } = await askState(modules, site, { plain: call, heldMs });
       if (this.#polls.get(peer) === call.controller) this.#polls.delete(peer);
       const reason = this.#account(site, answer);
       if (answer.kind === 'aborted') return;
@@ -319,26 +350,33 @@ export class HttpLung implements Lung {
         this.#emit({ type: 'silent', peer, reason: reason ?? 'an answer that is no state' });
         return;
       }
-      this.#emit({ type: 'heard', peer, rttMs: heldMs > 0 ? null : answer.rttMs, beacon });
+      this.#emit({ type: 'heard', peer, rttMs: isHeld ? null : answer.rttMs, beacon });
     });
+  }
+
+  #tellOfPlainPolls({ url }: Site, isPlain: boolean): void {
+    const what = isPlain ? 'held polls are cut off, asking plainly' : 'polls are held again';
+    this.#modules.logger.info(what, { tag: TAG, url });
   }
 
   #ask({ peer, exchange, bytes, timeoutMs }: AskEffect): void {
     const site = this.#siteOf.get(peer);
     const unanswered = (reason: string): void => this.#emit({ type: 'unanswered', peer, exchange, reason });
-    if (site === undefined || bytes.length > MESSAGE_BYTES_MAX) {
+    if (site === undefined || bytes.length > EXCHANGE_BYTES_MAX) {
       const reason =
         site === undefined ? 'no address known' : `a message of ${bytes.length} bytes is too large`;
       this.#emitLater({ type: 'unanswered', peer, exchange, reason });
       return;
     }
     const call: Call = {
+      kind: 'exchange',
       method: 'POST',
       to: peer,
       target: SYNC_PATH,
       ifNoneMatch: '',
       body: bytes,
-      answerBytesMax: MESSAGE_BYTES_MAX,
+      answerBytesMax: EXCHANGE_BYTES_MAX,
+      heldMs: 0,
       timeoutMs,
       controller: new AbortController(),
     };
@@ -394,14 +432,26 @@ export class HttpLung implements Lung {
   }
 }
 
-function getState(to: NodeId | '', target: string, ifNoneMatch: string, timeoutMs: number): Call {
+function ignoreBytes(): void {
+  // nobody counts
+}
+
+function getOf(
+  kind: Call['kind'],
+  to: NodeId | '',
+  target: string,
+  ifNoneMatch: string,
+  timeoutMs: number,
+): Call {
   return {
+    kind,
     method: 'GET',
     to,
     target,
     ifNoneMatch,
     body: NO_BODY,
     answerBytesMax: STATE_BYTES_MAX,
+    heldMs: 0,
     timeoutMs,
     controller: new AbortController(),
   };
@@ -421,7 +471,7 @@ function addressesIn(identity: unknown): readonly string[] | null {
 function beaconIn(answer: Believed, site: Site, asked?: Digest): Beacon | null {
   if (answer.status === 304 && asked !== undefined) {
     site.records = answer.records ?? site.records;
-    return { root: asked, records: site.records ?? 0, wallMs: answer.wallMs };
+    return { root: asked, records: site.records ?? 0, wallMs: answer.wallMs, vector: null };
   }
   if (answer.status !== 200) return null;
   const state = parseJson(answer.body);
@@ -430,5 +480,5 @@ function beaconIn(answer: Believed, site: Site, asked?: Digest): Beacon | null {
   if (typeof root !== 'string' || !/^[0-9a-f]{64}$/.test(root)) return null;
   const size = 'state_size' in state && Number.isSafeInteger(state.state_size) ? Number(state.state_size) : 0;
   site.records = answer.records ?? Math.max(0, size);
-  return { root: root as Digest, records: site.records, wallMs: answer.wallMs };
+  return { root: root as Digest, records: site.records, wallMs: answer.wallMs, vector: null };
 }

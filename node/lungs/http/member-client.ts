@@ -4,10 +4,11 @@
  * answer we can believe), and a kept-alive socket that the other side had already closed.
  */
 import { randomBytes } from 'node:crypto';
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { Agent as HttpAgent } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
+import type { Socket } from 'node:net';
 import axios, { type AxiosResponse } from 'axios';
-import { MESSAGE_BYTES_MAX, type Clock } from '../../ports.ts';
+import { EXCHANGE_BYTES_MAX, type Clock, type CountBytes, type TrafficKind } from '../../ports.ts';
 import { isNodeId, type NodeId } from '../../protocol/ids.ts';
 import {
   answerMac,
@@ -25,11 +26,13 @@ import {
   WALL_HEADER,
   type MemberKey,
 } from './member.ts';
+import { SocketBytes } from './socket-bytes.ts';
 
 export interface MemberClientModules {
   readonly self: NodeId;
   readonly key: MemberKey;
   readonly clock: Clock;
+  readonly onBytes: CountBytes;
 }
 
 /** Where a member may be, and the sockets that lead there. */
@@ -37,11 +40,14 @@ export interface Door {
   /** without a trailing slash */
   readonly url: string;
   readonly agent: HttpAgent | HttpsAgent;
+  /** its agent finds the way through a proxy */
+  readonly isProxied: boolean;
   /** what its clock shows when ours shows 0; learnt from its answers */
   clockOffsetMs: number;
 }
 
 export interface Call {
+  readonly kind: TrafficKind;
   readonly method: 'GET' | 'POST';
   /** only its answer will do; '' asks who is there */
   readonly to: NodeId | '';
@@ -50,6 +56,8 @@ export interface Call {
   readonly ifNoneMatch: string;
   readonly body: Uint8Array;
   readonly answerBytesMax: number;
+  /** ms that the member may hold its answer; 0: it answers at once */
+  readonly heldMs: number;
   /** for everything: dialling, asking, the whole answer */
   readonly timeoutMs: number;
   /** ends the call; its own, so that the time limit can use it too */
@@ -70,20 +78,27 @@ export type Answer =
   | { readonly kind: 'unbelieved'; readonly reason: string }
   /** a member, but not the one that was asked */
   | { readonly kind: 'misdirected'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly reason: string }
+  /** `isCut`: somebody ended it while the answer was awaited, be it the member or a proxy between */
+  | { readonly kind: 'failed'; readonly reason: string; readonly isCut: boolean }
   | { readonly kind: 'aborted' };
 
 type Attempt = Answer | { readonly kind: 'clock'; readonly time: number } | { readonly kind: 'stale-socket' };
 
 const NONCE_BYTES = 16;
 const TIME_IS_UP = Symbol('time is up');
+/** A socket that the other side had closed says so within a round trip; a held answer that ends later was cut off. */
+const STALE_MS_MAX = 250;
+/** What a proxy between answers in the place of a member: it wants to know us, or has waited for long enough. */
+const INTERMEDIARY = new Set([407, 408, 502, 503, 504]);
 
 export class MemberClient {
   readonly #modules: MemberClientModules;
   readonly #now: () => number;
+  readonly #bytes: SocketBytes;
 
   constructor(modules: MemberClientModules) {
     this.#modules = modules;
+    this.#bytes = new SocketBytes(modules.onBytes);
     this.#now = steadyTime(modules.clock);
   }
 
@@ -96,11 +111,13 @@ export class MemberClient {
       for (;;) {
         const attempt = await this.#attempt(door, call);
         if (controller.signal.reason === TIME_IS_UP) {
-          return { kind: 'failed', reason: 'timeout' };
+          return { kind: 'failed', reason: 'timeout', isCut: false };
         }
         if (controller.signal.aborted) return { kind: 'aborted' };
         if (attempt.kind !== 'clock' && attempt.kind !== 'stale-socket') return attempt;
-        if (mended.has(attempt.kind)) return { kind: 'failed', reason: `${attempt.kind}, twice` };
+        if (mended.has(attempt.kind)) {
+          return { kind: 'failed', reason: `${attempt.kind}, twice`, isCut: attempt.kind === 'stale-socket' };
+        }
         mended.add(attempt.kind);
         if (attempt.kind === 'clock') door.clockOffsetMs = attempt.time - this.#now();
       }
@@ -146,10 +163,11 @@ export class MemberClient {
         },
         httpAgent: door.agent,
         httpsAgent: door.agent,
-        proxy: false,
+        // with `false` axios would go straight there, whatever the agent knows
+        ...(!door.isProxied && { proxy: false }),
         maxRedirects: 0,
         maxContentLength: call.answerBytesMax,
-        maxBodyLength: MESSAGE_BYTES_MAX,
+        maxBodyLength: EXCHANGE_BYTES_MAX,
         decompress: false,
         responseType: 'arraybuffer',
         transformRequest: [],
@@ -158,8 +176,10 @@ export class MemberClient {
         signal: call.controller.signal,
       });
     } catch (error) {
-      return failureOf(error);
+      this.#bytes.take(socketIn(error), call.kind);
+      return failureOf(error, call.heldMs > 0 ? clock.monotonicMs() - startedAt : 0);
     }
+    this.#bytes.take(socketIn(response), call.kind);
     return this.#judge(response, to, nonce, clock.monotonicMs() - startedAt);
   }
 
@@ -174,6 +194,8 @@ export class MemberClient {
       : new Uint8Array(0);
     const member = header(MEMBER_HEADER);
     const records = header(RECORDS_HEADER);
+    if (member === '' && INTERMEDIARY.has(status))
+      return { kind: 'failed', reason: `somebody between answered ${status}`, isCut: true };
     if (!isNodeId(member))
       return { kind: 'unbelieved', reason: `an answer without a member's name (${status})` };
     const wall = header(WALL_HEADER);
@@ -216,14 +238,26 @@ export function parseJson(body: Uint8Array): unknown {
 }
 
 /** Told by shape: an error of Node's own may come from another realm. */
-function failureOf(error: unknown): Attempt {
-  const { code, message, request } = error as {
-    readonly code?: unknown;
-    readonly message?: unknown;
-    readonly request?: { readonly reusedSocket?: unknown };
-  };
-  if (request?.reusedSocket === true && (code === 'ECONNRESET' || code === 'EPIPE'))
-    return { kind: 'stale-socket' };
+interface Failure {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly request?: { readonly reusedSocket?: unknown };
+}
+
+/** @param waitedMs how long a held answer was awaited */
+function failureOf(error: unknown, waitedMs: number): Attempt {
+  const { code, message, request } = error as Failure;
+  const isReset = code === 'ECONNRESET' || code === 'EPIPE';
+  if (isReset && request?.reusedSocket === true && waitedMs < STALE_MS_MAX) return { kind: 'stale-socket' };
   const detail = typeof message === 'string' ? message.slice(0, 200) : 'unknown';
-  return { kind: 'failed', reason: typeof code === 'string' ? `${code}: ${detail}` : detail };
+  return {
+    kind: 'failed',
+    reason: typeof code === 'string' ? `${code}: ${detail}` : detail,
+    isCut: isReset || code === 'ECONNABORTED' || code === 'ERR_BAD_RESPONSE',
+  };
+}
+
+function socketIn(answer: unknown): Socket | null {
+  const { request } = answer as { readonly request?: { readonly socket?: Socket | null } };
+  return request?.socket ?? null;
 }

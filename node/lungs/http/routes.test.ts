@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import fc from 'fast-check';
-import { MESSAGE_BYTES_MAX } from '../../ports.ts';
+import { EXCHANGE_BYTES_MAX } from '../../ports.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { answerMac, digestOf, memberKeyOf, requestMac, type MemberKey } from './member.ts';
 import {
@@ -191,7 +191,7 @@ describe('the routes that answer members', () => {
     it('refuse another content type, and a body that is too large, announced or not', async () => {
       const typed = signed({ path: SYNC, method: 'POST', body: Buffer.from('x') });
       expect((await send(server, changed(typed, 'content-type', 'text/plain'))).status).toBe(415);
-      const large = Buffer.alloc(MESSAGE_BYTES_MAX + 1);
+      const large = Buffer.alloc(EXCHANGE_BYTES_MAX + 1);
       const announced = signed({ path: SYNC, method: 'POST', body: large });
       expect((await send(server, changed(announced, 'content-length', String(large.length)))).status).toBe(
         413,

@@ -4,7 +4,13 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
-import { MESSAGE_BYTES_MAX, type Clock, type LungSink } from '../../ports.ts';
+import {
+  EXCHANGE_BYTES_MAX,
+  type Clock,
+  type CountBytes,
+  type LungSink,
+  type TrafficKind,
+} from '../../ports.ts';
 import { isNodeId, type NodeId } from '../../protocol/ids.ts';
 import {
   answerMac,
@@ -25,6 +31,7 @@ import {
   type MemberKey,
 } from './member.ts';
 import { Nonces, type NonceOptions } from './nonces.ts';
+import { SocketBytes } from './socket-bytes.ts';
 
 export interface MemberModules {
   readonly self: NodeId;
@@ -33,6 +40,8 @@ export interface MemberModules {
   readonly sink: LungSink;
   /** how many records stand behind the root, told with every state (Beacon.records); without it members go by `state_size` */
   readonly records?: () => number;
+  /** of what members ask, heads included */
+  readonly onBytes?: CountBytes;
 }
 
 /** Whether a request claims to be a member's; the public's pass these handlers untouched. */
@@ -69,6 +78,7 @@ export function memberMiddleware(
     ...options,
   });
   const now = steadyTime(clock);
+  const bytes = modules.onBytes === undefined ? null : new SocketBytes(modules.onBytes);
   return (request, response, next) => {
     const isOurs = request.method === 'GET' || isSync(request);
     if (!isOurs || !claimsMembership(request)) return next();
@@ -77,6 +87,8 @@ export function memberMiddleware(
       sink({ type: 'refused', peer: null, what: 'peer', reason: 'a request without a right MAC' });
       return sendProblem(response, UNKNOWN_MEMBER);
     }
+    const { socket } = request;
+    response.once('close', () => bytes?.take(socket, trafficOf(request, claim)));
     signAnswer(response, modules, claim.nonce, isState(request));
     if (claim.to === '' ? !isPlainProbe(request) : claim.to !== modules.self) {
       sink({
@@ -107,7 +119,7 @@ export function memberMiddleware(
 }
 
 export interface SyncRouteOptions {
-  /** exchanges answered at a time, of all members and of one; defaults 32 and 4 (guesses; each may hold 2 × 1 MiB) */
+  /** exchanges answered at a time, of all members and of one; defaults 16 and 4 (guesses; each may hold 2 × 4 MiB) */
   readonly exchangesMax?: number;
   readonly exchangesPerMemberMax?: number;
   /** ms for the body to arrive, and then for the answer to be found; default 10000 */
@@ -120,7 +132,7 @@ export function syncRoute(
   options: SyncRouteOptions = {},
 ): RequestHandler {
   const { clock, sink } = modules;
-  const { exchangesMax = 32, exchangesPerMemberMax = 4, timeLimitMs = 10_000 } = options;
+  const { exchangesMax = 16, exchangesPerMemberMax = 4, timeLimitMs = 10_000 } = options;
   const running = new Map<NodeId, number>();
   let total = 0;
 
@@ -130,7 +142,7 @@ export function syncRoute(
     if (claim === undefined) return sendProblem(response, UNKNOWN_MEMBER);
     if (request.headers['content-type'] !== 'application/octet-stream')
       return sendProblem(response, WRONG_TYPE);
-    if (Number(request.headers['content-length'] ?? 0) > MESSAGE_BYTES_MAX)
+    if (Number(request.headers['content-length'] ?? 0) > EXCHANGE_BYTES_MAX)
       return sendProblem(response, TOO_LARGE);
     const ofMember = running.get(claim.member) ?? 0;
     if (total >= exchangesMax || ofMember >= exchangesPerMemberMax) return sendProblem(response, BUSY);
@@ -181,6 +193,11 @@ function isSync(request: Request): boolean {
 
 function isState(request: Request): boolean {
   return request.originalUrl === STATE_PATH || request.originalUrl.startsWith(`${STATE_PATH}?`);
+}
+
+function trafficOf(request: Request, { to }: Claim): TrafficKind {
+  if (isSync(request)) return 'exchange';
+  return to !== '' && isState(request) ? 'poll' : 'probe';
 }
 
 /** The question who lives here, the one that can be asked without knowing it. */
@@ -268,7 +285,7 @@ function readBody(request: Request, clock: Clock, timeLimitMs: number): Promise<
     };
     const take = (chunk: Uint8Array): void => {
       size += chunk.length;
-      if (size > MESSAGE_BYTES_MAX) return finish(TOO_LARGE);
+      if (size > EXCHANGE_BYTES_MAX) return finish(TOO_LARGE);
       chunks.push(chunk);
     };
     const cancel = clock.after(timeLimitMs, () => finish(BODY_TOO_SLOW));
@@ -338,7 +355,7 @@ const TOO_LARGE: Problem = {
   slug: 'too-large',
   title: 'Too large',
   status: 413,
-  detail: `A message holds at most ${MESSAGE_BYTES_MAX} bytes.`,
+  detail: `A message holds at most ${EXCHANGE_BYTES_MAX} bytes.`,
   headers: { Connection: 'close' },
 };
 const BODY_TOO_SLOW: Problem = {

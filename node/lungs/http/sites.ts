@@ -2,13 +2,14 @@
  * A site is a base URL with its own pool of sockets and what is known of the member behind it. A pool per site makes
  * giving up on one member's sockets a matter of that member alone.
  */
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import type { NodeId } from '../../protocol/ids.ts';
+import type { Holding } from './holding.ts';
 import type { Door } from './member-client.ts';
+import type { Pool } from './proxies.ts';
 
 export interface Site extends Door {
   readonly isConfigured: boolean;
+  readonly holding: Holding;
   /** monotonic ms when it became known */
   readonly since: number;
   /** the member that answered here last */
@@ -27,22 +28,16 @@ export interface Site extends Door {
   isRefusalTold: boolean;
 }
 
-/** A held poll, a probe and a few exchanges at a time; more wait for a socket. */
-const SOCKETS_MAX = 8;
+type Given = Pool & Pick<Site, 'url' | 'isConfigured' | 'since' | 'probeMs' | 'holding'>;
 
-export function newSite(url: string, isConfigured: boolean, now: number, probeMs: number): Site {
-  const options = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: SOCKETS_MAX };
+export function newSite(given: Given): Site {
   return {
-    url,
-    agent: url.startsWith('https:') ? new HttpsAgent(options) : new HttpAgent(options),
+    ...given,
     clockOffsetMs: 0,
-    isConfigured,
-    since: now,
     peer: null,
     answeredAt: null,
     records: null,
     failures: 0,
-    probeMs,
     isProbed: false,
     cancelProbe: null,
     isRefusalTold: false,

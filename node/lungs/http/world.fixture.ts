@@ -3,9 +3,10 @@
  * whose events are kept, and a proxy that can lie, fall silent or break off.
  */
 import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
-import type { Clock, Logger, LungEvent } from '../../ports.ts';
+import type { Clock, CountBytes, Logger, LungEvent } from '../../ports.ts';
 import type { Digest, NodeId } from '../../protocol/ids.ts';
 import { identityFromSeed } from '../../protocol/state/signature.ts';
 import { HttpLung, type HttpLungOptions } from './http-lung.ts';
@@ -56,6 +57,9 @@ interface ServerSetup {
   readonly sync?: SyncRouteOptions;
   readonly counted?: () => number;
   readonly nonces?: Partial<NonceOptions>;
+  readonly onBytes?: CountBytes;
+  /** PEM; with it the server speaks TLS */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 export class World {
@@ -69,6 +73,8 @@ export class World {
     sync = {},
     counted,
     nonces = {},
+    onBytes,
+    tls,
   }: ServerSetup = {}): Promise<TestServer> {
     const events: LungEvent[] = [];
     const sink = (event: LungEvent): void => {
@@ -79,7 +85,14 @@ export class World {
     app.disable('etag');
     app.use(
       memberMiddleware(
-        { self, key, clock, sink, ...(counted !== undefined && { records: counted }) },
+        {
+          self,
+          key,
+          clock,
+          sink,
+          ...(counted !== undefined && { records: counted }),
+          ...(onBytes !== undefined && { onBytes }),
+        },
         nonces,
       ),
       syncRoute({ clock, sink }, sync),
@@ -99,8 +112,8 @@ export class World {
       if (known === `"${state.root}"`) response.status(304).end();
       else response.json({ success: true, merkle_root: state.root, state_size: 3, padding: state.padding });
     });
-    const server = createServer(app);
-    const url = await this.#listen(server, port);
+    const server = tls === undefined ? createServer(app) : createTlsServer(tls, app);
+    const url = (await this.#listen(server, port)).replace('http:', tls === undefined ? 'http:' : 'https:');
     const state: TestServer = {
       url,
       events,
@@ -148,22 +161,23 @@ export class World {
   }
 
   async lung(setup: LungSetup = {}): Promise<TestLung> {
-    const { self = nodeId(1), key = CLUSTER_KEY, clock = clockOff(), ...options } = setup;
+    const { self = nodeId(1), key = CLUSTER_KEY, clock = clockOff(), onBytes, ...options } = setup;
     const warnings: string[] = [];
+    const notes: string[] = [];
     const logger: Logger = {
       error: ignore,
       warn: (message) => warnings.push(message),
-      info: ignore,
+      info: (message) => notes.push(message),
       debug: ignore,
     };
     const lung = new HttpLung(
-      { self, key, clock, logger },
+      { self, key, clock, logger, ...(onBytes !== undefined && { onBytes }) },
       { urls: [], probeFirstMs: 10, probeMaxMs: 40, ...options },
     );
     const events: LungEvent[] = [];
     this.#endings.push(() => lung.stop());
     await lung.start((event) => events.push(event));
-    return { lung, events, warnings };
+    return { lung, events, warnings, notes };
   }
 
   async end(): Promise<void> {
@@ -190,12 +204,15 @@ type LungSetup = Partial<HttpLungOptions> & {
   readonly self?: NodeId;
   readonly key?: MemberKey;
   readonly clock?: Clock;
+  readonly onBytes?: CountBytes;
 };
 
 export interface TestLung {
   readonly lung: HttpLung;
   readonly events: LungEvent[];
   readonly warnings: string[];
+  /** what was logged as information */
+  readonly notes: string[];
 }
 
 type EventOf<T extends LungEvent['type']> = Extract<LungEvent, { type: T }>;
@@ -223,5 +240,5 @@ function tick(): Promise<void> {
 }
 
 function ignore(): void {
-  // a test looks at warnings only
+  // a test looks at warnings and notes only
 }

@@ -2,7 +2,7 @@
  * A lung without a network, for tests of everything above lungs. It plays either lung: all effects work under both
  * names. A link is up once both ends can hear each other; a cut leaves it up, as a real one does, until `reset`.
  */
-import { MESSAGE_BYTES_MAX } from '../../ports.ts';
+import { EXCHANGE_BYTES_MAX, MESSAGE_BYTES_MAX } from '../../ports.ts';
 import type { Lung, LungEffect, LungEvent, LungSink } from '../../ports.ts';
 import type { Beacon } from '../../protocol/border.ts';
 import type { LungName } from '../../protocol/events.ts';
@@ -160,7 +160,7 @@ export class MemoryLung implements Lung {
     const unanswered = (reason: string): void => settle({ type: 'unanswered', peer, exchange, reason });
     const cancel = this.#after(timeoutMs, () => unanswered('timeout'));
     const failLater = (reason: string): void => void this.#after(0, () => unanswered(reason));
-    if (bytes.length > MESSAGE_BYTES_MAX) return failLater(`question of ${bytes.length} bytes is too large`);
+    if (bytes.length > EXCHANGE_BYTES_MAX) return failLater(`question of ${bytes.length} bytes is too large`);
     if (!this.#links.has(peer)) return failLater('not connected');
     this.#network.send(this.id, peer, (other) => {
       let answered = false;
@@ -168,7 +168,7 @@ export class MemoryLung implements Lung {
         if (answered) return;
         answered = true;
         this.#network.send(peer, this.id, () => {
-          if (reply === null || reply.length > MESSAGE_BYTES_MAX) return unanswered('refused');
+          if (reply === null || reply.length > EXCHANGE_BYTES_MAX) return unanswered('refused');
           settle({
             type: 'answered',
             peer,

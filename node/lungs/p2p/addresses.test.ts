@@ -10,6 +10,7 @@ const nobody = (): boolean => false;
 
 function book(options: { readonly addressesMax?: number } = {}): AddressBook {
   return new AddressBook(OWN, () => 1, {
+    dialTimeoutsMs: [500, 1000, 500, 2000],
     redialMinMs: 250,
     redialMaxMs: 1000,
     addressForgetMs: 60_000,
@@ -50,11 +51,25 @@ describe('the address book', () => {
     for (let now = 0; now < 4000; now += 10) {
       for (const { text } of addresses.takeDue(now, 8, nobody)) {
         dials.push(now);
-        addresses.failed(text, now);
+        addresses.failed(text, now, false);
       }
     }
     const gaps = dials.slice(1).map((at, i) => at - (dials[i] ?? 0));
     expect(gaps).toEqual([250, 380, 570, 850, 1000]);
+  });
+
+  it('waits longer now and then for a place that does not answer, and no longer than at first once it has', () => {
+    const addresses = book();
+    addresses.add(A, 'fixed', 0);
+    let now = 0;
+    const patience = (isTimeout: boolean): number | undefined => {
+      const [due] = addresses.takeDue((now += 1000), 8, nobody);
+      addresses.failed(A, now, isTimeout);
+      return due?.patienceMs;
+    };
+    expect([1, 2, 3, 4, 5, 6].map(() => patience(true))).toEqual([500, 1000, 500, 2000, 500, 1000]);
+    addresses.proven(A, PEER, now);
+    expect([patience(false), patience(false), patience(true), patience(true)]).toEqual([500, 500, 500, 1000]);
   });
 
   it('does not dial who is connected, and dials at once who was lost', () => {
@@ -71,7 +86,7 @@ describe('the address book', () => {
     addresses.add(B, 'found', 0, PEER);
     expect(addresses.takeDue(0, 8, nobody).length).toBe(1);
     expect(addresses.takeDue(0, 8, nobody).length).toBe(0);
-    addresses.failed(A, 10);
+    addresses.failed(A, 10, false);
     expect(addresses.takeDue(10, 8, nobody)).toEqual([expect.objectContaining({ text: B })]);
   });
 
@@ -132,7 +147,7 @@ describe('the address book', () => {
     addresses.add(A, 'fixed', 0);
     for (let i = 0; i < 6; i += 1) {
       addresses.takeDue(i * 1000, 8, nobody);
-      addresses.failed(A, i * 1000);
+      addresses.failed(A, i * 1000, true);
     }
     addresses.hurry(null, 5001);
     expect(addresses.nextDueAt(nobody)).toBe(5126);

@@ -18,7 +18,15 @@ export interface Address {
   readonly peer: NodeId | null;
 }
 
+/** An address to dial now. */
+export interface DueAddress extends Address {
+  /** ms until the dial must have an answer */
+  readonly patienceMs: number;
+}
+
 export interface AddressOptions {
+  /** as in options.ts */
+  readonly dialTimeoutsMs: readonly [number, ...number[]];
   readonly redialMinMs: number;
   readonly redialMaxMs: number;
   readonly addressForgetMs: number;
@@ -31,6 +39,8 @@ interface Entry {
   peer: NodeId | null;
   delayMs: number;
   dueAt: number;
+  /** dials in a row that had no answer in time */
+  timeouts: number;
   /** when it was last added or proven */
   freshAt: number;
   dialing: boolean;
@@ -89,6 +99,7 @@ export class AddressBook {
       peer: parsed.peer ?? peer,
       delayMs: this.#options.redialMinMs,
       dueAt: now,
+      timeouts: 0,
       freshAt: now,
       dialing: false,
     });
@@ -96,7 +107,7 @@ export class AddressBook {
   }
 
   /** Addresses to dial now, at most `max`, never two of one peer at once. `connected` peers need no dial. */
-  takeDue(now: number, max: number, connected: (peer: NodeId) => boolean): readonly Address[] {
+  takeDue(now: number, max: number, connected: (peer: NodeId) => boolean): readonly DueAddress[] {
     const busy = new Set<NodeId>();
     for (const entry of this.#entries.values())
       if (entry.dialing && entry.peer !== null) busy.add(entry.peer);
@@ -114,7 +125,11 @@ export class AddressBook {
       entry.dueAt = now + this.#jittered(entry.delayMs);
       taken.push(entry);
     }
-    return taken.map(({ text, origin, peer }) => ({ text, origin, peer }));
+    const { dialTimeoutsMs } = this.#options;
+    return taken.map(({ text, origin, peer, timeouts }) => {
+      const patienceMs = dialTimeoutsMs[timeouts % dialTimeoutsMs.length] ?? dialTimeoutsMs[0];
+      return { text, origin, peer, patienceMs };
+    });
   }
 
   /** @returns the earliest time at which an address will be due, null when there is nothing to dial */
@@ -133,15 +148,18 @@ export class AddressBook {
     if (entry === undefined) return;
     entry.peer = peer;
     entry.dialing = false;
+    entry.timeouts = 0;
     entry.freshAt = now;
     entry.delayMs = this.#options.redialMinMs;
     entry.dueAt = now + this.#jittered(entry.delayMs);
   }
 
-  failed(text: string, now: number): void {
+  /** @param isTimeout nobody answered; perhaps too far for so little patience */
+  failed(text: string, now: number, isTimeout: boolean): void {
     const entry = this.#entryOf(text);
     if (entry === undefined) return;
     entry.dialing = false;
+    if (isTimeout) entry.timeouts += 1;
     entry.delayMs = Math.min(entry.delayMs * GROWTH, this.#options.redialMaxMs);
     entry.dueAt = Math.max(entry.dueAt, now);
   }

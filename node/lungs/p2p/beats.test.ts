@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Digest } from '../../protocol/ids.ts';
-import { BEAT_BYTES, decodeBeat, encodeBeat } from './beats.ts';
+import { vectors } from '../../protocol/state/test-vectors.ts';
+import { BEAT_BYTES_MAX, decodeBeat, encodeBeat } from './beats.ts';
 import { FrameError } from './framing.ts';
 
 const time = fc.double({ min: 0, max: 1e12, noNaN: true });
@@ -14,6 +15,7 @@ const beats = fc.record({
       .map((bytes) => Buffer.from(bytes).toString('hex') as Digest),
     records: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
     wallMs: fc.option(fc.integer({ min: 1, max: 2 ** 48 - 1 })),
+    vector: fc.option(vectors),
   }),
 });
 
@@ -26,8 +28,8 @@ describe('a beat on the wire', () => {
     fc.assert(
       fc.property(
         fc.oneof(
-          fc.uint8Array({ minLength: BEAT_BYTES, maxLength: BEAT_BYTES }),
-          fc.uint8Array({ maxLength: 100 }),
+          fc.uint8Array({ minLength: 72, maxLength: 72 }),
+          fc.uint8Array({ maxLength: BEAT_BYTES_MAX }),
         ),
         (bytes) => {
           try {

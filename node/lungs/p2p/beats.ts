@@ -5,13 +5,15 @@
  */
 import type { Clock } from '../../ports.ts';
 import type { Beacon } from '../../protocol/border.ts';
+import { ByteReader, ByteWriter, CodecError } from '../../protocol/codec.ts';
 import type { Digest, NodeId } from '../../protocol/ids.ts';
 import { isNodeId } from '../../protocol/ids.ts';
+import { VersionVector } from '../../protocol/state/version-vector.ts';
 import { reasonOf } from './errors.ts';
 import { FrameCutter, FrameError, frameOf } from './framing.ts';
 import type { Connection, Stack, Stream } from './types.ts';
 
-const BEAT_PROTOCOL = '/aethel/beat/1.0.0';
+const BEAT_PROTOCOL = '/aethel/beat/2.0.0';
 
 /**
  * offset  0  u32  sequence, from 1, of this stream
@@ -21,8 +23,13 @@ const BEAT_PROTOCOL = '/aethel/beat/1.0.0';
  *        28  u48  live records
  *        34  32   root
  *        66  u48  sender's wall clock, ms since the epoch; 0: not told
+ *        72       sender's version vector, as in the messages of anti-entropy; nothing: not told
  */
-export const BEAT_BYTES = 72;
+const BEAT_BYTES = 72;
+/** A vector of 64 authors with 64 ranges takes 3 KiB; a longer one is not told. */
+export const BEAT_BYTES_MAX = 4_096;
+const VECTOR_BYTES_MAX = BEAT_BYTES_MAX - BEAT_BYTES;
+const NO_BYTES = new Uint8Array(0);
 const RTT_MS_MAX = 600_000;
 const STREAMS_MAX = 4;
 
@@ -39,6 +46,7 @@ export interface BeatsModules {
   readonly connectionTo: (peer: NodeId) => Connection | null;
   readonly onHeard: (peer: NodeId, rttMs: number | null, beacon: Beacon) => void;
   readonly onRefused: (peer: NodeId, reason: string) => void;
+  readonly onBytes: (direction: 'in' | 'out', bytes: number) => void;
 }
 
 interface Pulse {
@@ -116,7 +124,9 @@ export class Beats {
     pulse.sequence += 1;
     const echo = pulse.heard === null ? null : { sentMs: pulse.heard.sentMs, holdMs: now - pulse.heard.atMs };
     try {
-      stream.send(frameOf(encodeBeat({ sequence: pulse.sequence, sentMs: now, echo, beacon })));
+      const bytes = encodeBeat({ sequence: pulse.sequence, sentMs: now, echo, beacon });
+      stream.send(frameOf(bytes));
+      this.#modules.onBytes('out', bytes.length);
       return true;
     } catch {
       pulse.out = null;
@@ -133,11 +143,12 @@ export class Beats {
     const pulse = this.#pulseOf(peer);
     pulse.in?.abort(new Error('a newer beat stream took over'));
     pulse.in = stream;
-    const cutter = new FrameCutter(BEAT_BYTES);
+    const cutter = new FrameCutter(BEAT_BYTES_MAX);
     let sequence = 0;
     stream.addEventListener('message', (event) => {
       try {
         for (const body of cutter.push(event.data.subarray())) {
+          this.#modules.onBytes('in', body.length);
           const beat = decodeBeat(body);
           if (beat.sequence <= sequence) throw new FrameError('beat out of order');
           sequence = beat.sequence;
@@ -180,7 +191,10 @@ function roundTripMs(now: number, echo: { readonly sentMs: number; readonly hold
 }
 
 export function encodeBeat(beat: Beat): Uint8Array {
-  const bytes = Buffer.alloc(BEAT_BYTES);
+  const { vector } = beat.beacon;
+  const tail = vector === null ? NO_BYTES : vector.writeShort(new ByteWriter(VECTOR_BYTES_MAX)).finish();
+  const bytes = Buffer.alloc(BEAT_BYTES + tail.length);
+  bytes.set(tail, BEAT_BYTES);
   bytes.writeUInt32BE(beat.sequence >>> 0, 0);
   bytes.writeDoubleBE(beat.sentMs, 4);
   bytes.writeDoubleBE(beat.echo?.sentMs ?? NaN, 12);
@@ -193,7 +207,7 @@ export function encodeBeat(beat: Beat): Uint8Array {
 
 /** Throws FrameError when the bytes are no beat. */
 export function decodeBeat(body: Uint8Array): Beat {
-  if (body.length !== BEAT_BYTES) throw new FrameError(`beat of ${body.length} bytes`);
+  if (body.length < BEAT_BYTES) throw new FrameError(`beat of ${body.length} bytes`);
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   const sentMs = bytes.readDoubleBE(4);
   const echoMs = bytes.readDoubleBE(12);
@@ -208,6 +222,19 @@ export function decodeBeat(body: Uint8Array): Beat {
       records: bytes.readUIntBE(28, 6),
       // 0, the epoch itself: not told
       wallMs: bytes.readUIntBE(66, 6) || null,
+      vector: body.length === BEAT_BYTES ? null : vectorOf(body.subarray(BEAT_BYTES)),
     },
   };
+}
+
+function vectorOf(bytes: Uint8Array): VersionVector {
+  try {
+    const reader = new ByteReader(bytes);
+    const vector = VersionVector.readShort(reader);
+    reader.end();
+    return vector;
+  } catch (error) {
+    if (error instanceof CodecError) throw new FrameError(`beat: ${error.reason}`);
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../ports.ts';
 import { isNodeId } from '../../protocol/ids.ts';
-import type { Address } from './addresses.ts';
+import type { DueAddress } from './addresses.ts';
 import type { DialOutcome } from './dialer.ts';
 import { isHandshakeFailure, reasonOf } from './errors.ts';
 import type { Stack } from './types.ts';
@@ -19,7 +19,6 @@ export interface DialModules {
 }
 
 export interface DialOptions {
-  readonly dialTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
 }
 
@@ -29,13 +28,17 @@ const ANSWERED = 'upgrader:encrypt-outbound-connection';
 /** Never rejects. */
 export async function dialOnce(
   modules: DialModules,
-  address: Address,
+  address: DueAddress,
   options: DialOptions,
 ): Promise<DialOutcome> {
   const { stack, clock, stop, onStranger } = modules;
   const abort = new AbortController();
   const giveUp = (): void => abort.abort(new Error('dial timed out'));
-  let cancel = clock.after(options.dialTimeoutMs, giveUp);
+  let isTimeout = false;
+  let cancel = clock.after(address.patienceMs, () => {
+    isTimeout = true;
+    giveUp();
+  });
   stop.addEventListener('abort', giveUp);
   try {
     const { multiaddr } = await import('@multiformats/multiaddr');
@@ -50,12 +53,12 @@ export async function dialOnce(
     const peer = connection.remotePeer.toString();
     return isNodeId(peer)
       ? { kind: 'member', peer }
-      : { kind: 'failed', reason: `${peer} is no Ed25519 peer` };
+      : { kind: 'failed', reason: `${peer} is no Ed25519 peer`, isTimeout };
   } catch (error) {
     const reason = reasonOf(error);
     if (/dial self/i.test(reason)) return { kind: 'self' };
     if (isHandshakeFailure(error)) onStranger(address.text, reason);
-    return { kind: 'failed', reason };
+    return { kind: 'failed', reason, isTimeout };
   } finally {
     cancel();
     stop.removeEventListener('abort', giveUp);

@@ -4,19 +4,19 @@
  */
 import type { Clock } from '../../ports.ts';
 import type { NodeId } from '../../protocol/ids.ts';
-import type { Address, AddressBook } from './addresses.ts';
+import type { Address, AddressBook, DueAddress } from './addresses.ts';
 
 export type DialOutcome =
   /** connected now, or found to be connected already by another way */
   | { readonly kind: 'member'; readonly peer: NodeId }
   | { readonly kind: 'self' }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'failed'; readonly reason: string; readonly isTimeout: boolean };
 
 export interface DialerModules {
   readonly clock: Clock;
   readonly book: AddressBook;
   /** Dials once; never rejects. */
-  readonly dial: (address: Address) => Promise<DialOutcome>;
+  readonly dial: (address: DueAddress) => Promise<DialOutcome>;
   readonly connected: (peer: NodeId) => boolean;
   readonly onFailed: (address: Address, reason: string) => void;
 }
@@ -60,7 +60,7 @@ export class Dialer {
       this.#cancelTimer = clock.after(Math.max(SHORTEST_NAP_MS, next - now), () => this.wake());
   }
 
-  async #dial(address: Address): Promise<void> {
+  async #dial(address: DueAddress): Promise<void> {
     const { book, clock, dial, onFailed } = this.#modules;
     this.#underWay += 1;
     const outcome = await dial(address);
@@ -74,7 +74,7 @@ export class Dialer {
         book.ownedByUs(address.text);
         break;
       case 'failed':
-        book.failed(address.text, now);
+        book.failed(address.text, now, outcome.isTimeout);
         if (this.#running) onFailed(address, outcome.reason);
         break;
     }

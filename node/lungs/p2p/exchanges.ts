@@ -4,14 +4,14 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../ports.ts';
-import { MESSAGE_BYTES_MAX } from '../../ports.ts';
+import { EXCHANGE_BYTES_MAX } from '../../ports.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { isNodeId } from '../../protocol/ids.ts';
 import { reasonOf } from './errors.ts';
 import { FrameError, frameOf, readFrame } from './framing.ts';
 import type { Connection, Stack, Stream } from './types.ts';
 
-const EXCHANGE_PROTOCOL = '/aethel/sync/1.0.0';
+const EXCHANGE_PROTOCOL = '/aethel/sync/2.0.0';
 
 /** libp2p's own limit per connection; ours per peer is below it, this one is the backstop */
 const STREAMS_MAX = 64;
@@ -70,7 +70,7 @@ export class Exchanges {
     const { peer, exchange, bytes, timeoutMs } = question;
     const unanswered = (reason: string): void => onUnanswered(peer, exchange, reason);
     const connection = connectionTo(peer);
-    if (bytes.length > MESSAGE_BYTES_MAX || connection === null) {
+    if (bytes.length > EXCHANGE_BYTES_MAX || connection === null) {
       // the asker does not hear of its exchange before `ask` returned
       await setImmediate();
       return unanswered(
@@ -85,7 +85,7 @@ export class Exchanges {
         signal: limit.signal,
         maxOutboundStreams: STREAMS_MAX,
       });
-      const reply = readFrame(stream, MESSAGE_BYTES_MAX, limit.signal);
+      const reply = readFrame(stream, EXCHANGE_BYTES_MAX, limit.signal);
       // sending may throw first, and nobody would wait for the reply
       reply.catch(() => undefined);
       stream.send(frameOf(bytes));
@@ -119,10 +119,11 @@ export class Exchanges {
   async #answer(peer: NodeId, stream: Stream): Promise<void> {
     const limit = this.#limit(this.#options.exchangeLimitMs);
     try {
-      const question = await readFrame(stream, MESSAGE_BYTES_MAX, limit.signal);
+      const question = await readFrame(stream, EXCHANGE_BYTES_MAX, limit.signal);
       const answer = await this.#decide(peer, stream, question, limit.signal);
       if (answer === null) throw new Error('refused');
-      if (answer.length > MESSAGE_BYTES_MAX) throw new Error(`answer of ${answer.length} bytes is too large`);
+      if (answer.length > EXCHANGE_BYTES_MAX)
+        throw new Error(`answer of ${answer.length} bytes is too large`);
       stream.send(frameOf(answer));
       await stream.close({ signal: limit.signal });
       await ended(stream, limit.signal);

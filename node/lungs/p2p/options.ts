@@ -18,13 +18,17 @@ export interface P2pKnobs {
   readonly startTimeoutMs: number;
   /** ms between two dials of one address, at first; each failure makes it 1.5 times longer. Default 250: measured, a heal is noticed in 0.05–0.3 s */
   readonly redialMinMs: number;
-  /** ms between two dials of one address, at most. Default 1000: bounds the heal after a long cut at about this plus `dialTimeoutMs` */
+  /** ms between two dials of one address, at most. Default 1000: bounds the heal after a long cut at about this, as it is the distance of a SYN from the next */
   readonly redialMaxMs: number;
-  /** ms until a dial has an answer of the other process. Default 500: above a WAN round trip; raising it slows the heal, as a SYN sent into a cut is repeated only after 1 s */
-  readonly dialTimeoutMs: number;
+  /**
+   * ms until a dial has an answer of the other process (two round trips), in turn while dials of one place have none; from the
+   * first again after a success. Default 500, 1000, 500, 2000: most are short, as a SYN sent into a cut is repeated only after 1 s
+   * (so raising them slows the heal), but a far or slow peer gets its time before long.
+   */
+  readonly dialTimeoutsMs: readonly [number, ...number[]];
   /** ms for the cryptographic handshake once the other process has answered, and for an inbound one. Default 3000: a starved machine is slow, not dead */
   readonly handshakeTimeoutMs: number;
-  /** dials under way at once. Default 8: a guess, well above five nodes with two addresses each */
+  /** dials under way at once. Default 16: a guess, well above five nodes with two addresses each; sixteen silent members delay nobody */
   readonly dialsMax: number;
   /** ms after which a discovered address that never led to a member is forgotten unless it is added again. Default 600,000: a guess; containers get new addresses */
   readonly addressForgetMs: number;
@@ -58,9 +62,9 @@ export const P2P_DEFAULTS: P2pKnobs = {
   startTimeoutMs: 10_000,
   redialMinMs: 250,
   redialMaxMs: 1000,
-  dialTimeoutMs: 500,
+  dialTimeoutsMs: [500, 1000, 500, 2000],
   handshakeTimeoutMs: 3000,
-  dialsMax: 8,
+  dialsMax: 16,
   addressForgetMs: 600_000,
   addressesMax: 512,
   addressesPerPeerMax: 4,

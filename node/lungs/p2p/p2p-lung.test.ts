@@ -14,7 +14,7 @@ import {
   beaconOf,
 } from '../../../test/contract/lung-kit.ts';
 import { SilentProxy } from '../../../test/contract/lung-proxy.ts';
-import type { Clock } from '../../ports.ts';
+import type { Clock, CountBytes } from '../../ports.ts';
 import { P2pLung } from './p2p-lung.ts';
 import { P2pStartError } from './errors.ts';
 import type { P2pKnobs, P2pSettings } from './options.ts';
@@ -37,10 +37,11 @@ function member(
   seedByte: number,
   options: Partial<P2pSettings & P2pKnobs> = {},
   clock: Clock = realClock,
+  onBytes: CountBytes = () => undefined,
 ): Member {
   const identity = identityFrom(seedByte);
   const lung = new P2pLung(
-    { identity, logger: silentLogger, clock, rng: Math.random },
+    { identity, logger: silentLogger, clock, rng: Math.random, onBytes },
     { listen: [HERE], topic: 'test', clusterKey: KEY, bootstrap: [], ...options },
   );
   cleanups.push(() => lung.stop());

@@ -6,7 +6,17 @@
  * and find them again, `links` says who is reachable, `beats` and `exchanges` carry the direct traffic. This file
  * starts and stops them together and turns what they see into events.
  */
-import type { Clock, Identity, Logger, Lung, LungEffect, LungEvent, LungSink } from '../../ports.ts';
+import type {
+  Clock,
+  CountBytes,
+  Identity,
+  Logger,
+  Lung,
+  LungEffect,
+  LungEvent,
+  LungSink,
+  TrafficKind,
+} from '../../ports.ts';
 import { MESSAGE_BYTES_MAX } from '../../ports.ts';
 import { isNodeId } from '../../protocol/ids.ts';
 import type { NodeId } from '../../protocol/ids.ts';
@@ -32,12 +42,11 @@ export interface P2pModules {
   readonly clock: Clock;
   /** in [0, 1) */
   readonly rng: () => number;
-}
-
-/** Payload bytes, without framing and encryption; a gossip message counts once however many peers it goes to. */
-export interface P2pTraffic {
-  readonly bytesIn: number;
-  readonly bytesOut: number;
+  /**
+   * Payload, without framing and encryption. A gossip message counts when it is published, once per peer that it goes to, and
+   * when it arrives for the first time; gossipsub's own relaying, duplicates and control messages are not seen here.
+   */
+  readonly onBytes?: CountBytes;
 }
 
 /** Gossip and exchanges are evidence too, but one `heard` per peer and this many ms is enough of it. */
@@ -71,8 +80,6 @@ export class P2pLung implements Lung {
   #running: Running | null = null;
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
-  #bytesIn = 0;
-  #bytesOut = 0;
 
   constructor(modules: P2pModules, options: P2pSettings & Partial<P2pKnobs>) {
     this.#modules = modules;
@@ -86,7 +93,7 @@ export class P2pLung implements Lung {
         onOccupied: (address, peer) => this.#book.proven(address, peer, modules.clock.monotonicMs()),
         onStranger: (address, reason) => this.#stranger(address, reason),
       },
-      { raceMs: this.#options.dialTimeoutMs * 2, aliveMs: this.#options.aliveMs },
+      { raceMs: this.#options.dialTimeoutsMs[0] * 2, aliveMs: this.#options.aliveMs },
     );
     for (const address of this.#options.bootstrap) this.#add(address, 'fixed');
   }
@@ -139,7 +146,7 @@ export class P2pLung implements Lung {
           const { peer, exchange } = effect;
           this.#later(() => this.#emit({ type: 'unanswered', peer, exchange, reason: 'not started' }));
         } else {
-          this.#bytesOut += effect.bytes.length;
+          this.#count('out', 'exchange', effect.bytes.length);
           void running.exchanges.ask(effect);
         }
         return;
@@ -175,10 +182,6 @@ export class P2pLung implements Lung {
     return this.#book.list();
   }
 
-  traffic(): P2pTraffic {
-    return { bytesIn: this.#bytesIn, bytesOut: this.#bytesOut };
-  }
-
   async #open(): Promise<void> {
     const { identity, clock } = this.#modules;
     const onRefusedMessage = (peer: string, reason: string): void => this.#refused(peer, reason);
@@ -203,6 +206,7 @@ export class P2pLung implements Lung {
         stack,
         clock,
         connectionTo,
+        onBytes: (direction, bytes) => this.#count(direction, 'beat', bytes),
         onHeard: (peer, rttMs, beacon) => {
           this.#heardMs.set(peer, clock.monotonicMs());
           this.#emit({ type: 'heard', peer, rttMs, beacon });
@@ -217,11 +221,11 @@ export class P2pLung implements Lung {
         clock,
         connectionTo,
         onAsked: (peer, bytes, answer) => {
-          this.#received(peer, bytes);
+          this.#received(peer, 'exchange', bytes);
           this.#asked(peer, bytes, answer);
         },
         onAnswered: (peer, exchange, bytes, rttMs) => {
-          this.#received(peer, bytes);
+          this.#received(peer, 'exchange', bytes);
           this.#emit({ type: 'answered', peer, exchange, bytes, rttMs });
         },
         onUnanswered: (peer, exchange, reason) => this.#emit({ type: 'unanswered', peer, exchange, reason }),
@@ -269,7 +273,7 @@ export class P2pLung implements Lung {
       const peer = event.detail.propagationSource.toString();
       const { topic, data } = event.detail.msg;
       if (topic !== this.#options.topic || !isNodeId(peer)) return;
-      this.#received(peer, data);
+      this.#received(peer, 'gossip', data);
       this.#emit({ type: 'gossip', peer, bytes: data });
     });
     stack.addEventListener('peer:identify', (event) => {
@@ -286,10 +290,10 @@ export class P2pLung implements Lung {
       return;
     }
     if (running === null) return;
-    this.#bytesOut += bytes.length;
-    running.stack.services.gossip.publish(this.#options.topic, bytes).catch((error: unknown) => {
-      this.#modules.logger.debug('publish failed', { tag: TAG, reason: reasonOf(error) });
-    });
+    running.stack.services.gossip.publish(this.#options.topic, bytes).then(
+      ({ recipients }) => this.#count('out', 'gossip', bytes.length * recipients.length),
+      (error: unknown) => this.#modules.logger.debug('publish failed', { tag: TAG, reason: reasonOf(error) }),
+    );
   }
 
   #reset(peer: NodeId): void {
@@ -307,7 +311,7 @@ export class P2pLung implements Lung {
       answer: (reply) => {
         if (answered) return;
         answered = true;
-        this.#bytesOut += reply?.length ?? 0;
+        this.#count('out', 'exchange', reply?.length ?? 0);
         answer(reply);
       },
     });
@@ -328,9 +332,9 @@ export class P2pLung implements Lung {
     this.#running?.dialer.wake();
   }
 
-  #received(peer: NodeId, bytes: Uint8Array): void {
+  #received(peer: NodeId, kind: TrafficKind, bytes: Uint8Array): void {
     const now = this.#modules.clock.monotonicMs();
-    this.#bytesIn += bytes.length;
+    this.#count('in', kind, bytes.length);
     this.#heardMs.set(peer, now);
     if (now - (this.#toldMs.get(peer) ?? -Infinity) < HEARD_EVERY_MS) return;
     this.#toldMs.set(peer, now);
@@ -370,6 +374,10 @@ export class P2pLung implements Lung {
       what: 'peer',
       reason: `handshake with ${address} failed: ${reason}`,
     });
+  }
+
+  #count(direction: 'in' | 'out', kind: TrafficKind, bytes: number): void {
+    if (bytes > 0) this.#modules.onBytes?.(direction, kind, bytes);
   }
 
   /** In a turn of its own, unless the lung stops first. */

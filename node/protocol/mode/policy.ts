@@ -19,6 +19,10 @@ export interface Policy {
   readonly settleMs: number;
   /** The same for a member that only pushes and polls reach, in ms. Default 100. */
   readonly settleAssistedMs: number;
+  /** How long the member whose part it is to begin the session is given for it, in ms. Default 150: a question over HTTP takes a few ms. */
+  readonly yieldMs: number;
+  /** How long after its last question a member counts as still reconciling with us, in ms. Default 400: its next heartbeat tells the outcome. */
+  readonly askedHoldMs: number;
   /** After a session that did not end alike: first delay, doubling, in ms. Default 250 … 4000, ±30 % jitter against meeting again. */
   readonly sessionBackoffMinMs: number;
   readonly sessionBackoffMaxMs: number;
@@ -26,7 +30,7 @@ export interface Policy {
   readonly sessionsMax: number;
   /** Members to which a fresh record is pushed directly because gossip does not reach them. Default 16. */
   readonly pushFanoutMax: number;
-  /** Records learnt by reconciliation that are announced by gossip at once; beyond, others reconcile for themselves. Default 1000. */
+  /** Records learnt by reconciliation that are announced by gossip at once; beyond, others reconcile for themselves. Default 100: one gossip message. */
   readonly announceMax: number;
   /** A tombstone that every member has is collected when its stamp is older than this, in ms. Default 10000: members do it at about the same time. */
   readonly collectAfterMs: number;
@@ -48,11 +52,13 @@ export const POLICY_DEFAULTS: Policy = {
   retryMaxMs: 1_000,
   settleMs: 400,
   settleAssistedMs: 100,
+  yieldMs: 150,
+  askedHoldMs: 400,
   sessionBackoffMinMs: 250,
   sessionBackoffMaxMs: 4_000,
   sessionsMax: 3,
   pushFanoutMax: 16,
-  announceMax: 1_000,
+  announceMax: 100,
   collectAfterMs: 10_000,
   graceMs: 7 * 86_400_000,
   collectMax: 500,

@@ -60,6 +60,13 @@ describe('fingerprinter', () => {
     expect(new Set(digests.map((digest) => one.of(digest))).size).toBe(500);
     expect(one.of('0'.repeat(64))).toBe(new Fingerprinter(Uint8Array.of(1)).of('0'.repeat(64)));
     expect(one.of('0'.repeat(64))).not.toBe(other.of('0'.repeat(64)));
+    expect(one.ofShort(5)).not.toBe(other.ofShort(5));
+  });
+
+  it('takes every bit of a short id', () => {
+    const fingerprinter = new Fingerprinter(Uint8Array.of(1));
+    const shorts = [0, ...Array.from({ length: 48 }, (_, bit) => 2 ** bit), 2 ** 48 - 1];
+    expect(new Set(shorts.map((short) => fingerprinter.ofShort(short))).size).toBe(shorts.length);
   });
 });
 

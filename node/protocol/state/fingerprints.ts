@@ -10,6 +10,7 @@ import { hash } from 'node:crypto';
 import type { NodeId } from '../ids.ts';
 import { giveBack, passingWords } from './passing.ts';
 import type { Dot } from './record.ts';
+import type { ShortId } from './sketch/short-id.ts';
 
 /** Filled further, the walk to an entry gets long: 0.9 is about 5 steps for one that is there, 50 entries moved for a new one. */
 const LOAD_MAX = 0.9;
@@ -21,6 +22,8 @@ const NONE = -1;
 /** of a digest, that count */
 export const FINGERPRINTED_BYTES = 8;
 const DIGITS = 2 * FINGERPRINTED_BYTES;
+/** hex digits of a short id */
+const SHORT_DIGITS = 12;
 /** hex digits of a sequence number below 2^53 */
 const SEQUENCE_DIGITS = 14;
 const WORDS = 16 * (DIGITS + SEQUENCE_DIGITS);
@@ -229,6 +232,19 @@ export class Fingerprinter {
     for (let i = 0; i < DIGITS; i++) {
       const unit = digest.charCodeAt(i);
       fingerprint ^= words[16 * i + (unit & 15) + (unit >> 6) * 9] ?? 0;
+    }
+    return fingerprint >>> 0;
+  }
+
+  ofShort(short: ShortId): number {
+    const words = this.#words;
+    let fingerprint = 0;
+    let low = short | 0;
+    let high = (short / SPAN) | 0;
+    for (let at = 0; at < 16 * SHORT_DIGITS; at += 16) {
+      fingerprint ^= words[at + (low & 15)] ?? 0;
+      low = (low >>> 4) | (high << 28);
+      high >>>= 4;
     }
     return fingerprint >>> 0;
   }

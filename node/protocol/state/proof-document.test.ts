@@ -8,7 +8,7 @@ import { proofDocument, signRoot, verifyDocument } from './proof-document.ts';
 import type { DocumentVerdict, ProofDocument, ProofSource } from './proof-document.ts';
 import type { SignedRecord } from './record.ts';
 import { Replica, REPLICA_DEFAULTS } from './replica.ts';
-import { testIdentity, testRecord } from './test-records.ts';
+import { TEST_SALT, testIdentity, testRecord } from './test-records.ts';
 
 const [ada, bob, eve] = [testIdentity(1), testIdentity(2), testIdentity(3)];
 const NOW = 1_700_000_000_000;
@@ -46,7 +46,10 @@ describe('proof document', () => {
   });
 
   it('is made from a replica as it is', () => {
-    const replica = new Replica({ self: ada.id, sign: (bytes) => ada.sign(bytes) }, REPLICA_DEFAULTS);
+    const replica = new Replica(
+      { self: ada.id, sign: (bytes) => ada.sign(bytes), sketchSalt: TEST_SALT },
+      REPLICA_DEFAULTS,
+    );
     for (let i = 0; i < 40; i++) replica.write([{ key: `key ${i}`, value: String(i) }], null, NOW);
     replica.write([{ key: 'key 7', value: null }], null, NOW);
     const signed = signRoot(replica.root(), NOW, ada);

@@ -1,12 +1,16 @@
 import fc from 'fast-check';
+import type { RecordId } from '../ids.ts';
 import { contextOf, mergeKey } from './merge.ts';
 import { pathOf } from './merkle.ts';
 import { decodeRecord, type SignedRecord, type VerifiedRecord } from './record.ts';
 import { RecordStore } from './record-store.ts';
-import { testIdentity, testRecord } from './test-records.ts';
+import { ShortIds, type ShortId } from './sketch/short-id.ts';
+import { TEST_SALT, testIdentity, testRecord } from './test-records.ts';
 
 const AUTHORS = [1, 2, 3].map(testIdentity);
 const SECRET = Uint8Array.of(1, 2, 3);
+const SHORT_IDS = new ShortIds(TEST_SALT);
+const shortOf = (id: RecordId): ShortId => SHORT_IDS.of(id);
 /** Keys whose bytes order differs from their UTF-16 order, prefixes of one another, NULs, and shared beginnings. */
 const KEYS = [
   'a',
@@ -27,7 +31,7 @@ describe('record store', () => {
   it('answers as a map of plain objects does, whatever comes and goes', () => {
     fc.assert(
       fc.property(fc.array(step(), { maxLength: 120 }), (steps) => {
-        const store = new RecordStore(SECRET);
+        const store = new RecordStore(SECRET, shortOf);
         const model = new Model();
         for (const [at, { key, author, kind, size }] of steps.entries()) {
           const live = model.live(key);
@@ -73,7 +77,7 @@ describe('record store', () => {
         const model = new Model();
         for (const { slot, record } of stored.filter((_, at) => isFirst[at])) model.put(slot, record);
 
-        const store = new RecordStore(SECRET);
+        const store = new RecordStore(SECRET, shortOf);
         const { left, doubled } = store.load(stored);
         expect(left.map(({ slot }) => slot)).toEqual(
           stored.flatMap(({ slot }, at) => (isFirst[at] ? [] : [slot])),
@@ -109,7 +113,7 @@ describe('record store', () => {
       testRecord({ author, key: '𝒳é\0', value: '"𝒳é\\u0000"', sequence: 3 }),
       testRecord({ author, key: 'k'.repeat(512), value: JSON.stringify('v'.repeat(65_534)), sequence: 4 }),
     ];
-    const store = new RecordStore(SECRET);
+    const store = new RecordStore(SECRET, shortOf);
     for (const [slot, record] of records.entries())
       store.put(Number.MAX_SAFE_INTEGER - slot, record, pathOf(record.key));
     for (const [slot, record] of records.entries()) {
@@ -120,7 +124,7 @@ describe('record store', () => {
   });
 
   it('tells all records of one dot, on one key or on several', () => {
-    const store = new RecordStore(SECRET);
+    const store = new RecordStore(SECRET, shortOf);
     const [author, other] = AUTHORS;
     if (author === undefined || other === undefined) return;
     const twins = ['a', 'a', 'b'].map((key, at) =>
@@ -141,7 +145,7 @@ describe('record store', () => {
   });
 
   it('finds no key that is not text under the key that its replacement characters make', () => {
-    const store = new RecordStore(SECRET);
+    const store = new RecordStore(SECRET, shortOf);
     const record = nextRecord(0, 'a\ufffd', [], 1, 1);
     store.put(1, record, pathOf(record.key));
     expect(store.live('a\ud800')).toEqual([]);
@@ -150,7 +154,7 @@ describe('record store', () => {
 
   it('holds at most a twelfth more than what lives and one slab and a half, through any churn', () => {
     const slabBytes = 1_048_576;
-    const store = new RecordStore(SECRET);
+    const store = new RecordStore(SECRET, shortOf);
     const model = new Model();
     const values = [10, 100, 3_000, 40_000];
     const random = generator(7);
@@ -172,8 +176,23 @@ describe('record store', () => {
     expect(store.memory().heldBytes).toBeLessThanOrEqual(slabBytes);
   });
 
+  it('finds records by short id, also where ids share it', () => {
+    // Two short ids for all there are.
+    const store = new RecordStore(SECRET, (id) => (id < '8' ? 7 : 2 ** 48 - 1));
+    const records = KEYS.flatMap((key, at) => [0, 1].map((author) => nextRecord(author, key, [], at + 1, 1)));
+    for (const [slot, record] of records.entries()) store.put(slot, record, pathOf(record.key));
+    const idsOf = (list: readonly SignedRecord[]): readonly string[] => list.map(({ id }) => id).toSorted();
+    const low = records.filter(({ id }) => id < '8');
+    expect(idsOf(store.ofShort(7))).toEqual(idsOf(low));
+    expect(idsOf(store.ofShort(2 ** 48 - 1))).toEqual(idsOf(records.filter(({ id }) => id >= '8')));
+    expect(store.ofShort(8)).toEqual([]);
+    for (const { id } of records) expect(store.record(id)?.id).toBe(id);
+    for (const { id } of low) store.remove(id);
+    expect(store.ofShort(7)).toEqual([]);
+  });
+
   it('lists in order while keys come and go between the pages, few or many', () => {
-    const store = new RecordStore(SECRET);
+    const store = new RecordStore(SECRET, shortOf);
     const model = new Model();
     const random = generator(11);
     const add = (slot: number): void => {

@@ -25,6 +25,7 @@ import {
   type PackedHead,
 } from './packed-record.ts';
 import type { Dot, SignedRecord } from './record.ts';
+import type { ShortId } from './sketch/short-id.ts';
 import { Slab } from './slab.ts';
 import type { StoredRecord } from './write.ts';
 
@@ -56,8 +57,9 @@ export class RecordStore {
   readonly #blocks = new Blocks((to, from) => this.#moved(to, from));
   readonly #origins = new OriginTable();
   readonly #fingerprinter: Fingerprinter;
+  readonly #shortOf: (id: RecordId) => ShortId;
   readonly #byPath = new FingerprintMap();
-  /** one entry per record */
+  /** one entry per record, by the fingerprint of its short id */
   readonly #byId = new FingerprintMap();
   /** one entry per record, though dots of equivocal authors may be equal */
   readonly #byDot = new FingerprintMap();
@@ -80,8 +82,9 @@ export class RecordStore {
   #scratch = Buffer.alloc(0);
 
   /** @param secret nobody else knows it; see `Fingerprinter` */
-  constructor(secret: Uint8Array) {
+  constructor(secret: Uint8Array, shortOf: (id: RecordId) => ShortId) {
     this.#fingerprinter = new Fingerprinter(secret);
+    this.#shortOf = shortOf;
   }
 
   /** Records, those of one key each counted. */
@@ -122,7 +125,7 @@ export class RecordStore {
       this.#byPath.add(pathPrint, cell);
       this.#order.add(cell);
     } else this.#setPositions(cell, [...this.#positionsIn(cell), position]);
-    this.#byId.add(this.#fingerprinter.of(record.id), cell);
+    this.#byId.add(this.#idPrint(record.id), cell);
     this.#byDot.add(this.#fingerprinter.ofDot(record.dot), cell);
     this.#changed(record.key);
     this.#newest = { position, slot, record };
@@ -146,7 +149,7 @@ export class RecordStore {
       const cell = this.#cells.allocate();
       this.#setPosition(cell, this.#place(this.#pack(slot, record.bytes), cell));
       byPath.add(this.#fingerprinter.of(path), cell);
-      byId.add(this.#fingerprinter.of(record.id), cell);
+      byId.add(this.#idPrint(record.id), cell);
       byDot.add(this.#fingerprinter.ofDot(record.dot), cell);
     }
     const [manyOfKey, manyOfDot] = [[...byPath.repeated()], [...byDot.repeated()]];
@@ -245,6 +248,17 @@ export class RecordStore {
     return records;
   }
 
+  /** The records with this short id: several only where ids share it. */
+  ofShort(short: ShortId): readonly SignedRecord[] {
+    const print = this.#fingerprinter.ofShort(short);
+    const cells = new Set<number>();
+    for (let at = this.#byId.first(print); at >= 0; at = this.#byId.next(at)) cells.add(this.#byId.at(at));
+    return [...cells]
+      .flatMap((cell) => this.#positionsIn(cell))
+      .map((position) => this.#storedAt(position).record)
+      .filter(({ id }) => this.#shortOf(id) === short);
+  }
+
   slotOf(id: RecordId): number | null {
     return this.#find(id)?.slot ?? null;
   }
@@ -268,8 +282,12 @@ export class RecordStore {
     }
   }
 
+  #idPrint(id: RecordId): number {
+    return this.#fingerprinter.ofShort(this.#shortOf(id));
+  }
+
   #find(id: RecordId): Found | null {
-    const print = this.#fingerprinter.of(id);
+    const print = this.#idPrint(id);
     for (let at = this.#byId.first(print); at >= 0; at = this.#byId.next(at)) {
       const cell = this.#byId.at(at);
       for (const position of this.#positionsIn(cell)) {
@@ -281,7 +299,7 @@ export class RecordStore {
   }
 
   #drop(cell: number, position: Position, record: SignedRecord): void {
-    this.#byId.remove(this.#fingerprinter.of(record.id), cell);
+    this.#byId.remove(this.#idPrint(record.id), cell);
     this.#byDot.remove(this.#fingerprinter.ofDot(record.dot), cell);
     const left = this.#positionsIn(cell).filter((other) => other !== position);
     this.#setPositions(cell, left);

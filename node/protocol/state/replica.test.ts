@@ -4,7 +4,8 @@ import { CodecError } from '../codec.ts';
 import { canonicalOf, keptForm, readKept } from './kept-record.ts';
 import { decodeRecord, verifyRecord, type VerifiedRecord } from './record.ts';
 import { Replica, REPLICA_DEFAULTS, type WriteResult } from './replica.ts';
-import { testIdentity, testRecord } from './test-records.ts';
+import { Sketch } from './sketch/sketch.ts';
+import { TEST_SALT, testIdentity, testRecord } from './test-records.ts';
 
 const [ada, bob, eve] = [testIdentity(1), testIdentity(2), testIdentity(3)];
 
@@ -43,6 +44,51 @@ describe('replica', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('keeps the sketch of what lives, whatever was written, merged, dropped, collected, reloaded', () => {
+    fc.assert(
+      fc.property(steps(), fc.nat(10), fc.nat(60), (script, dropAt, collectAt) => {
+        const [replica, ...others] = [ada, bob, eve].map(replicaOf);
+        if (replica === undefined) return;
+        const store = new Store();
+        play(script, [replica, ...others], (at) => {
+          const [id] = replica.trie.ids('', 1);
+          if (at % 10 === dropAt && id !== undefined) replica.drop(id);
+          if (at === collectAt) replica.collect(replica.lastSlot, Infinity, 3);
+          if (at % 7 === 0) store.commit(replica);
+        });
+        expectSketchOfLive(replica);
+        store.commit(replica);
+        expectSketchOfLive(store.load(replicaOf(ada)));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('keeps the sketch of what lives when the store it loads kept too much', () => {
+    const replaced = testRecord({ author: ada });
+    const newer = testRecord({
+      author: ada,
+      sequence: 2,
+      context: [replaced.dot],
+      stamp: { wallMs: 2000, counter: 0 },
+    });
+    const other = testRecord({ author: bob, key: 'other' });
+    const records = [replaced, newer, replaced, other, other].map((record, at) => ({ slot: at + 1, record }));
+    const replica = replicaOf(ada);
+    replica.load(null, records, null, 0);
+    expect(replica.recordCount()).toBe(2);
+    expectSketchOfLive(replica);
+  });
+
+  it('finds live records by short id', () => {
+    const replica = replicaOf(ada);
+    const [record] = recordsOf(replica.write([{ key: 'a', value: '1' }], null, 10));
+    const short = record === undefined ? 0 : replica.sketch.shortOf(record.id);
+    expect(replica.ofShort(short)).toEqual([record]);
+    replica.write([{ key: 'a', value: '2' }], null, 10);
+    expect(replica.ofShort(short)).toEqual([]);
   });
 
   it('counts keys with a value, and records', () => {
@@ -288,6 +334,19 @@ function play(
   return records;
 }
 
+/** That its sketch is the one of its live records, made anew. */
+function expectSketchOfLive(replica: Replica): void {
+  const anew = new Sketch(TEST_SALT, REPLICA_DEFAULTS.sketch);
+  const ids = replica.trie.ids('', 1000);
+  expect(ids).toHaveLength(replica.recordCount());
+  for (const id of ids) anew.add(id);
+  const { symbols, estimator } = replica.sketch;
+  expect(Buffer.from(symbols.slice(0, symbols.cells)).equals(anew.symbols.slice(0, symbols.cells))).toBe(
+    true,
+  );
+  expect(estimator.encode()).toEqual(anew.estimator.encode());
+}
+
 /** All that a reader can see of a replica. */
 function seenOf(replica: Replica): unknown {
   const keys = replica.entriesAfter(null, 1000);
@@ -342,5 +401,8 @@ function recordsOf(result: WriteResult): readonly VerifiedRecord[] {
 }
 
 function replicaOf(identity: typeof ada): Replica {
-  return new Replica({ self: identity.id, sign: (bytes) => identity.sign(bytes) }, REPLICA_DEFAULTS);
+  return new Replica(
+    { self: identity.id, sign: (bytes) => identity.sign(bytes), sketchSalt: TEST_SALT },
+    REPLICA_DEFAULTS,
+  );
 }

@@ -20,6 +20,8 @@ import { contextOf, mergeKey } from './merge.ts';
 import { MerkleTrie } from './merkle.ts';
 import { isFulfilled } from './precondition.ts';
 import { RecordStore } from './record-store.ts';
+import type { ShortId } from './sketch/short-id.ts';
+import { Sketch, SKETCH_DEFAULTS, type SketchOptions, type SketchView } from './sketch/sketch.ts';
 import { TrieLoad } from './trie-load.ts';
 import { VersionVector } from './version-vector.ts';
 import {
@@ -36,6 +38,8 @@ export interface ReplicaModules {
   readonly self: NodeId;
   /** Ed25519 of `self` */
   sign(bytes: Uint8Array): Uint8Array;
+  /** the cluster's own, at least 16 bytes; see `Sketch` */
+  readonly sketchSalt: Uint8Array;
 }
 
 export interface ReplicaOptions {
@@ -44,9 +48,10 @@ export interface ReplicaOptions {
    * bad clock own a key for longer.
    */
   readonly aheadMaxMs: number;
+  readonly sketch: SketchOptions;
 }
 
-export const REPLICA_DEFAULTS: ReplicaOptions = { aheadMaxMs: 60_000 };
+export const REPLICA_DEFAULTS: ReplicaOptions = { aheadMaxMs: 60_000, sketch: SKETCH_DEFAULTS };
 
 /**
  * First sequence of a start: the time in µs, or one above the last one used. A store restored from a backup has forgotten
@@ -117,6 +122,8 @@ export class Replica {
   readonly #modules: ReplicaModules;
   readonly #options: ReplicaOptions;
   readonly #store: RecordStore;
+  /** of the ids of all live records */
+  readonly #sketch: Sketch;
   readonly #trie = new MerkleTrie();
   #size = 0;
   #clock: Stamp = STAMP_ZERO;
@@ -124,7 +131,7 @@ export class Replica {
   #slot = 0;
   readonly #vector = new VersionVector();
   /** live tombstones by slot, oldest first */
-  readonly #tombstones = new Map<number, RecordId>();
+  readonly #tombstones = new Map<number, { readonly id: RecordId; readonly wallMs: number }>();
   #equivocations: Equivocation[] = [];
   readonly #put = new Map<number, StoredRecord>();
   readonly #removed = new Set<number>();
@@ -133,7 +140,8 @@ export class Replica {
   constructor(modules: ReplicaModules, options: ReplicaOptions) {
     this.#modules = modules;
     this.#options = options;
-    this.#store = new RecordStore(modules.sign(FINGERPRINT_SECRET));
+    this.#sketch = new Sketch(modules.sketchSalt, options.sketch);
+    this.#store = new RecordStore(modules.sign(FINGERPRINT_SECRET), (id) => this.#sketch.shortOf(id));
   }
 
   /**
@@ -159,6 +167,7 @@ export class Replica {
     for (const record of doubled) this.#accuse(record);
     for (const stored of left) {
       this.#tombstones.delete(stored.slot);
+      this.#sketch.remove(stored.record.id);
       this.#size -= Number(stored.record.value !== null);
       if (this.#integrate(stored) !== 'fresh') this.#removed.add(stored.slot);
     }
@@ -181,7 +190,7 @@ export class Replica {
   }
 
   /** Every dot ever seen here, each under its author's signature; to be read and sent, not to be changed. */
-  get vector(): Pick<VersionVector, 'has' | 'last' | 'write' | 'size' | 'clone'> {
+  get vector(): VersionVector {
     return this.#vector;
   }
 
@@ -223,10 +232,10 @@ export class Replica {
    */
   collect(stableSlot: number, beforeMs: number, max: number): number {
     let collected = 0;
-    for (const [slot, id] of this.#tombstones) {
+    for (const [slot, { id, wallMs }] of this.#tombstones) {
       if (slot > stableSlot || collected >= max) break;
-      const record = this.record(id);
-      if (record === null || record.stamp.wallMs >= beforeMs) continue;
+      const record = wallMs < beforeMs ? this.record(id) : null;
+      if (record === null) continue;
       const live = this.#live(record.key);
       const isDead = live.every(
         (one) => one.value === null && (this.#store.slotOf(one.id) ?? Infinity) <= stableSlot,
@@ -336,8 +345,23 @@ export class Replica {
     return this.#store.record(id);
   }
 
+  /** Live records with this short id: one, none, or those that share it by chance. */
+  ofShort(short: ShortId): readonly SignedRecord[] {
+    return this.#store.ofShort(short);
+  }
+
+  /** Live records that were signed under this dot: one, none, or an equivocating author's several. */
+  recordsOf(dot: Dot): readonly SignedRecord[] {
+    return this.#store.ofDot(dot);
+  }
+
   get trie(): TrieView {
     return this.#trie;
+  }
+
+  /** Of the ids of all live records. */
+  get sketch(): SketchView {
+    return this.#sketch;
   }
 
   root(): Digest {
@@ -432,8 +456,9 @@ export class Replica {
       this.#clock = observe(this.#clock, record.stamp, 0);
       this.#noteSequence(record.dot);
       this.#vector.add(record.dot);
-      if (isTombstone(record)) this.#tombstones.set(slot, record.id);
+      if (isTombstone(record)) this.#bury(slot, record);
       else this.#size += 1;
+      this.#sketch.add(record.id);
       if (digests === null) {
         const path = this.#store.path(record.key);
         trie.add(Buffer.from(`${path}${record.id}`, 'hex'), 0);
@@ -454,8 +479,9 @@ export class Replica {
   #keep({ slot, record }: StoredRecord): void {
     this.#accuse(record);
     this.#vector.add(record.dot);
+    this.#sketch.add(record.id);
     this.#store.put(slot, record, this.#store.path(record.key));
-    if (record.value === null) this.#tombstones.set(slot, record.id);
+    if (record.value === null) this.#bury(slot, record);
   }
 
   /** When another live record has its dot. */
@@ -466,9 +492,14 @@ export class Replica {
     }
   }
 
+  #bury(slot: number, { id, stamp }: SignedRecord): void {
+    this.#tombstones.set(slot, { id, wallMs: stamp.wallMs });
+  }
+
   #forget(id: RecordId): void {
     const slot = this.#store.remove(id);
     if (slot === null) return;
+    this.#sketch.remove(id);
     this.#tombstones.delete(slot);
     if (!this.#put.delete(slot)) this.#removed.add(slot);
   }

@@ -8,6 +8,9 @@ export function testIdentity(n: number): SigningIdentity {
   return identityFromSeed(new Uint8Array(SEED_BYTES).fill(n));
 }
 
+/** Of every test's cluster. */
+export const TEST_SALT = Buffer.from('the salt of tests');
+
 export interface TestWrite {
   readonly author: SigningIdentity;
   readonly key?: string;

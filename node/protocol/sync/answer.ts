@@ -4,34 +4,88 @@
 import type { RecordId } from '../ids.ts';
 import type { Replica } from '../state/replica.ts';
 import type { SignedRecord } from '../state/record.ts';
-import type { Difference, SyncReply, SyncRequest } from './messages.ts';
+import { DifferenceEstimator } from '../state/sketch/estimator.ts';
+import type { ShortId } from '../state/sketch/short-id.ts';
+import { Sketch } from '../state/sketch/sketch.ts';
+import { VersionVector } from '../state/version-vector.ts';
+import { pageOf } from './delta.ts';
+import type { Difference, Offered, SyncReply, SyncRequest } from './messages.ts';
 
 export interface AnswerOptions {
   /** Below this many keys a subtree is answered with its record ids at once; default 32: two trie buckets, one round trip saved. */
   readonly idsBelowKeys: number;
   /** Ids and digests of one reply; default 8192, i.e. 256 KiB. */
   readonly hashesMax: number;
-  /** Bytes of records in one reply; default 512 KiB, half of what a lung carries in one message. */
+  /** Bytes of records in one reply; default 3.5 MiB, which leaves room for a long vector in what a lung carries. */
   readonly recordBytesMax: number;
+  /** Ranges of the own vector above which it is not told; default 4096, some 20 KiB. */
+  readonly rangesMax: number;
 }
 
-export const ANSWER_DEFAULTS: AnswerOptions = { idsBelowKeys: 32, hashesMax: 8192, recordBytesMax: 524_288 };
+export const ANSWER_DEFAULTS: AnswerOptions = {
+  idsBelowKeys: 32,
+  hashesMax: 8_192,
+  recordBytesMax: 3_670_016,
+  rangesMax: 4_096,
+};
 
-/** @param refused how many of the records that came with the request were not taken; the others have been merged */
+/**
+ * @param offered what became of the records that came with the request
+ * @param onTheirWay dots of records that we are sending to the asker just now, in a question of our own: not sent again, nor claimed
+ */
 export function answer(
   request: SyncRequest,
-  refused: number,
+  offered: Offered,
+  onTheirWay: VersionVector,
   replica: Replica,
   options: AnswerOptions,
 ): SyncReply {
   switch (request.type) {
+    case 'delta':
+      return missing(request, onTheirWay, replica, options);
+    case 'sketch':
+      return cells(request, replica);
     case 'compare':
       return compare(request, replica, options);
     case 'transfer': {
-      const { taken, answered } = takeRecords(request.want, replica, options.recordBytesMax);
-      return { type: 'transferred', root: replica.root(), answered, refused, records: taken };
+      const { want, wantShort } = request;
+      const wanted = wantedRecords(want, wantShort, replica);
+      const { taken, answered } = takeRecords(wanted, options.recordBytesMax);
+      return { type: 'transferred', root: replica.root(), answered, ...offered, records: taken };
     }
   }
+}
+
+function* wantedRecords(
+  ids: readonly RecordId[],
+  shorts: readonly ShortId[],
+  replica: Replica,
+): Generator<SignedRecord | null, void, undefined> {
+  for (const id of ids) yield replica.record(id);
+  for (const short of shorts) yield replica.ofShort(short)[0] ?? null;
+}
+
+function missing(
+  { vector, after, bytesMax }: SyncRequest & { type: 'delta' },
+  onTheirWay: VersionVector,
+  replica: Replica,
+  options: AnswerOptions,
+): SyncReply {
+  const own = replica.vector.without(onTheirWay);
+  const lacking = own.without(vector);
+  const page = pageOf(replica, lacking, after, Math.min(bytesMax, options.recordBytesMax));
+  const seen = own.size <= options.rangesMax ? own : new VersionVector();
+  return { type: 'missing', root: replica.root(), vector: seen, ...page };
+}
+
+/** As many as were asked for, or as the estimated difference asks for; none where that is more than there are. */
+function cells({ estimator, from, count }: SyncRequest & { type: 'sketch' }, replica: Replica): SyncReply {
+  const { symbols, estimator: own } = replica.sketch;
+  const theirs = count === 0 ? DifferenceEstimator.decode(estimator) : null;
+  const asked = theirs === null ? count : Sketch.cellsFor(own.estimate(theirs));
+  const isTooMany = from + asked > symbols.cells;
+  const taken = isTooMany ? new Uint8Array() : symbols.slice(from, asked);
+  return { type: 'cells', root: replica.root(), from, cells: taken };
 }
 
 function compare(
@@ -52,7 +106,7 @@ function compare(
     }
     answered += 1;
   }
-  return { type: 'differences', root: replica.root(), answered, vector: replica.vector.clone(), differences };
+  return { type: 'differences', root: replica.root(), answered, differences };
 }
 
 function describe(prefix: string, replica: Replica, options: AnswerOptions): Difference {
@@ -61,17 +115,18 @@ function describe(prefix: string, replica: Replica, options: AnswerOptions): Dif
   return { kind: 'entries', prefix, ids: replica.trie.ids(prefix, options.hashesMax) };
 }
 
-/** @returns records in the order wanted, as many as fit, at least one; `answered` counts ids that are gone here as well */
+/**
+ * @param wanted null where a record is gone
+ * @returns records in the order wanted, as many as fit, at least one; `answered` counts those that are gone as well
+ */
 export function takeRecords(
-  want: readonly RecordId[],
-  replica: Replica,
+  wanted: Iterable<SignedRecord | null>,
   bytesMax: number,
 ): { readonly taken: readonly SignedRecord[]; readonly answered: number } {
   const taken: SignedRecord[] = [];
   let bytes = 0;
   let answered = 0;
-  for (const id of want) {
-    const record = replica.record(id);
+  for (const record of wanted) {
     if (record !== null) {
       if (taken.length > 0 && bytes + record.bytes.length > bytesMax) break;
       taken.push(record);

@@ -3,7 +3,7 @@ import { CodecError } from '../codec.ts';
 import { decodeBatch, encodeBatch } from '../gossip/batch.ts';
 import type { Digest, RecordId } from '../ids.ts';
 import { testIdentity, testRecord } from '../state/test-records.ts';
-import { VersionVector } from '../state/version-vector.ts';
+import { vectors } from '../state/test-vectors.ts';
 import { decodeReply, decodeRequest, encodeReply, encodeRequest } from './codec.ts';
 import type { SyncReply, SyncRequest } from './messages.ts';
 
@@ -18,27 +18,44 @@ const records = fc
     ),
   );
 
-const vector = fc
-  .array(fc.record({ n: fc.integer({ min: 1, max: 3 }), sequence: fc.integer({ min: 1, max: 9 }) }), {
-    maxLength: 8,
-  })
-  .map((dots) => {
-    const made = new VersionVector();
-    for (const { n, sequence } of dots) made.add({ author: testIdentity(n).id, sequence });
-    return made;
-  });
+const number = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const dot = fc.option(
+  fc.record({ author: fc.integer({ min: 1, max: 3 }).map((n) => testIdentity(n).id), sequence: number }),
+);
 
 const request: fc.Arbitrary<SyncRequest> = fc.oneof(
   fc.record({
+    type: fc.constant('delta' as const),
+    root: digest,
+    vector: vectors,
+    after: dot,
+    bytesMax: number,
+    records,
+  }),
+  fc.record({
+    type: fc.constant('sketch' as const),
+    root: digest,
+    estimator: fc.uint8Array({ minLength: 192, maxLength: 192 }),
+    from: number,
+    count: fc.constant(0),
+  }),
+  fc.record({
+    type: fc.constant('sketch' as const),
+    root: digest,
+    estimator: fc.constant(new Uint8Array()),
+    from: number,
+    count: fc.integer({ min: 1, max: 40_000 }),
+  }),
+  fc.record({
     type: fc.constant('compare' as const),
     root: digest,
-    vector,
     subtrees: fc.array(fc.record({ prefix, digest }), { maxLength: 5 }),
   }),
   fc.record({
     type: fc.constant('transfer' as const),
     root: digest,
     want: fc.array(id, { maxLength: 5 }),
+    wantShort: fc.array(fc.integer({ min: 0, max: 2 ** 48 - 1 }), { maxLength: 5 }),
     records,
   }),
 );
@@ -51,20 +68,36 @@ const difference = fc.oneof(
   }),
   fc.record({ kind: fc.constant('entries' as const), prefix, ids: fc.array(id, { maxLength: 5 }) }),
 );
-const answered = fc.integer({ min: 0, max: 65_535 });
+const positions = fc
+  .uniqueArray(fc.nat(2_000), { maxLength: 5 })
+  .map((some) => some.toSorted((a, b) => a - b));
 const reply: fc.Arbitrary<SyncReply> = fc.oneof(
+  fc.record({
+    type: fc.constant('missing' as const),
+    root: digest,
+    vector: vectors,
+    after: dot,
+    left: number,
+    records,
+  }),
+  fc.record({
+    type: fc.constant('cells' as const),
+    root: digest,
+    from: number,
+    cells: fc.array(fc.uint8Array({ minLength: 10, maxLength: 10 }), { maxLength: 5 }).map(flat),
+  }),
   fc.record({
     type: fc.constant('differences' as const),
     root: digest,
-    answered,
-    vector,
+    answered: number,
     differences: fc.array(difference, { maxLength: 4 }),
   }),
   fc.record({
     type: fc.constant('transferred' as const),
     root: digest,
-    answered,
-    refused: answered,
+    answered: number,
+    refused: number,
+    covered: positions,
     records,
   }),
   fc.record({ type: fc.constant('refused' as const), reason: fc.stringMatching(/^[a-z_]{0,40}$/) }),
@@ -114,6 +147,10 @@ describe('gossip batches', () => {
     );
   });
 });
+
+function flat(cells: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(cells));
+}
 
 function onlyCodecErrors(run: () => unknown): void {
   try {

@@ -1,23 +1,43 @@
 /**
- * Bytes of the anti-entropy exchange, the same over a libp2p stream and over HTTP.
+ * Bytes of the anti-entropy exchange, the same over a libp2p stream and over HTTP. Numbers are varints where nothing else is said.
  *
- *     u8 version = 1, u8 kind, 32 root, then by kind
- *     1 compare      version vector;  u16 n × (u8 nibbles, prefix; 32 digest)
- *     2 transfer     u16 n × 32 id;  u16 m × (u32 length, record)
- *     3 differences  version vector;  u16 answered;  u16 n × (u8 nibbles, prefix; u8 0: 16 × 32 digest | 1: u16 k × 32 id)
- *     4 transferred  u16 answered, u16 refused;  u16 m × (u32 length, record)
- *     5 refused      u16 length, reason (root all zero)
+ *     u8 version = 2, u8 kind, 32 root, then by kind
+ *     1 delta        vector;  dot or none;  bytesMax;  records
+ *     2 sketch       from, count;  block estimator
+ *     3 compare      n × subtree: u8 nibbles, prefix; 32 digest
+ *     4 transfer     n × 32 id;  n × u48 short id;  records
+ *     5 missing      vector;  dot or none;  left;  records
+ *     6 cells        from;  block cells
+ *     7 differences  answered;  n × (u8 nibbles, prefix; u8 0: 16 × 32 digest | 1: k × 32 id)
+ *     8 transferred  answered, refused;  n × distance of a covered position from the one before;  records
+ *     9 refused      u16 length, reason (root all zero)
+ *
+ *     records        n × block;   dot or none: u8 0 | u8 1, 32 key, sequence;   vector: see VersionVector.writeShort
  */
 import { ByteReader, ByteWriter, CodecError } from '../codec.ts';
-import type { Digest, RecordId } from '../ids.ts';
-import { decodeRecord, type SignedRecord } from '../state/record.ts';
+import { nodeIdOf, PUBLIC_KEY_BYTES, publicKeyOf, type Digest, type RecordId } from '../ids.ts';
+import { decodeRecord, type Dot, type SignedRecord } from '../state/record.ts';
+import { CELLS_MAX } from '../state/sketch/cell-walk.ts';
+import { CELL_BYTES } from '../state/sketch/coded-symbols.ts';
+import { ESTIMATOR_BYTES } from '../state/sketch/estimator.ts';
 import { VersionVector } from '../state/version-vector.ts';
 import type { Difference, Subtree, SyncReply, SyncRequest } from './messages.ts';
 
-/** One message, in bytes: what every lung carries (ports.ts, MESSAGE_BYTES_MAX). */
-const BYTES_MAX = 1_048_576;
-const VERSION = 1;
-const KIND = { compare: 1, transfer: 2, differences: 3, transferred: 4, refused: 5 } as const;
+/** One message, in bytes: what every lung carries (ports.ts, EXCHANGE_BYTES_MAX). */
+const BYTES_MAX = 4_194_304;
+const VERSION = 2;
+const KIND = {
+  delta: 1,
+  sketch: 2,
+  compare: 3,
+  transfer: 4,
+  missing: 5,
+  cells: 6,
+  differences: 7,
+  transferred: 8,
+  refused: 9,
+} as const;
+const CELLS_BYTES_MAX = CELL_BYTES * CELLS_MAX;
 const NO_ROOT = '0'.repeat(64);
 const REASON_BYTES_MAX = 200;
 const CHILDREN = 16;
@@ -28,13 +48,23 @@ const PREFIX = /^[0-9a-f]*$/;
 export function encodeRequest(request: SyncRequest): Uint8Array {
   const writer = begin(KIND[request.type], request.root);
   switch (request.type) {
+    case 'delta':
+      request.vector.writeShort(writer);
+      writeDot(writer, request.after).varint(request.bytesMax);
+      writeRecords(writer, request.records);
+      break;
+    case 'sketch':
+      writer.varint(request.from).varint(request.count).block(request.estimator);
+      break;
     case 'compare':
-      request.vector.write(writer).u16(request.subtrees.length);
+      writer.varint(request.subtrees.length);
       for (const { prefix, digest } of request.subtrees) writePrefix(writer, prefix).hex32(digest);
       break;
     case 'transfer':
-      writer.u16(request.want.length);
+      writer.varint(request.want.length);
       for (const id of request.want) writer.hex32(id);
+      writer.varint(request.wantShort.length);
+      for (const short of request.wantShort) writer.u48(short);
       writeRecords(writer, request.records);
       break;
   }
@@ -45,12 +75,21 @@ export function encodeRequest(request: SyncRequest): Uint8Array {
 export function encodeReply(reply: SyncReply): Uint8Array {
   const writer = begin(KIND[reply.type], reply.type === 'refused' ? NO_ROOT : reply.root);
   switch (reply.type) {
+    case 'missing':
+      reply.vector.writeShort(writer);
+      writeDot(writer, reply.after).varint(reply.left);
+      writeRecords(writer, reply.records);
+      break;
+    case 'cells':
+      writer.varint(reply.from).block(reply.cells);
+      break;
     case 'differences':
-      reply.vector.write(writer).u16(reply.answered).u16(reply.differences.length);
+      writer.varint(reply.answered).varint(reply.differences.length);
       for (const difference of reply.differences) writeDifference(writer, difference);
       break;
     case 'transferred':
-      writeRecords(writer.u16(reply.answered).u16(reply.refused), reply.records);
+      writePositions(writer.varint(reply.answered).varint(reply.refused), reply.covered);
+      writeRecords(writer, reply.records);
       break;
     case 'refused':
       writer.text16(reply.reason.slice(0, REASON_BYTES_MAX));
@@ -77,17 +116,32 @@ export function decodeReply(bytes: Uint8Array): SyncReply {
 
 function readRequest(reader: ByteReader, kind: number, root: Digest): SyncRequest {
   switch (kind) {
+    case KIND.delta: {
+      const vector = VersionVector.readShort(reader);
+      const after = readDot(reader);
+      const bytesMax = reader.varint();
+      return { type: 'delta', root, vector, after, bytesMax, records: readRecords(reader) };
+    }
+    case KIND.sketch: {
+      const from = reader.varint();
+      const count = reader.varint();
+      const estimator = reader.block(ESTIMATOR_BYTES);
+      const isFirst = count === 0;
+      if (estimator.length !== (isFirst ? ESTIMATOR_BYTES : 0))
+        throw new CodecError(`estimator of ${estimator.length} bytes`);
+      return { type: 'sketch', root, estimator, from, count };
+    }
     case KIND.compare: {
-      const vector = VersionVector.read(reader);
-      const subtrees = times(reader.u16(), (): Subtree => ({
+      const subtrees = times(reader, (): Subtree => ({
         prefix: readPrefix(reader),
         digest: reader.hex32() as Digest,
       }));
-      return { type: 'compare', root, vector, subtrees };
+      return { type: 'compare', root, subtrees };
     }
     case KIND.transfer: {
-      const want = times(reader.u16(), () => reader.hex32() as RecordId);
-      return { type: 'transfer', root, want, records: readRecords(reader) };
+      const want = times(reader, () => reader.hex32() as RecordId);
+      const wantShort = times(reader, () => reader.u48());
+      return { type: 'transfer', root, want, wantShort, records: readRecords(reader) };
     }
     default:
       throw new CodecError(`request kind ${kind}`);
@@ -96,21 +150,32 @@ function readRequest(reader: ByteReader, kind: number, root: Digest): SyncReques
 
 function readReply(reader: ByteReader, kind: number, root: Digest): SyncReply {
   switch (kind) {
+    case KIND.missing: {
+      const vector = VersionVector.readShort(reader);
+      const after = readDot(reader);
+      const left = reader.varint();
+      return { type: 'missing', root, vector, after, left, records: readRecords(reader) };
+    }
+    case KIND.cells: {
+      const from = reader.varint();
+      const cells = reader.block(CELLS_BYTES_MAX);
+      if (cells.length % CELL_BYTES !== 0) throw new CodecError(`cells of ${cells.length} bytes`);
+      return { type: 'cells', root, from, cells };
+    }
     case KIND.differences: {
-      const vector = VersionVector.read(reader);
-      const answered = reader.u16();
+      const answered = reader.varint();
       return {
         type: 'differences',
         root,
         answered,
-        vector,
-        differences: times(reader.u16(), () => readDifference(reader)),
+        differences: times(reader, () => readDifference(reader)),
       };
     }
     case KIND.transferred: {
-      const answered = reader.u16();
-      const refused = reader.u16();
-      return { type: 'transferred', root, answered, refused, records: readRecords(reader) };
+      const answered = reader.varint();
+      const refused = reader.varint();
+      const covered = readPositions(reader);
+      return { type: 'transferred', root, answered, refused, covered, records: readRecords(reader) };
     }
     case KIND.refused:
       return { type: 'refused', reason: reader.text16(REASON_BYTES_MAX * 4) };
@@ -156,7 +221,7 @@ function writeDifference(writer: ByteWriter, difference: Difference): void {
       for (const digest of difference.digests) writer.hex32(digest);
       return;
     case 'entries':
-      writer.u8(1).u16(difference.ids.length);
+      writer.u8(1).varint(difference.ids.length);
       for (const id of difference.ids) writer.hex32(id);
   }
 }
@@ -165,26 +230,58 @@ function readDifference(reader: ByteReader): Difference {
   const prefix = readPrefix(reader);
   const kind = reader.u8();
   switch (kind) {
-    case 0:
-      return { kind: 'children', prefix, digests: times(CHILDREN, () => reader.hex32() as Digest) };
+    case 0: {
+      const digests = Array.from({ length: CHILDREN }, () => reader.hex32() as Digest);
+      return { kind: 'children', prefix, digests };
+    }
     case 1:
-      return { kind: 'entries', prefix, ids: times(reader.u16(), () => reader.hex32() as RecordId) };
+      return { kind: 'entries', prefix, ids: times(reader, () => reader.hex32() as RecordId) };
     default:
       throw new CodecError(`difference kind ${kind}`);
   }
 }
 
+function writeDot(writer: ByteWriter, dot: Dot | null): ByteWriter {
+  return dot === null ? writer.u8(0) : writer.u8(1).bytes(publicKeyOf(dot.author)).varint(dot.sequence);
+}
+
+function readDot(reader: ByteReader): Dot | null {
+  const isThere = reader.u8();
+  if (isThere > 1) throw new CodecError(`dot kind ${isThere}`);
+  if (isThere === 0) return null;
+  return { author: nodeIdOf(reader.bytes(PUBLIC_KEY_BYTES)), sequence: reader.varint() };
+}
+
+function writePositions(writer: ByteWriter, positions: readonly number[]): void {
+  writer.varint(positions.length);
+  let last = -1;
+  for (const position of positions) {
+    writer.varint(position - last - 1);
+    last = position;
+  }
+}
+
+function readPositions(reader: ByteReader): readonly number[] {
+  let last = -1;
+  return times(reader, () => {
+    last += reader.varint() + 1;
+    if (!Number.isSafeInteger(last)) throw new CodecError('position above 2^53-1');
+    return last;
+  });
+}
+
 function writeRecords(writer: ByteWriter, records: readonly SignedRecord[]): void {
-  writer.u16(records.length);
-  for (const record of records) writer.block32(record.bytes);
+  writer.varint(records.length);
+  for (const record of records) writer.block(record.bytes);
 }
 
 function readRecords(reader: ByteReader): readonly SignedRecord[] {
-  return times(reader.u16(), () => decodeRecord(reader.block32(BYTES_MAX)));
+  return times(reader, () => decodeRecord(reader.block(BYTES_MAX)));
 }
 
-function times<T>(count: number, make: () => T): readonly T[] {
+/** Reads a number, and as many items. What is missing ends it: no memory is taken on the number's word. */
+function times<T>(reader: ByteReader, make: () => T): readonly T[] {
   const items: T[] = [];
-  for (let i = 0; i < count; i += 1) items.push(make());
+  for (let left = reader.varint(); left > 0; left -= 1) items.push(make());
   return items;
 }

@@ -1,91 +1,123 @@
 /**
- * The asker's half of anti-entropy: walks both Merkle tries down to where they differ, then fetches what is missing here
- * and pushes what the peer lacks. One session with one peer over one lung; the state may move meanwhile.
+ * The asker's half of anti-entropy: climbs the ladder from the cheapest rung until both roots are equal, or it is clear why not.
+ * One session with one peer over one lung; the state may move meanwhile.
  *
- *   compare '' → unlike children → … → ids of unlike buckets → transfer (want, push) → … → done
+ *     delta ──▶ what the version vectors say, both ways, page by page (a snapshot, where that is most of the state)
+ *       │ nothing moved, roots still unlike: vectors do not explain it
+ *     sketch ─▶ coded symbols, then a transfer
+ *       │ too many differences, or they do not decode
+ *     descent ▶ the Merkle tries, then a transfer
  *
- * A record of ours that the peer does not list although it has seen it was replaced there, by something that is listed, or by a
- * tombstone that was collected. It is not pushed; what still lives here when the session ends is for the caller to judge.
- *
- * "Done" is not success: whether the roots became equal is for the caller to see.
+ * "Done" is equal roots, never "the session ended": whether they became equal is for the caller to see.
  */
-import type { LungName } from '../events.ts';
-import type { Digest, NodeId, RecordId } from '../ids.ts';
+import type { LungName, Rung } from '../events.ts';
+import type { Digest, NodeId } from '../ids.ts';
 import type { Replica } from '../state/replica.ts';
-import { takeRecords } from './answer.ts';
-import type { Difference, SentVector, Subtree, SyncReply, SyncRequest } from './messages.ts';
+import type { VersionVector } from '../state/version-vector.ts';
+import { Delta, type DeltaLimits, type Settled } from './delta.ts';
+import { Descent } from './descent.ts';
+import type { SyncReply, SyncRequest } from './messages.ts';
+import { Symbols } from './symbols.ts';
+import { Transfers, type TransferLimits } from './transfers.ts';
 
-export interface SessionOptions {
+export interface SessionOptions extends DeltaLimits, TransferLimits {
   /** Subtrees in one question; default 256, a request of 10 KiB. */
   readonly subtreesMax: number;
-  /** Ids wanted in one transfer; default 2048, a request of 64 KiB. */
-  readonly wantMax: number;
-  /** Bytes of records pushed in one transfer; default 512 KiB. */
-  readonly pushBytesMax: number;
+  /** A delta beyond so many dots, and more than what lives here, is called a snapshot; default 1000. */
+  readonly snapshotMin: number;
   /** Round trips after which a session ends, whatever is left; default 4096. Bounds what a lying peer can cost. */
   readonly roundTripsMax: number;
 }
 
 export const SESSION_DEFAULTS: SessionOptions = {
-  subtreesMax: 256,
-  wantMax: 2048,
   pushBytesMax: 524_288,
-  roundTripsMax: 4096,
+  passesMax: 3,
+  rangesMax: 4_096,
+  wantMax: 8_192,
+  subtreesMax: 256,
+  snapshotMin: 1_000,
+  roundTripsMax: 4_096,
 };
 
-/** SHA-256 has 64 nibbles; a peer that answers "children" below that is broken. */
-const PREFIX_NIBBLES_MAX = 64;
-const NIBBLES = '0123456789abcdef';
-
-export class Session {
+/** What is known of the peer before the first question. */
+export interface SessionStart {
   readonly peer: NodeId;
   readonly lung: LungName;
-  readonly startedAt: number;
+  /** ms, monotonic */
+  readonly at: number;
+  /** as they were then: the peer's by its last word */
+  readonly roots: { readonly local: Digest; readonly remote: Digest };
+  readonly settled: Settled;
+  /** of records that a reply may hold */
+  readonly bytesMax: number;
+  /** the last session moved nothing between the same two roots: neither vectors nor symbols explain the difference */
+  readonly isStuck: boolean;
+}
+
+/** A rung taken, and why. */
+interface Step {
+  readonly rung: Rung;
+  readonly reason: string;
+}
+
+export class Session {
+  readonly start: SessionStart;
+  readonly transfers: Transfers;
   readonly #options: SessionOptions;
-  /** subtrees still to be compared */
-  #frontier: string[] = [''];
-  #want: RecordId[] = [];
-  #push: RecordId[] = [];
-  readonly #seen = new Set<RecordId>();
-  /** what the exchange under way asks for, to be cut off the lists by its reply */
-  #asking:
-    | { readonly prefixes: readonly string[] }
-    | { readonly want: number; readonly push: number }
-    | null = null;
-  /** something wanted did not come, or was not taken: then what is absent may have a successor that we do not have */
-  hasGaps = false;
-  /** live here, seen by the peer, not listed by it */
-  readonly absent: RecordId[] = [];
+  readonly #delta: Delta;
+  #symbols: Symbols | null = null;
+  #descent: Descent | null = null;
+  #step: Step = { rung: 'equal', reason: 'roots_equal' };
+  readonly #steps: Step[] = [];
+  #isAsking = false;
   roundTrips = 0;
-  pulled = 0;
-  pushed = 0;
   /** the peer's root as of its last reply */
   peerRoot: Digest | null = null;
 
-  constructor(peer: NodeId, lung: LungName, startedAt: number, options: SessionOptions) {
-    this.peer = peer;
-    this.lung = lung;
-    this.startedAt = startedAt;
+  constructor(start: SessionStart, options: SessionOptions) {
+    this.start = start;
     this.#options = options;
+    this.#delta = new Delta(options, start.settled, start.bytesMax);
+    this.transfers = new Transfers(options);
+  }
+
+  /** The last one taken. */
+  get rung(): Rung {
+    return this.#step.rung;
+  }
+
+  /** Dots of records that the question under way offers: told to nobody twice. */
+  get onTheirWay(): VersionVector {
+    return this.#delta.onTheirWay;
+  }
+
+  /** Records that came. */
+  get pulled(): number {
+    return this.#delta.pulled + this.transfers.pulled;
+  }
+
+  /** Records that were sent. */
+  get pushed(): number {
+    return this.#delta.pushed + this.transfers.pushed;
+  }
+
+  /** A record that came was not taken: then what is absent there may have a successor that is not here. */
+  noteGap(): void {
+    this.transfers.hasGaps = true;
+    this.#delta.hasGaps = true;
+  }
+
+  /** Rungs taken since the last call. */
+  takeSteps(): readonly Step[] {
+    return this.#steps.splice(0);
   }
 
   /** @returns the next question, or null when nothing is left to ask */
   next(replica: Replica): SyncRequest | null {
-    if (this.roundTrips >= this.#options.roundTripsMax) return null;
-    if (this.#frontier.length > 0) {
-      const prefixes = this.#frontier.slice(0, this.#options.subtreesMax);
-      this.#asking = { prefixes };
-      const subtrees: Subtree[] = prefixes.map((prefix) => ({ prefix, digest: replica.trie.digest(prefix) }));
-      return { type: 'compare', root: replica.root(), vector: replica.vector.clone(), subtrees };
-    }
-    if (this.#want.length > 0 || this.#push.length > 0) {
-      const want = this.#want.slice(0, this.#options.wantMax);
-      const push = takeRecords(this.#push, replica, this.#options.pushBytesMax);
-      this.#asking = { want: want.length, push: push.answered };
-      this.pushed += push.taken.length;
-      return { type: 'transfer', root: replica.root(), want, records: push.taken };
-    }
-    return null;
+    if (this.roundTrips >= this.#options.roundTripsMax || this.peerRoot === replica.root()) return null;
+    const request = this.#climb(replica);
+    this.#isAsking = request !== null;
+    return request;
   }
 
   /**
@@ -93,69 +125,58 @@ export class Session {
    * @returns why the session must end, or null to go on with `next`
    */
   take(reply: SyncReply, replica: Replica): string | null {
-    const asking = this.#asking;
-    if (asking === null) return 'unasked_reply';
-    this.#asking = null;
+    if (!this.#isAsking) return 'unasked_reply';
+    this.#isAsking = false;
     this.roundTrips += 1;
-    switch (reply.type) {
-      case 'refused':
-        return `refused_${reply.reason}`;
-      case 'differences': {
-        if (!('prefixes' in asking)) return 'wrong_reply_type';
-        if (reply.answered < 1 || reply.answered > asking.prefixes.length) return 'wrong_answered_count';
-        this.peerRoot = reply.root;
-        const covered = new Set(asking.prefixes.slice(0, reply.answered));
-        this.#frontier.splice(0, reply.answered);
-        for (const difference of reply.differences) {
-          if (!covered.delete(difference.prefix)) return 'unasked_prefix';
-          const wrong = this.#descend(difference, reply.vector, replica);
-          if (wrong !== null) return wrong;
-        }
-        return null;
-      }
-      case 'transferred': {
-        if (!('want' in asking)) return 'wrong_reply_type';
-        if (reply.answered > asking.want || reply.records.length > reply.answered)
-          return 'wrong_answered_count';
-        if (asking.want > 0 && reply.answered === 0) return 'no_progress';
-        this.peerRoot = reply.root;
-        this.#want.splice(0, reply.answered);
-        this.#push.splice(0, asking.push);
-        this.pulled += reply.records.length;
-        if (reply.records.length < reply.answered) this.hasGaps = true;
-        return null;
-      }
+    if (reply.type === 'refused') return `refused_${reply.reason}`;
+    this.peerRoot = reply.root;
+    if (this.transfers.isAsking) return this.transfers.take(reply);
+    if (this.#descent !== null) return this.#descent.take(reply, replica);
+    if (this.#symbols !== null) return this.#symbols.take(reply, replica);
+    if (reply.type === 'missing' && this.#step.rung === 'delta') {
+      const lacking = reply.records.length + reply.left;
+      const own = replica.recordCount() - reply.records.length;
+      if (lacking > Math.max(this.#options.snapshotMin, own)) this.#take('snapshot', 'far_behind');
     }
+    return this.#delta.take(reply);
   }
 
-  #descend(difference: Difference, vector: SentVector, replica: Replica): string | null {
-    const { prefix } = difference;
-    switch (difference.kind) {
-      case 'children':
-        if (prefix.length >= PREFIX_NIBBLES_MAX) return 'prefix_too_deep';
-        difference.digests.forEach((digest, i) => {
-          const child = prefix + NIBBLES.charAt(i);
-          if (replica.trie.digest(child) !== digest) this.#frontier.push(child);
-        });
-        return null;
-      case 'entries': {
-        const theirs = new Set(difference.ids);
-        const ours = new Set(replica.trie.ids(prefix, Number.MAX_SAFE_INTEGER));
-        for (const id of theirs) {
-          if (ours.has(id) || this.#seen.has(id)) continue;
-          this.#seen.add(id);
-          this.#want.push(id);
-        }
-        for (const id of ours) {
-          if (theirs.has(id) || this.#seen.has(id)) continue;
-          this.#seen.add(id);
-          const record = replica.record(id);
-          const wasSeen = record !== null && vector.has(record.dot) && !replica.isDoubled(record);
-          if (wasSeen) this.absent.push(id);
-          else this.#push.push(id);
-        }
-        return null;
-      }
+  #climb(replica: Replica): SyncRequest | null {
+    if (this.#step.rung === 'equal') this.#begin(replica);
+    if (this.#symbols === null && this.#descent === null) {
+      const question = this.#delta.next(replica);
+      if (question !== null) return question;
+      // What moved and left the roots unlike is what came meanwhile, most likely: the next session's matter.
+      if (!this.#delta.isExhausted) return null;
+      this.#explain('vectors_do_not_explain');
     }
+    const question = this.#symbols?.next(replica) ?? null;
+    if (question !== null) return question;
+    const failure = this.#symbols?.failure ?? null;
+    if (failure !== null && this.#descent === null) this.#descend(failure);
+    return this.#descent?.next(replica) ?? (this.transfers.isEmpty ? null : this.transfers.next(replica));
+  }
+
+  #begin(replica: Replica): void {
+    if (this.#delta.isSettled(replica)) this.#explain('vectors_settled');
+    else if (this.#delta.isTooLong(replica)) this.#explain('vector_too_long');
+    else this.#take('delta', 'roots_unlike');
+  }
+
+  /** Vectors have said what they can. */
+  #explain(reason: string): void {
+    if (this.start.isStuck) return this.#descend('stuck_before');
+    this.#take('sketch', reason);
+    this.#symbols = new Symbols(this.transfers);
+  }
+
+  #descend(reason: string): void {
+    this.#take('descent', reason);
+    this.#descent = new Descent(this.transfers, this.#options.subtreesMax);
+  }
+
+  #take(rung: Rung, reason: string): void {
+    this.#step = { rung, reason };
+    this.#steps.push(this.#step);
   }
 }
