@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../chaos/cluster/ports.ts';
 import type { Identity } from '../node/ports.ts';
+import { keptForm } from '../node/protocol/state/kept-record.ts';
 import { MerkleTrie, pathOf } from '../node/protocol/state/merkle.ts';
 import { RecordStore } from '../node/protocol/state/record-store.ts';
 import { Sketch, SKETCH_DEFAULTS } from '../node/protocol/state/sketch/sketch.ts';
@@ -121,7 +122,7 @@ async function fill(directory: string, count: number): Promise<string> {
     for (let n = from + 1; n <= Math.min(count, from + BATCH); n++) {
       const record = recordOf(identity, n);
       trie.set(pathOf(record.key), [record.id]);
-      put.push({ slot: n, bytes: record.bytes });
+      put.push({ slot: n, bytes: keptForm(record) });
     }
     await storage.commit({ put, remove: [], meta });
   }

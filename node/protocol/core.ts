@@ -28,7 +28,7 @@ import { Detector, type DetectorOptions, type LinkHealth, type Transition } from
 import { BYTES_MAX, newPeer, QUESTIONS_MAX, type Peer } from './peers.ts';
 import { decodeKnowledge, encodeKnowledge } from './state/knowledge.ts';
 import type { SignedRecord, VerifiedRecord } from './state/record.ts';
-import { Replica, type WriteResult } from './state/replica.ts';
+import { Replica, type LoadedRecord, type WriteResult } from './state/replica.ts';
 import { VersionVector } from './state/version-vector.ts';
 import type { SketchOptions } from './state/sketch/sketch.ts';
 import { Absences, ABSENCES_DEFAULTS } from './sync/absences.ts';
@@ -144,11 +144,7 @@ export class Core {
    *
    * @param kept null, or its `knowledge` null, where nothing is known beside the records: then less is remembered, nothing is wrong
    */
-  load(
-    kept: Kept | null,
-    records: Iterable<{ readonly slot: number; readonly record: VerifiedRecord }>,
-    wallMs: number,
-  ): void {
+  load(kept: Kept | null, records: Iterable<LoadedRecord>, wallMs: number): void {
     const bytes = kept?.knowledge ?? null;
     const knowledge = bytes === null ? null : decodeKnowledge(bytes);
     this.replica.load(kept, records, knowledge?.vector ?? null, wallMs);

@@ -21,6 +21,7 @@ import type { Core, Now } from '../protocol/core.ts';
 import type { LatticeEvent, LungName } from '../protocol/events.ts';
 import { encodeBatch } from '../protocol/gossip/batch.ts';
 import type { Digest, RecordId } from '../protocol/ids.ts';
+import { keptForm } from '../protocol/state/kept-record.ts';
 import type { SignedRecord } from '../protocol/state/record.ts';
 import { encodeReply, encodeRequest } from '../protocol/sync/codec.ts';
 import { recordsOf } from '../protocol/sync/messages.ts';
@@ -249,7 +250,7 @@ export class Driver {
 
   async #makeDurable(group: Group): Promise<void> {
     const batch = {
-      put: [...group.put].map(([slot, { bytes }]) => ({ slot, bytes })),
+      put: [...group.put].map(([slot, record]) => ({ slot, bytes: keptForm(record) })),
       remove: [...group.remove],
       meta: { ...group.meta, knowledge: group.meta.knowledge() },
     };

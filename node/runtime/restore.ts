@@ -5,8 +5,8 @@
  */
 import type { Storage, StoreFault } from '../ports.ts';
 import type { Core } from '../protocol/core.ts';
+import { canonicalOf, readKept } from '../protocol/state/kept-record.ts';
 import { keyHint } from '../protocol/state/record-key.ts';
-import { trustedRecord } from '../protocol/state/trusted-record.ts';
 
 /** Named one by one in an error; beyond, only counted. */
 const FAULTS_TOLD_MAX = 20;
@@ -59,9 +59,9 @@ export function describeFault({ slot, detail, bytes }: StoreFault): {
   readonly key: string | null;
   readonly detail: string;
 } {
-  return { slot, key: bytes === null ? null : keyHint(bytes), detail };
+  return { slot, key: bytes === null ? null : keyHint(canonicalOf(bytes)), detail };
 }
 
 function* stored(records: Iterable<{ readonly slot: number; readonly bytes: Uint8Array }>) {
-  for (const { slot, bytes } of records) yield { slot, record: trustedRecord(bytes) };
+  for (const { slot, bytes } of records) yield { slot, ...readKept(bytes) };
 }

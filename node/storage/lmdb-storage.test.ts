@@ -88,8 +88,24 @@ describe('LmdbStorage', () => {
     const opened = LmdbStorage.open(dir);
     await expect(opened).rejects.toMatchObject({
       name: 'StorageFormatError',
-      message: expect.stringMatching(/aethel-store\/99.*aethel-store\/2/),
+      message: expect.stringMatching(/aethel-store\/99.*aethel-store\/3/),
     });
+  });
+
+  it('takes over a store of the format before', async () => {
+    const storage = await LmdbStorage.open(dir);
+    await storage.commit({ put: [{ slot: 1, bytes: Buffer.from('old') }], remove: [], meta: META });
+    await storage.close();
+    const db = open<Buffer, number>({ path: dir, noSubdir: false, encoding: 'binary' });
+    const format = db.get(-2)?.toString();
+    await db.put(-2, Buffer.from('aethel-store/2'));
+    await db.close();
+    const again = await LmdbStorage.open(dir);
+    expect([...again.load().records].map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(['old']);
+    await again.close();
+    const after = open<Buffer, number>({ path: dir, noSubdir: false, encoding: 'binary' });
+    expect(after.get(-2)?.toString()).toBe(format);
+    await after.close();
   });
 
   it.each([

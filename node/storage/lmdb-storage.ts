@@ -33,7 +33,9 @@ import {
   type Tally,
 } from './tally.ts';
 
-const FORMAT = 'aethel-store/2';
+const FORMAT = 'aethel-store/3';
+/** What reads the values tells theirs from ours; it is ours from now on. */
+const FORMAT_BEFORE = 'aethel-store/2';
 
 /** Slots are ≥ 0. What describes them lives left of them, so that the rightmost page stays append-only. */
 const META_KEY = -1;
@@ -335,7 +337,8 @@ function checkFormat(db: RootDatabase<Buffer, number>, dir: string): void {
   if (found === FORMAT) return;
   const isNew =
     found === undefined && db.get(META_KEY) === undefined && db.getKeysCount({ start: 0, limit: 1 }) === 0;
-  if (!isNew) throw new StorageFormatError({ dir, found: found?.slice(0, 80) ?? 'none', known: FORMAT });
+  if (!isNew && found !== FORMAT_BEFORE)
+    throw new StorageFormatError({ dir, found: found?.slice(0, 80) ?? 'none', known: FORMAT });
   db.transactionSync(() => db.putSync(FORMAT_KEY, Buffer.from(FORMAT)));
 }
 

@@ -1,5 +1,6 @@
 /** P1: an acknowledged write survives SIGKILL at any instant. Longer: `npm run test:kill -- --rounds 200`. */
 import { dirname } from 'node:path';
+import { canonicalOf } from '../../node/protocol/state/kept-record.ts';
 import { decodeRecord, signRecord } from '../../node/protocol/state/record.ts';
 import { loadOrCreateIdentity } from '../../node/storage/identity.ts';
 import { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
@@ -43,7 +44,9 @@ describe('a node that is killed', () => {
       const { meta, records } = storage.load();
       const [first] = records;
       if (meta === null || first === undefined) throw new Error('an empty store after a round');
-      const twin = signRecord({ ...decodeRecord(first.bytes), value: '-1' }, (bytes) => identity.sign(bytes));
+      const twin = signRecord({ ...decodeRecord(canonicalOf(first.bytes)), value: '-1' }, (bytes) =>
+        identity.sign(bytes),
+      );
       await storage.commit({ put: [{ slot: first.slot, bytes: twin.bytes }], remove: [], meta });
       await storage.close();
     };

@@ -7,6 +7,7 @@
  * or that of the one request which was not answered. Keys of a batch hold both or neither.
  */
 import { join } from 'node:path';
+import { canonicalOf } from '../../node/protocol/state/kept-record.ts';
 import { decodeRecord } from '../../node/protocol/state/record.ts';
 import { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
 import { CLUSTER_KEY, freePort, NodeProcess, until } from './node-process.ts';
@@ -175,7 +176,7 @@ class Run {
     try {
       const { meta, records } = storage.load();
       for (const { bytes } of records) {
-        const { dot, id, key } = decodeRecord(bytes);
+        const { dot, id, key } = decodeRecord(canonicalOf(bytes));
         const before = this.#sequences.get(dot.sequence);
         if (before !== undefined && before !== id)
           this.#violate(round, `sequence ${dot.sequence} is used twice, now for ${key}`);

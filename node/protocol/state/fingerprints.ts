@@ -8,6 +8,7 @@
  */
 import { hash } from 'node:crypto';
 import type { NodeId } from '../ids.ts';
+import { giveBack, passingWords } from './passing.ts';
 import type { Dot } from './record.ts';
 import type { ShortId } from './sketch/short-id.ts';
 
@@ -18,13 +19,16 @@ const HOMES_MIN = 16;
 const TAIL_MIN = 16;
 const SPAN = 2 ** 32;
 const NONE = -1;
-/** hex digits of a digest that count */
-const DIGITS = 16;
+/** of a digest, that count */
+export const FINGERPRINTED_BYTES = 8;
+const DIGITS = 2 * FINGERPRINTED_BYTES;
 /** hex digits of a short id */
 const SHORT_DIGITS = 12;
 /** hex digits of a sequence number below 2^53 */
 const SEQUENCE_DIGITS = 14;
 const WORDS = 16 * (DIGITS + SEQUENCE_DIGITS);
+/** A list within this is too short for much care. */
+const FEW_WORDS = 16_384;
 
 export class FingerprintMap {
   /** pairs of number + 1, which is 0 where the place is empty, and fingerprint */
@@ -142,8 +146,7 @@ export class FingerprintMap {
       to += 2;
     }
     this.#table = table;
-    // Given back now, not when the collector comes by.
-    old.buffer.transfer(0);
+    giveBack(old);
   }
 }
 
@@ -153,6 +156,7 @@ function isAt(table: Uint32Array, at: number, fingerprint: number): boolean {
 
 /** Entries of a map to be. Adding one by one touches memory in no order; a list is sorted at the end, in one go. */
 export class FingerprintList {
+  /** pairs of number + 1 and fingerprint, and room for more */
   #pairs = new Uint32Array(2 * HOMES_MIN);
   #size = 0;
 
@@ -161,7 +165,7 @@ export class FingerprintList {
   }
 
   add(fingerprint: number, number: number): void {
-    if (2 * this.#size === this.#pairs.length) this.#resize(2 * this.#pairs.length);
+    if (2 * this.#size === this.#pairs.length) this.#grow();
     this.#pairs[2 * this.#size] = number + 1;
     this.#pairs[2 * this.#size + 1] = fingerprint;
     this.#size += 1;
@@ -170,7 +174,7 @@ export class FingerprintList {
   /** Numbers of one fingerprint after the first, lowest first; sorts. */
   *repeated(): Generator<number, void, undefined> {
     this.#sort();
-    for (let at = 2; at < this.#pairs.length; at += 2) {
+    for (let at = 2; at < 2 * this.#size; at += 2) {
       if (this.#pairs[at + 1] === this.#pairs[at - 1]) yield (this.#pairs[at] ?? 0) - 1;
     }
   }
@@ -178,23 +182,23 @@ export class FingerprintList {
   /** Pairs of number + 1 and fingerprint, by fingerprint, then number. */
   takeSorted(): Uint32Array<ArrayBuffer> {
     this.#sort();
-    const pairs = this.#pairs;
+    const pairs = this.#pairs.subarray(0, 2 * this.#size);
     this.#pairs = new Uint32Array(0);
     this.#size = 0;
     return pairs;
   }
 
   #sort(): void {
-    if (this.#pairs.length > 2 * this.#size) this.#resize(2 * this.#size);
     // The second word is the higher one on every processor that Node runs on but s390x.
-    new BigUint64Array(this.#pairs.buffer).sort();
+    new BigUint64Array(this.#pairs.buffer, 0, this.#size).sort();
   }
 
-  #resize(length: number): void {
-    const resized = new Uint32Array(length);
-    resized.set(this.#pairs.subarray(0, Math.min(length, this.#pairs.length)));
-    this.#pairs.buffer.transfer(0);
-    this.#pairs = resized;
+  #grow(): void {
+    const length = 2 * this.#pairs.length;
+    const grown = length > FEW_WORDS ? passingWords(length) : new Uint32Array(length);
+    grown.set(this.#pairs);
+    giveBack(this.#pairs);
+    this.#pairs = grown;
   }
 }
 

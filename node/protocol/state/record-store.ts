@@ -1,5 +1,5 @@
 /**
- * The live records, packed: about 150 bytes for a record with a key of 20 bytes, beyond its value, where objects take
+ * The live records, packed: about 135 bytes for a record with a key of 20 bytes, beyond its value, where objects take
  * ten times that. A record becomes an object only when somebody asks for it.
  *
  * A key has a cell, a small number for as long as it is there. Three tables of fingerprints, of the key's path, of
@@ -15,7 +15,7 @@ import { KeyOrder, type KeyCells } from './key-order.ts';
 import { compareRecords } from './merge.ts';
 import { pathOf } from './merkle.ts';
 import {
-  AuthorTable,
+  OriginTable,
   pack,
   packedBytesMax,
   packedKeyBytes,
@@ -26,6 +26,7 @@ import {
 } from './packed-record.ts';
 import type { Dot, SignedRecord } from './record.ts';
 import type { ShortId } from './sketch/short-id.ts';
+import { Slab } from './slab.ts';
 import type { StoredRecord } from './write.ts';
 
 /** the cell */
@@ -33,9 +34,9 @@ const HEAD_BYTES = 4;
 /** Keys whose record is kept made, where it is small; at most some 5 MB. A guess at how many keys are hot at a time. */
 const HOT_KEYS_MAX = 2_048;
 const HOT_BYTES_MAX = 2_048;
-const CELLS_MIN = 16;
-const GROWTH = 1.25;
-const NONE = -1;
+/** A chunk is 64 KiB. */
+const CELL_SHIFT = 14;
+const NONE = 0;
 
 interface Found extends StoredRecord {
   readonly cell: number;
@@ -54,7 +55,7 @@ export interface MemoryUse {
 
 export class RecordStore {
   readonly #blocks = new Blocks((to, from) => this.#moved(to, from));
-  readonly #authors = new AuthorTable();
+  readonly #origins = new OriginTable();
   readonly #fingerprinter: Fingerprinter;
   readonly #shortOf: (id: RecordId) => ShortId;
   readonly #byPath = new FingerprintMap();
@@ -63,12 +64,10 @@ export class RecordStore {
   /** one entry per record, though dots of equivocal authors may be equal */
   readonly #byDot = new FingerprintMap();
   readonly #order = new KeyOrder(this.#keyCells());
-  /** by cell: where its record is; of a free cell, the next free one + 1 */
-  #positions = new Uint32Array(CELLS_MIN);
+  /** by cell: where its record is */
+  readonly #cells = new Slab(4, CELL_SHIFT);
   /** by cell: where its other records are */
   readonly #others = new Map<number, readonly Position[]>();
-  #cells = 0;
-  #freeCell = NONE;
   /** the last answer of `live`, which a write asks for several times */
   #asked: { readonly key: string; readonly live: readonly SignedRecord[] } | null = null;
   /** the record put last, which is asked for at once: it need not be made anew */
@@ -103,7 +102,7 @@ export class RecordStore {
       records: this.count,
       heldBytes: this.#blocks.heldBytes,
       liveBytes: this.#blocks.liveBytes,
-      indexBytes: tables + this.#positions.byteLength,
+      indexBytes: tables + this.#cells.bytes,
     };
   }
 
@@ -119,10 +118,10 @@ export class RecordStore {
     const pathPrint = this.#fingerprinter.of(path);
     const keyAt = packedKeyStart(packed, 0);
     const known = this.#cellOf(pathPrint, packed, keyAt, keyAt + packedKeyBytes(packed, 0));
-    const cell = known === NONE ? this.#newCell() : known;
+    const cell = known === NONE ? this.#cells.allocate() : known;
     const position = this.#place(packed, cell);
     if (known === NONE) {
-      this.#positions[cell] = position;
+      this.#setPosition(cell, position);
       this.#byPath.add(pathPrint, cell);
       this.#order.add(cell);
     } else this.#setPositions(cell, [...this.#positionsIn(cell), position]);
@@ -136,7 +135,7 @@ export class RecordStore {
   /**
    * Fills the store, which is empty, twice as fast as one `put` after the other.
    *
-   * @param records with the paths of their keys
+   * @param records with the paths of their keys, or as much of those as is fingerprinted
    * @returns records beyond the first of their key, which are not put; and of those that share a dot all but one
    */
   load(records: Iterable<StoredRecord & { readonly path: string }>): {
@@ -147,8 +146,8 @@ export class RecordStore {
     const byId = new FingerprintList();
     const byDot = new FingerprintList();
     for (const { slot, record, path } of records) {
-      const cell = this.#newCell();
-      this.#positions[cell] = this.#place(this.#pack(slot, record.bytes), cell);
+      const cell = this.#cells.allocate();
+      this.#setPosition(cell, this.#place(this.#pack(slot, record.bytes), cell));
       byPath.add(this.#fingerprinter.of(path), cell);
       byId.add(this.#idPrint(record.id), cell);
       byDot.add(this.#fingerprinter.ofDot(record.dot), cell);
@@ -161,19 +160,19 @@ export class RecordStore {
     const left: StoredRecord[] = [];
     const empty = new Set<number>();
     for (const cell of manyOfKey) {
-      const stored = this.#storedAt(this.#positions[cell] ?? 0);
+      const stored = this.#storedAt(this.#positionOf(cell));
       const print = this.#fingerprinter.of(this.path(stored.record.key));
       const { memory, start, end } = this.#keyIn(cell);
       // Equal fingerprints are in the order of their cells, so the first of a key is found first.
       if (this.#cellOf(print, memory, start, end) === cell) continue;
       left.push(stored);
       empty.add(cell);
-      this.#drop(cell, this.#positions[cell] ?? 0, stored.record);
+      this.#drop(cell, this.#positionOf(cell), stored.record);
     }
     const doubled: SignedRecord[] = [];
     for (const cell of manyOfDot) {
       if (empty.has(cell)) continue;
-      const { record } = this.#storedAt(this.#positions[cell] ?? 0);
+      const { record } = this.#storedAt(this.#positionOf(cell));
       // Where the first of a dot is among those left, one of the others takes its place.
       const others = this.ofDot(record.dot).filter(({ id }) => id !== record.id);
       if (others.some(({ id }) => doubled.every((one) => one.id !== id))) doubled.push(record);
@@ -269,7 +268,7 @@ export class RecordStore {
     for (const cell of this.#byPath.numbers()) {
       for (const position of this.#positionsIn(cell)) {
         const start = this.#blocks.startOf(position) + HEAD_BYTES;
-        const head = unpackHead(this.#blocks.bytesOf(position), start, this.#authors);
+        const head = unpackHead(this.#blocks.bytesOf(position), start, this.#origins);
         yield { ...head, read: () => this.#storedAt(position).record };
       }
     }
@@ -326,7 +325,7 @@ export class RecordStore {
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const packed = this.#scratchOf(packedBytesMax(canonical));
-    return packed.subarray(0, pack(slot, canonical, this.#authors, packed));
+    return packed.subarray(0, pack(slot, canonical, this.#origins, packed));
   }
 
   #place(packed: Buffer, cell: number): Position {
@@ -342,7 +341,7 @@ export class RecordStore {
     if (this.#newest?.position === position) return this.#newest;
     const start = this.#blocks.startOf(position);
     const end = start + this.#blocks.lengthOf(position);
-    return unpack(this.#blocks.bytesOf(position), start + HEAD_BYTES, end, this.#authors);
+    return unpack(this.#blocks.bytesOf(position), start + HEAD_BYTES, end, this.#origins);
   }
 
   #cellOfKey(key: string): number {
@@ -363,7 +362,7 @@ export class RecordStore {
   }
 
   #keyIn(cell: number): { memory: Buffer; start: number; end: number } {
-    const position = this.#positions[cell] ?? 0;
+    const position = this.#positionOf(cell);
     const memory = this.#blocks.bytesOf(position);
     const at = this.#blocks.startOf(position) + HEAD_BYTES;
     const start = packedKeyStart(memory, at);
@@ -377,13 +376,13 @@ export class RecordStore {
   }
 
   #positionsIn(cell: number): readonly Position[] {
-    const first = this.#positions[cell] ?? 0;
+    const first = this.#positionOf(cell);
     const others = this.#others.get(cell);
     return others === undefined ? [first] : [first, ...others];
   }
 
   #setPositions(cell: number, [first, ...others]: readonly Position[]): void {
-    if (first !== undefined) this.#positions[cell] = first;
+    if (first !== undefined) this.#setPosition(cell, first);
     if (others.length === 0) this.#others.delete(cell);
     else this.#others.set(cell, others);
   }
@@ -398,21 +397,12 @@ export class RecordStore {
     );
   }
 
-  #newCell(): number {
-    const free = this.#freeCell;
-    if (free !== NONE) {
-      this.#freeCell = (this.#positions[free] ?? 0) - 1;
-      return free;
-    }
-    if (this.#cells === this.#positions.length) this.#growCells(Math.ceil(this.#cells * GROWTH));
-    this.#cells += 1;
-    return this.#cells - 1;
+  #positionOf(cell: number): Position {
+    return this.#cells.chunk(cell).words[this.#cells.word(cell)] ?? 0;
   }
 
-  #growCells(length: number): void {
-    const grown = new Uint32Array(length);
-    grown.set(this.#positions);
-    this.#positions = grown;
+  #setPosition(cell: number, position: Position): void {
+    this.#cells.chunk(cell).words[this.#cells.word(cell)] = position;
   }
 
   #keyCells(): KeyCells {
@@ -434,10 +424,7 @@ export class RecordStore {
         const { memory, start, end } = this.#keyIn(cell);
         return memory.compare(key, 0, key.length, start, end);
       },
-      released: (cell) => {
-        this.#positions[cell] = this.#freeCell + 1;
-        this.#freeCell = cell;
-      },
+      released: (cell) => this.#cells.free(cell),
     };
   }
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { compareStamps } from './clock.ts';
 import { CodecError } from '../codec.ts';
+import { canonicalOf, keptForm, readKept } from './kept-record.ts';
 import { decodeRecord, verifyRecord, type VerifiedRecord } from './record.ts';
 import { Replica, REPLICA_DEFAULTS, type WriteResult } from './replica.ts';
 import { Sketch } from './sketch/sketch.ts';
@@ -363,18 +364,19 @@ class Store {
     if (changes === null) return;
     for (const { slot, record } of changes.put) {
       expect(this.#slots.has(slot)).toBe(false);
-      this.#slots.set(slot, record.bytes);
+      this.#slots.set(slot, slot % 2 === 0 ? keptForm(record) : record.bytes);
     }
     for (const slot of changes.remove) expect(this.#slots.delete(slot)).toBe(true);
     this.#meta = changes;
   }
 
   records(): readonly { readonly slot: number; readonly record: VerifiedRecord }[] {
-    return [...this.#slots].map(([slot, bytes]) => ({ slot, record: reread(bytes) }));
+    return [...this.#slots].map(([slot, bytes]) => ({ slot, record: reread(canonicalOf(bytes)) }));
   }
 
   load(replica: Replica): Replica {
-    replica.load(this.#meta, this.records(), null, 0);
+    const kept = [...this.#slots].map(([slot, bytes]) => ({ slot, ...readKept(bytes) }));
+    replica.load(this.#meta, kept, null, 0);
     return replica;
   }
 }

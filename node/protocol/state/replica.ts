@@ -14,6 +14,8 @@ import { hash } from 'node:crypto';
 import { CodecError } from '../codec.ts';
 import type { Digest, NodeId, RecordId } from '../ids.ts';
 import { isTooFarAhead, observe, STAMP_ZERO, tick, type Stamp } from './clock.ts';
+import { FINGERPRINTED_BYTES } from './fingerprints.ts';
+import { DIGESTS_AT, type KeptRecord } from './kept-record.ts';
 import { contextOf, mergeKey } from './merge.ts';
 import { MerkleTrie } from './merkle.ts';
 import { isFulfilled } from './precondition.ts';
@@ -23,6 +25,7 @@ import { Sketch, SKETCH_DEFAULTS, type SketchOptions, type SketchView } from './
 import { TrieLoad } from './trie-load.ts';
 import { VersionVector } from './version-vector.ts';
 import {
+  isTombstone,
   signRecord,
   type Dot,
   type LatticeRecord,
@@ -106,6 +109,9 @@ export interface Changes {
   readonly counter: number;
 }
 
+/** A record to be loaded, under its number in the store, with as much of what is kept beside it as there is. */
+export type LoadedRecord = { readonly slot: number } & Pick<KeptRecord, 'record'> & Partial<KeptRecord>;
+
 /** The trie, to be asked but not to be changed. */
 export type TrieView = Pick<
   MerkleTrie,
@@ -146,7 +152,7 @@ export class Replica {
    */
   load(
     meta: { readonly sequence: number; readonly wallMs: number; readonly counter: number } | null,
-    records: Iterable<{ readonly slot: number; readonly record: VerifiedRecord }>,
+    records: Iterable<LoadedRecord>,
     vector: VersionVector | null,
     wallMs: number,
   ): void {
@@ -442,20 +448,25 @@ export class Replica {
 
   /** Notes what else there is to note of records that are loaded, as if each were the only one of its key. */
   *#noted(
-    records: Iterable<StoredRecord>,
+    records: Iterable<LoadedRecord>,
     trie: TrieLoad,
   ): Generator<StoredRecord & { readonly path: string }, void, undefined> {
-    for (const { slot, record } of records) {
+    for (const { slot, record, digests = null } of records) {
       this.#slot = Math.max(this.#slot, slot);
       this.#clock = observe(this.#clock, record.stamp, 0);
       this.#noteSequence(record.dot);
       this.#vector.add(record.dot);
-      if (record.value === null) this.#bury(slot, record);
+      if (isTombstone(record)) this.#bury(slot, record);
       else this.#size += 1;
-      const path = this.#store.path(record.key);
-      trie.add(path, record.id);
       this.#sketch.add(record.id);
-      yield { slot, record, path };
+      if (digests === null) {
+        const path = this.#store.path(record.key);
+        trie.add(Buffer.from(`${path}${record.id}`, 'hex'), 0);
+        yield { slot, record, path };
+        continue;
+      }
+      trie.add(digests, DIGESTS_AT);
+      yield { slot, record, path: digests.toString('hex', DIGESTS_AT, DIGESTS_AT + FINGERPRINTED_BYTES) };
     }
   }
 

@@ -10,7 +10,7 @@ describe('trie load', () => {
     for (let n = 0; n < count; n++) {
       const path = pathOf(`key-${n}`);
       const id = hash('sha256', `${n}`, 'hex') as RecordId;
-      load.add(path, id);
+      load.add(Buffer.from(`00${path}${id}`, 'hex'), 1);
       set.set(path, [id]);
     }
     load.finish();

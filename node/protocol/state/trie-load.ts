@@ -2,14 +2,14 @@
  * Fills a trie with many entries at once. Entries that come in no order touch memory in no order, which for a million of
  * them is most of the work; so all but the first few wait here, 72 bytes each, and go in by path.
  */
-import type { RecordId } from '../ids.ts';
 import type { MerkleTrie } from './merkle.ts';
+import { giveBack, passingWords } from './passing.ts';
 
 const HASH_BYTES = 32;
 const ENTRY_BYTES = 2 * HASH_BYTES;
 /** So few that their order is nothing. */
 const UNSORTED_MAX = 8_192;
-/** 32 MiB: from this size on memory that is given back goes back to the system. Only what is written to is ever there. */
+/** 32 MiB, as `passingWords`. */
 const CHUNK_SHIFT = 19;
 const CHUNK_ENTRIES = 1 << CHUNK_SHIFT;
 
@@ -23,37 +23,35 @@ export class TrieLoad {
     this.#trie = trie;
   }
 
-  /** @param path not added before */
-  add(path: string, id: RecordId): void {
+  /** @param bytes with a path, not added before, at `from`, and its id behind it */
+  add(bytes: Buffer, from: number): void {
     if (this.#unsorted < UNSORTED_MAX) {
       this.#unsorted += 1;
-      this.#trie.set(path, [id]);
+      this.#trie.setBytes(bytes, from);
       return;
     }
     const at = startOf(this.#waiting);
     if (at === 0) this.#chunks.push(Buffer.allocUnsafeSlow(CHUNK_ENTRIES * ENTRY_BYTES));
-    const chunk = this.#chunkOf(this.#waiting);
-    chunk.write(path, at, 'hex');
-    chunk.write(id, at + HASH_BYTES, 'hex');
+    bytes.copy(this.#chunkOf(this.#waiting), at, from, from + ENTRY_BYTES);
     this.#waiting += 1;
   }
 
   /** What was added is in the trie. */
   finish(): void {
-    const words = new Uint32Array(2 * this.#waiting);
+    if (this.#waiting === 0) return;
+    const words = passingWords(2 * this.#waiting);
     for (let n = 0; n < this.#waiting; n++) {
       words[2 * n] = n;
       words[2 * n + 1] = this.#chunkOf(n).readUInt32BE(startOf(n));
     }
     // The second word is the higher one on every processor that Node runs on but s390x.
-    new BigUint64Array(words.buffer).sort();
-    for (let i = 0; i < words.length; i += 2) {
+    new BigUint64Array(words.buffer, 0, this.#waiting).sort();
+    for (let i = 0; i < 2 * this.#waiting; i += 2) {
       const n = words[i] ?? 0;
       this.#trie.setBytes(this.#chunkOf(n), startOf(n));
     }
-    // Given back now, not when the collector comes by.
-    for (const { buffer } of this.#chunks) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
-    words.buffer.transfer(0);
+    for (const chunk of this.#chunks) giveBack(chunk);
+    giveBack(words);
     this.#chunks.length = 0;
     this.#waiting = 0;
   }

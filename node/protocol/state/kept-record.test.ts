@@ -1,11 +1,12 @@
+import { canonicalOf, DIGESTS_AT, keptForm, readKept } from './kept-record.ts';
+import { pathOf } from './merkle.ts';
 import { decodeRecord, type SignedRecord } from './record.ts';
 import { testIdentity, testRecord } from './test-records.ts';
-import { trustedRecord } from './trusted-record.ts';
 
 const [ada, bob] = [testIdentity(1), testIdentity(2)];
 
-describe('trusted record', () => {
-  it('reads what the careful decoder reads', () => {
+describe('kept record', () => {
+  it('is read as the careful decoder reads its bytes, with or without the digests in front', () => {
     const context = [ada, bob]
       .map(({ id }, at) => ({ author: id, sequence: 2 ** (40 * at + 1) }))
       .sort((a, b) => (a.author < b.author ? -1 : 1));
@@ -20,7 +21,17 @@ describe('trusted record', () => {
         context: [{ author: bob.id, sequence: 1 }],
       }),
     ];
-    for (const { bytes } of records) expect(fieldsOf(trustedRecord(bytes))).toEqual(decodeRecord(bytes));
+    for (const record of records) {
+      const [older, kept] = [record.bytes, keptForm(record)];
+      for (const form of [older, kept]) {
+        expect(fieldsOf(readKept(form).record)).toEqual(decodeRecord(record.bytes));
+        expect(new Uint8Array(canonicalOf(form))).toEqual(record.bytes);
+      }
+      expect(readKept(older).digests).toBeNull();
+      expect(readKept(kept).digests?.toString('hex', DIGESTS_AT, DIGESTS_AT + 64)).toBe(
+        pathOf(record.key) + record.id,
+      );
+    }
   });
 });
 
