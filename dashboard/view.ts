@@ -201,6 +201,7 @@ function heardFrom(node: NodeView, dated: DatedEvent): NodeView {
     case 'peer':
     case 'divergence':
     case 'rung':
+    case 'hedged':
     case 'reconciliation':
     case 'conflict':
     case 'equivocation':

@@ -83,6 +83,7 @@ const LatticeEventSchema: z.ZodType<LatticeEvent> = z.discriminatedUnion('type',
     rung: RungSchema,
     reason: z.string(),
   }),
+  z.object({ type: z.literal('hedged'), records: count, members: count }),
   z.object({ type: z.literal('conflict'), key: z.string(), siblings: count }),
   z.object({
     type: z.literal('equivocation'),

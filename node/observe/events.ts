@@ -140,6 +140,12 @@ function linesOf(event: LatticeEvent, place: (peer: NodeId) => string): Told {
           `  Peer: ${event.remote}`,
         ],
       };
+    case 'hedged':
+      return {
+        level: 'debug',
+        tag: 'HTTP_SYNC',
+        lines: [`${counted(event.records, 'fresh record')} over HTTP, gossip does not reach all members`],
+      };
     case 'rung':
       return {
         level: event.rung === 'delta' ? 'debug' : 'info',

@@ -76,6 +76,11 @@ export class NodeMetrics {
     'Rungs of the ladder of anti-entropy that sessions took',
     ['lung', 'rung', 'reason'],
   );
+  readonly #hedged = this.#counter(
+    'aethel_hedged_records_total',
+    'Fresh records sent over HTTP, while gossip carries, to members that it does not reach',
+    [],
+  );
   readonly #reconciled = this.#counter('aethel_reconciled_records_total', 'Records moved by reconciliation', [
     'lung',
     'direction',
@@ -147,6 +152,9 @@ export class NodeMetrics {
         this.#reconciled.inc({ lung: event.lung, direction: 'pulled' }, event.pulled);
         this.#reconciled.inc({ lung: event.lung, direction: 'pushed' }, event.pushed);
         this.#reconciliation.observe(event.tookMs / 1000);
+        return;
+      case 'hedged':
+        this.#hedged.inc(event.records);
         return;
       case 'rung':
         this.#rungs.inc({ lung: event.lung, rung: event.rung, reason: event.reason });

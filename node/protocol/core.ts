@@ -124,6 +124,7 @@ export class Core {
   #nextExchange = 1;
   #announcedRoot: Digest | null = null;
   #lastCause: Cause = 'write';
+  #hedged = { records: 0, members: new Set<NodeId>() };
   #now: Now = { wallMs: 0, monotonicMs: 0 };
   #effects: Effect[] = [];
 
@@ -275,11 +276,19 @@ export class Core {
     }
     this.#judgeClock();
     this.#collect();
+    this.#tellHedged();
     const root = this.replica.root();
     if (root !== this.#announcedRoot) {
       this.#announcedRoot = root;
       this.#emit({ type: 'root', root, size: this.replica.size(), cause: this.#lastCause });
     }
+  }
+
+  #tellHedged(): void {
+    const { records, members } = this.#hedged;
+    if (records === 0) return;
+    this.#emit({ type: 'hedged', records, members: members.size });
+    this.#hedged = { records: 0, members: new Set() };
   }
 
   // ── links and evidence ────────────────────────────────────────────────────────────────────────────────────────────
@@ -554,7 +563,12 @@ export class Core {
   }
 
   #push(peer: Peer, records: readonly SignedRecord[] | null): void {
-    if (records !== null) this.#offer(peer, 'http', records, { kind: 'push' });
+    if (records === null) return;
+    if (this.#mode.mode === 'P2P') {
+      this.#hedged.records += records.length;
+      this.#hedged.members.add(peer.id);
+    }
+    this.#offer(peer, 'http', records, { kind: 'push' });
   }
 
   /** A transfer that wants nothing. */

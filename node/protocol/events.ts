@@ -61,6 +61,8 @@ export type LatticeEvent =
       readonly rung: Rung;
       readonly reason: string;
     }
+  /** since the last tick fresh records went over HTTP to members that gossip does not reach, though it carries */
+  | { readonly type: 'hedged'; readonly records: number; readonly members: number }
   | { readonly type: 'conflict'; readonly key: string; readonly siblings: number }
   /** an author signed two records under one dot; both are kept, and both signatures are the evidence */
   | {
