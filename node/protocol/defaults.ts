@@ -12,7 +12,7 @@ export const CORE_DEFAULTS: CoreOptions = {
     httpWarmMs: 25_000,
     attentiveStepMs: 400,
   },
-  mode: { returnAfterMs: 300 },
+  mode: { returnAfterMs: 300, returnMaxMs: 5_000, steadyMs: 5_000 },
   aheadMaxMs: 60_000,
   sketch: SKETCH_DEFAULTS,
 };

@@ -1,7 +1,7 @@
 import type { SyncMode } from '../events.ts';
 import { INITIAL_MODE, nextMode, type ModeState } from './mode.ts';
 
-const OPTIONS = { returnAfterMs: 300 };
+const OPTIONS = { returnAfterMs: 300, returnMaxMs: 5_000, steadyMs: 5_000 };
 type Row = readonly [from: SyncMode, p2p: number, http: number, forced: 'P2P' | 'HTTP' | null, to: SyncMode];
 
 describe('the mode table', () => {
@@ -30,7 +30,7 @@ describe('the mode table', () => {
   it.each(table)(
     'from %s with p2p=%i http=%i forced=%s goes to %s',
     (mode, p2pReached, httpReached, forced, to) => {
-      const state: ModeState = { mode, forced, p2pSince: p2pReached > 0 ? 0 : null };
+      const state: ModeState = { ...INITIAL_MODE, mode, forced, p2pSince: p2pReached > 0 ? 0 : null };
       const step = nextMode(state, { p2pReached, httpReached }, 10_000, OPTIONS);
       expect(step.state.mode).toBe(to);
       expect(step.reason === null).toBe(mode === to);
@@ -39,7 +39,7 @@ describe('the mode table', () => {
 });
 
 describe('hysteresis', () => {
-  const http: ModeState = { mode: 'HTTP', forced: null, p2pSince: null };
+  const http: ModeState = { ...INITIAL_MODE, mode: 'HTTP' };
 
   it('comes back to P2P only after gossip has reached somebody for long enough', () => {
     const first = nextMode(http, { p2pReached: 1, httpReached: 1 }, 1_000, OPTIONS);
@@ -55,6 +55,29 @@ describe('hysteresis', () => {
       state = nextMode(state, { p2pReached, httpReached: 1 }, now, OPTIONS).state;
       expect(state.mode).toBe('HTTP');
     }
+  });
+
+  it('settles for HTTP when gossip comes for a second and goes for a second', () => {
+    let state = http;
+    let switches = 0;
+    for (let now = 0; now < 60_000; now += 100) {
+      const p2pReached = Math.floor(now / 1_000) % 2;
+      const step = nextMode(state, { p2pReached, httpReached: 1 }, now, OPTIONS);
+      if (step.reason !== null) switches += 1;
+      state = step.state;
+    }
+    expect(switches).toBeLessThanOrEqual(4);
+    expect(state.mode).toBe('HTTP');
+  });
+
+  it('is quick again after P2P has carried for a while', () => {
+    let state: ModeState = { ...http, flaps: 6 };
+    for (let now = 0; now < 20_000; now += 100)
+      state = nextMode(state, { p2pReached: 1, httpReached: 1 }, now, OPTIONS).state;
+    expect(state.mode).toBe('P2P');
+    state = nextMode(state, { p2pReached: 0, httpReached: 1 }, 20_000, OPTIONS).state;
+    state = nextMode(state, { p2pReached: 1, httpReached: 1 }, 21_000, OPTIONS).state;
+    expect(nextMode(state, { p2pReached: 1, httpReached: 1 }, 21_300, OPTIONS).state.mode).toBe('P2P');
   });
 
   it('takes any breath at once when nothing else carries', () => {

@@ -6,7 +6,8 @@
  *   else                                  → NONE
  *
  * Leaving P2P is immediate, coming back needs gossip to have reached someone for `returnAfterMs` without a break, so that
- * a lung that flickers does not make the mode flicker. From NONE any breath counts at once. A forced mode is a lung
+ * a lung that flickers does not make the mode flicker; each time that P2P is lost again soon after it came back, that wait
+ * doubles, as route flap damping does (RFC 2439). From NONE any breath counts at once. A forced mode is a lung
  * that alone may carry: where it does not, the honest answer is NONE.
  */
 import type { SyncMode } from '../events.ts';
@@ -14,6 +15,10 @@ import type { SyncMode } from '../events.ts';
 export interface ModeOptions {
   /** How long P2P evidence must hold before HTTP hands back, in ms. Default 300: a bit more than one heartbeat. A guess, to be measured. */
   readonly returnAfterMs: number;
+  /** The longest that this becomes for a lung that flickers, in ms. Default 5000: HTTP carries meanwhile, so waiting loses nothing. */
+  readonly returnMaxMs: number;
+  /** P2P that carried for so long was no flicker, in ms. Default 5000. */
+  readonly steadyMs: number;
 }
 
 export interface ModeEvidence {
@@ -28,9 +33,19 @@ export interface ModeState {
   readonly forced: 'P2P' | 'HTTP' | null;
   /** since when gossip has reached someone without a break, ms; null when it reaches nobody */
   readonly p2pSince: number | null;
+  /** since when the mode is P2P, ms; null when it is not */
+  readonly carriedSince: number | null;
+  /** times in a row that P2P was lost before it had carried for long */
+  readonly flaps: number;
 }
 
-export const INITIAL_MODE: ModeState = { mode: 'NONE', forced: null, p2pSince: null };
+export const INITIAL_MODE: ModeState = {
+  mode: 'NONE',
+  forced: null,
+  p2pSince: null,
+  carriedSince: null,
+  flaps: 0,
+};
 
 export interface ModeStep {
   readonly state: ModeState;
@@ -47,10 +62,27 @@ export function nextMode(
 ): ModeStep {
   const p2pSince = evidence.p2pReached === 0 ? null : (state.p2pSince ?? now);
   const mode = decide({ ...state, p2pSince }, evidence, now, options);
+  const carriedSince = mode === 'P2P' ? (state.carriedSince ?? now) : null;
+  const flaps = flapsAfter(state, mode, now, options);
   return {
-    state: { mode, forced: state.forced, p2pSince },
+    state: { mode, forced: state.forced, p2pSince, carriedSince, flaps },
     reason: mode === state.mode ? null : reasonFor(mode, state.forced, evidence),
   };
+}
+
+function flapsAfter(
+  { mode: from, carriedSince, flaps }: ModeState,
+  to: SyncMode,
+  now: number,
+  { steadyMs }: ModeOptions,
+): number {
+  if (from !== 'P2P' || to === 'P2P') return flaps;
+  return now - (carriedSince ?? now) < steadyMs ? flaps + 1 : 0;
+}
+
+/** Ten doublings are beyond any sensible maximum, and within what a number holds. */
+function returnAfter(flaps: number, { returnAfterMs, returnMaxMs }: ModeOptions): number {
+  return Math.min(returnMaxMs, returnAfterMs * 2 ** Math.min(flaps, 10));
 }
 
 function decide(state: ModeState, evidence: ModeEvidence, now: number, options: ModeOptions): SyncMode {
@@ -63,7 +95,7 @@ function decide(state: ModeState, evidence: ModeEvidence, now: number, options: 
       return http ? 'HTTP' : 'NONE';
     case null:
       if (!p2p) return http ? 'HTTP' : 'NONE';
-      if (state.mode === 'HTTP' && http && now - (state.p2pSince ?? now) < options.returnAfterMs)
+      if (state.mode === 'HTTP' && http && now - (state.p2pSince ?? now) < returnAfter(state.flaps, options))
         return 'HTTP';
       return 'P2P';
   }
