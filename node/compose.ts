@@ -27,6 +27,7 @@ import { Introductions, INTRODUCTIONS_DEFAULTS } from './runtime/introductions.t
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { describeFault, restore } from './runtime/restore.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
+import { SigningThread } from './signing/signing-thread.ts';
 import { loadOrCreateIdentity } from './storage/identity.ts';
 import { LmdbStorage } from './storage/lmdb-storage.ts';
 
@@ -65,7 +66,7 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
   const clock = systemClock;
   const newCore = (): Core =>
     new Core(
-      { self: identity.id, sign: (bytes) => identity.sign(bytes), rng: Math.random },
+      { self: identity.id, sign: (bytes) => identity.sign(bytes), signsLater: true, rng: Math.random },
       coreOptions(config),
     );
   const { core, faults } = restore(
@@ -101,6 +102,7 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
     {
       core,
       storage,
+      signer: new SigningThread({ identity, logger }),
       clock,
       logger,
       emit,

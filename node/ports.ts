@@ -5,6 +5,7 @@
 import type { AckDemand, Beacon, Precondition, WriteEntry, WriteOutcome } from './protocol/border.ts';
 import type { DatedEvent, LinkState, LungName, SyncMode } from './protocol/events.ts';
 import type { Digest, NodeId } from './protocol/ids.ts';
+import type { SignedRecord } from './protocol/state/record.ts';
 
 /** A way to reach the other members: a transport with its exchange discipline. Deals in bytes, never in records. */
 export interface Lung {
@@ -120,6 +121,15 @@ export interface Storage {
   /** What the last load reported was made good: it is dropped durably, and from now on what is there counts as whole. */
   mend(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Signs records for the node, as many at once as there are. */
+export interface Signer {
+  /**
+   * Puts the node's signatures into its records' bytes. Resolves when all are there, and never rejects. Several calls of one turn of
+   * the event loop share a promise.
+   */
+  sign(records: readonly SignedRecord[]): Promise<void>;
 }
 
 export interface Clock {

@@ -115,6 +115,11 @@ export type Effect =
       readonly type: 'persist';
       readonly put: readonly StoredRecord[];
       readonly remove: readonly number[];
+      /**
+       * Own records without their signatures, none where the core signs itself: the caller puts them in and says so (`Core.signed`)
+       * before anything of this step is durable or told.
+       */
+      readonly drafts: readonly StoredRecord[];
       /** last sequence this node used, and the greatest stamp it has seen: durable before use */
       readonly sequence: number;
       readonly wallMs: number;

@@ -101,14 +101,9 @@ export class ByteWriter {
     return this.u32(value.length).bytes(value);
   }
 
-  /** What was written so far, to be read before the next call. */
-  view(): Uint8Array {
-    return this.#buffer.subarray(0, this.#length);
-  }
-
-  /** What was written, in memory of its own. @param from bytes before it are left out */
-  finish(from = 0): Uint8Array {
-    return new Uint8Array(this.#buffer.subarray(from, this.#length));
+  /** What was written, in memory of its own. */
+  finish(): Uint8Array {
+    return new Uint8Array(this.#buffer.subarray(0, this.#length));
   }
 
   #text(value: string, bytes: number): this {

@@ -29,6 +29,7 @@ import { newPeer, type Peer } from './peers.ts';
 import { decodeKnowledge, encodeKnowledge } from './state/knowledge.ts';
 import type { SignedRecord, VerifiedRecord } from './state/record.ts';
 import { Replica, type WriteResult } from './state/replica.ts';
+import type { StoredRecord } from './state/write.ts';
 import { Absences, ABSENCES_DEFAULTS } from './sync/absences.ts';
 import { answer, ANSWER_DEFAULTS } from './sync/answer.ts';
 import type { SentVector, SyncReply, SyncRequest } from './sync/messages.ts';
@@ -44,6 +45,8 @@ export interface Now {
 export interface CoreModules {
   readonly self: NodeId;
   readonly sign: (bytes: Uint8Array) => Uint8Array;
+  /** Own records go out unsigned, as `drafts` of `persist`, for whoever signs quicker than one by one. Default false. */
+  readonly signsLater?: boolean;
   /** uniform in [0, 1) */
   readonly rng: () => number;
 }
@@ -129,7 +132,7 @@ export class Core {
     this.#aheadMaxMs = options.aheadMaxMs;
     this.#detector = new Detector(options.detector);
     this.replica = new Replica(
-      { self: modules.self, sign: modules.sign },
+      { self: modules.self, sign: modules.sign, signsLater: modules.signsLater ?? false },
       { aheadMaxMs: options.aheadMaxMs },
     );
   }
@@ -162,6 +165,16 @@ export class Core {
     this.#effects = [];
     if (changes === null) return effects;
     return [{ type: 'persist', ...changes, knowledge: this.#knowledge }, ...effects];
+  }
+
+  /** Drafts of a `persist` have their signatures. */
+  signed(drafts: readonly StoredRecord[]): void {
+    this.replica.signed(drafts);
+  }
+
+  /** Signs the drafts that live here, for somebody who is shown their bytes before they are durable. */
+  signNow(): void {
+    this.replica.signNow();
   }
 
   mode(): ModeReport {

@@ -60,6 +60,7 @@ export class Api implements LatticeApi {
   async proof(key: string): Promise<ProofDocument> {
     const { driver, core, identity, healing } = this.#modules;
     healing.assertOver();
+    core.signNow();
     const document = proofDocument(
       core.replica,
       key,

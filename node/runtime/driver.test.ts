@@ -282,7 +282,7 @@ function make(storage: Storage = new HeldStorage()) {
   };
   const quiet = { error() {}, warn() {}, info() {}, debug() {} };
   const driver = new Driver(
-    { core, storage, clock, logger: quiet, emit: () => {}, lungs: { http: lung } },
+    { core, storage, signer: null, clock, logger: quiet, emit: () => {}, lungs: { http: lung } },
     DRIVER_DEFAULTS,
   );
   const fire = async (ms: number): Promise<void> => {

@@ -6,7 +6,7 @@
  * Heartbeats, polls, resets, timers and events do not wait: they carry no record. While the store refuses commits, the
  * rest goes on as well, without the records that are not durable (durable-view.ts).
  */
-import type { Clock, Logger, Lung, LungEffect, Storage, StoreMeta } from '../ports.ts';
+import type { Clock, Logger, Lung, LungEffect, Signer, Storage, StoreMeta } from '../ports.ts';
 import type {
   Effect,
   Input,
@@ -22,12 +22,15 @@ import type { LatticeEvent, LungName } from '../protocol/events.ts';
 import { encodeBatch } from '../protocol/gossip/batch.ts';
 import type { Digest, RecordId } from '../protocol/ids.ts';
 import type { SignedRecord } from '../protocol/state/record.ts';
+import type { StoredRecord } from '../protocol/state/write.ts';
 import { encodeReply, encodeRequest } from '../protocol/sync/codec.ts';
 import { seenIn, withoutUndurable, type Seen, type Telling } from './durable-view.ts';
 
 export interface DriverModules {
   readonly core: Core;
   readonly storage: Storage;
+  /** for a core that leaves its records unsigned; null for one that signs */
+  readonly signer: Signer | null;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly lungs: Readonly<Partial<Record<LungName, Lung>>>;
@@ -64,6 +67,10 @@ interface RootAndSize {
 interface Group {
   readonly put: Map<number, SignedRecord>;
   readonly remove: Set<number>;
+  /** own records, in `put` or replaced already, to be signed before anything of this group leaves */
+  readonly drafts: StoredRecord[];
+  /** when they are */
+  readonly signing: Promise<void>[];
   meta: Omit<StoreMeta, 'knowledge'> & { readonly knowledge: () => Uint8Array };
   /** each key that it changes, as it was before */
   readonly before: Map<string, Seen>;
@@ -214,10 +221,20 @@ export class Driver {
   }
 
   #gather(effect: Effect & { type: 'persist' }, before: ReadonlyMap<string, Seen>): void {
-    const { sequence, wallMs, counter, knowledge } = effect;
+    const { sequence, wallMs, counter, knowledge, drafts } = effect;
+    const signing = drafts.length === 0 ? undefined : this.#modules.signer?.sign(drafts.map(({ record }) => record));
     const meta = { sequence, wallMs, counter, knowledge };
     if (this.#gathering === null) {
-      this.#gathering = { put: new Map(), remove: new Set(), meta, before: new Map(), held: [], done: [] };
+      this.#gathering = {
+        put: new Map(),
+        remove: new Set(),
+        drafts: [],
+        signing: [],
+        meta,
+        before: new Map(),
+        held: [],
+        done: [],
+      };
       if (!this.#isCommitting) {
         this.#isCommitting = true;
         setImmediate(() => void this.#commit());
@@ -227,6 +244,8 @@ export class Driver {
     group.meta = meta;
     for (const { slot, record } of effect.put) group.put.set(slot, record);
     for (const [key, seen] of before) if (!group.before.has(key)) group.before.set(key, seen);
+    group.drafts.push(...drafts);
+    if (signing !== undefined && group.signing.at(-1) !== signing) group.signing.push(signing);
     // A record that came and went within one group was never stored.
     for (const slot of effect.remove) if (!group.put.delete(slot)) group.remove.add(slot);
   }
@@ -248,6 +267,8 @@ export class Driver {
   }
 
   async #makeDurable(group: Group): Promise<void> {
+    await Promise.all(group.signing);
+    this.#modules.core.signed(group.drafts);
     const batch = {
       put: [...group.put].map(([slot, { bytes }]) => ({ slot, bytes })),
       remove: [...group.remove],
@@ -303,6 +324,7 @@ export class Driver {
     const undurable = new Set<RecordId>();
     for (const group of [this.#committing, this.#gathering]) {
       for (const { id } of group?.put.values() ?? []) undurable.add(id);
+      for (const { record } of group?.drafts ?? []) undurable.add(record.id);
     }
     const told = withoutUndurable(effect, undurable);
     if (told !== null) this.#perform(told);

@@ -175,6 +175,13 @@ export function unpackHead(packed: Buffer, start: number, authors: AuthorTable):
   return { slot, dot, stamp: { wallMs, counter: reader.varint() } };
 }
 
+/** The slot of a record packed at `start`. */
+export function packedSlot(packed: Buffer, start: number): number {
+  const reader = new Reader(packed, start);
+  reader.skip(reader.varint());
+  return reader.varint();
+}
+
 /** Where the key of a record packed at `start` begins. It ends `packedKeyBytes` later. */
 export function packedKeyStart(packed: Buffer, start: number): number {
   return start + ((packed[start] ?? 0) < 0x80 ? 1 : 2);

@@ -20,11 +20,13 @@ import {
   packedBytesMax,
   packedKeyBytes,
   packedKeyStart,
+  packedSlot,
   unpack,
   unpackHead,
   type PackedHead,
 } from './packed-record.ts';
 import type { Dot, SignedRecord } from './record.ts';
+import { SIGNATURE_BYTES } from './signature.ts';
 import type { StoredRecord } from './write.ts';
 
 /** the cell */
@@ -79,6 +81,8 @@ export class RecordStore {
   /** the last answer of `path` */
   #way = { key: '', path: pathOf('') };
   #scratch = Buffer.alloc(0);
+  /** by slot: records whose packed form has no signature yet */
+  readonly #drafts = new Map<number, StoredRecord & { readonly cell: number }>();
 
   /** @param secret nobody else knows it; see `Fingerprinter` */
   constructor(secret: Uint8Array) {
@@ -178,10 +182,34 @@ export class RecordStore {
     return { left: left.sort((a, b) => a.slot - b.slot), doubled };
   }
 
+  /** The record, which is there, has no signature yet: until `signed` the very object is shown, never what is packed. */
+  drafted({ slot, record }: StoredRecord): void {
+    this.#drafts.set(slot, { slot, record, cell: this.#cellOfKey(record.key) });
+  }
+
+  /** The record of this slot has its signature now, unless it is gone. */
+  signed(slot: number): void {
+    const draft = this.#drafts.get(slot);
+    if (draft === undefined) return;
+    this.#drafts.delete(slot);
+    for (const position of this.#positionsIn(draft.cell)) {
+      if (this.#slotAt(position) !== slot) continue;
+      const { bytes } = draft.record;
+      const end = this.#blocks.startOf(position) + this.#blocks.lengthOf(position);
+      this.#blocks.bytesOf(position).set(bytes.subarray(-SIGNATURE_BYTES), end - SIGNATURE_BYTES);
+    }
+  }
+
+  /** What waits for its signature. */
+  drafts(): readonly StoredRecord[] {
+    return [...this.#drafts.values()];
+  }
+
   /** @returns the record's slot, or null when it is not there */
   remove(id: RecordId): number | null {
     const found = this.#find(id);
     if (found === null) return null;
+    this.#drafts.delete(found.slot);
     this.#drop(found.cell, found.position, found.record);
     return found.slot;
   }
@@ -322,9 +350,15 @@ export class RecordStore {
 
   #storedAt(position: Position): StoredRecord {
     if (this.#newest?.position === position) return this.#newest;
+    const draft = this.#drafts.size === 0 ? undefined : this.#drafts.get(this.#slotAt(position));
+    if (draft !== undefined) return draft;
     const start = this.#blocks.startOf(position);
     const end = start + this.#blocks.lengthOf(position);
     return unpack(this.#blocks.bytesOf(position), start + HEAD_BYTES, end, this.#authors);
+  }
+
+  #slotAt(position: Position): number {
+    return packedSlot(this.#blocks.bytesOf(position), this.#blocks.startOf(position) + HEAD_BYTES);
   }
 
   #cellOfKey(key: string): number {

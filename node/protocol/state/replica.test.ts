@@ -175,6 +175,7 @@ describe('replica', () => {
     expect(replica.takeChanges()).toEqual({
       put: [{ slot: 2, record: last }],
       remove: [],
+      drafts: [],
       sequence: 2,
       wallMs: 10,
       counter: 1,

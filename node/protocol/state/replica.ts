@@ -21,7 +21,8 @@ import { RecordStore } from './record-store.ts';
 import { TrieLoad } from './trie-load.ts';
 import { VersionVector } from './version-vector.ts';
 import {
-  signRecord,
+  draftRecord,
+  signDraft,
   type Dot,
   type LatticeRecord,
   type SignedRecord,
@@ -33,6 +34,8 @@ export interface ReplicaModules {
   readonly self: NodeId;
   /** Ed25519 of `self` */
   sign(bytes: Uint8Array): Uint8Array;
+  /** Own records are left without their signatures, which whoever takes the changes puts in (`Changes.drafts`). Default false. */
+  readonly signsLater?: boolean;
 }
 
 export interface ReplicaOptions {
@@ -94,6 +97,11 @@ export interface Equivocation {
 export interface Changes {
   readonly put: readonly StoredRecord[];
   readonly remove: readonly number[];
+  /**
+   * Own records, in `put` or gone already, that want their signatures before the changes are durable and before anybody is told:
+   * put them into the very records, then call `signed`.
+   */
+  readonly drafts: readonly StoredRecord[];
   /** last sequence used by this node */
   readonly sequence: number;
   /** the clock: greatest stamp seen */
@@ -122,6 +130,7 @@ export class Replica {
   #equivocations: Equivocation[] = [];
   readonly #put = new Map<number, StoredRecord>();
   readonly #removed = new Set<number>();
+  #drafts: StoredRecord[] = [];
   #sequenceTaken = 0;
 
   constructor(modules: ReplicaModules, options: ReplicaOptions) {
@@ -192,8 +201,24 @@ export class Replica {
   /** Pairs of records that share a dot, found since the last call. */
   takeEquivocations(): readonly Equivocation[] {
     const found = this.#equivocations;
+    if (found.length === 0) return found;
+    // Both signatures are the evidence.
+    this.signNow();
     this.#equivocations = [];
     return found;
+  }
+
+  /** The drafts have their signatures. */
+  signed(drafts: readonly StoredRecord[]): void {
+    for (const { slot } of drafts) this.#store.signed(slot);
+  }
+
+  /** Puts the signatures into what lives here without, for somebody who is shown the bytes at once. */
+  signNow(): void {
+    for (const { slot, record } of this.#store.drafts()) {
+      signDraft(record, (bytes) => this.#modules.sign(bytes));
+      this.#store.signed(slot);
+    }
   }
 
   /**
@@ -256,7 +281,7 @@ export class Replica {
       const again = this.#signAgain(record, replaced, wallMs);
       if (again === null) continue;
       this.drop(record.id);
-      this.#add(again);
+      this.#addOwn(again);
       anew.push(again);
     }
     return anew;
@@ -307,7 +332,7 @@ export class Replica {
 
     this.#sequence = sequence;
     this.#clock = clock;
-    for (const record of records) this.#add(record);
+    for (const record of records) this.#addOwn(record);
     return { ok: true, records, written };
   }
 
@@ -383,14 +408,23 @@ export class Replica {
     const changes: Changes = {
       put: [...this.#put.values()],
       remove: [...this.#removed],
+      drafts: this.#drafts,
       sequence: this.#sequence,
       wallMs: this.#clock.wallMs,
       counter: this.#clock.counter,
     };
     this.#put.clear();
     this.#removed.clear();
+    this.#drafts = [];
     this.#sequenceTaken = this.#sequence;
     return changes;
+  }
+
+  #addOwn(record: SignedRecord): void {
+    if (this.#add(record) !== 'fresh' || this.#modules.signsLater !== true) return;
+    const draft: StoredRecord = { slot: this.#slot, record };
+    this.#store.drafted(draft);
+    this.#drafts.push(draft);
   }
 
   /** Adds a record under a slot of its own, to be kept. */
@@ -487,7 +521,9 @@ export class Replica {
 
   #sign(fields: Omit<LatticeRecord, 'dot'>, sequence: number): VerifiedRecord {
     const dot: Dot = { author: this.#modules.self, sequence };
-    return signRecord({ ...fields, dot }, (bytes) => this.#modules.sign(bytes));
+    const record = draftRecord({ ...fields, dot });
+    if (this.#modules.signsLater !== true) signDraft(record, (bytes) => this.#modules.sign(bytes));
+    return record;
   }
 
   /** @returns null where the record would be beyond the limits */
