@@ -223,6 +223,9 @@ export interface ReadEntry {
 /** JSON that a third party checks offline (protocol/state/proof-document.ts has its shape). */
 export type ProofDocument = object;
 
+/** How a write ended, and the root of the state that was durable then: with the write, where it was written. */
+export type WriteAnswer = WriteOutcome & { readonly root: Digest };
+
 /** What the HTTP API asks of the node. Reads wait for a flush under way, so nothing is shown that a crash could take back. */
 export interface LatticeApi {
   /** Resolves after the records are durable here. Rejects with the store's StorageFailedError or with NodeStoppingError. */
@@ -230,7 +233,7 @@ export interface LatticeApi {
     entries: readonly WriteEntry[],
     precondition: Precondition | null,
     acks: AckDemand | null,
-  ): Promise<WriteOutcome>;
+  ): Promise<WriteAnswer>;
   read(key: string): Promise<ReadEntry | null>;
   /** Inclusion or non-inclusion, of the state at the call, as `read` in the same turn shows it. */
   proof(key: string): Promise<ProofDocument>;

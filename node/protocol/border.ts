@@ -33,7 +33,6 @@ export type WriteOutcome =
         readonly version: string;
         readonly created: boolean;
       }[];
-      readonly root: Digest;
       /** members that have it on disk, this one included */
       readonly acks: number;
     }
@@ -43,7 +42,6 @@ export type WriteOutcome =
       readonly reason: 'acks';
       readonly acks: number;
       readonly need: number;
-      readonly root: Digest;
     }
   /** not written: fewer members can be reached than were asked for */
   | { readonly ok: false; readonly reason: 'members'; readonly reachable: number; readonly need: number }

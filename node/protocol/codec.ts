@@ -101,9 +101,11 @@ export class ByteWriter {
     return this.u32(value.length).bytes(value);
   }
 
-  /** What was written, in memory of its own. */
+  /** What was written, in memory that nobody else writes to. */
   finish(): Uint8Array {
-    return new Uint8Array(this.#buffer.subarray(0, this.#length));
+    const bytes = Buffer.allocUnsafe(this.#length);
+    this.#buffer.copy(bytes, 0, 0, this.#length);
+    return bytes;
   }
 
   #text(value: string, bytes: number): this {

@@ -431,7 +431,7 @@ export class Core {
     this.#spread(result.records, 'write', null);
     const { written } = result;
     if (demand === null || need <= 1 || written.length === 0) {
-      return this.#reply(request, { ok: true, written, root: this.replica.root(), acks: 1 });
+      return this.#reply(request, { ok: true, written, acks: 1 });
     }
     this.#acks.open(request, need, this.#modules.self, written);
     this.#timer(`acks:${request}`, demand.timeoutMs);
@@ -470,7 +470,7 @@ export class Core {
     for (const { request, waiting } of this.#acks.answered(peer.id)) {
       this.#timer(`acks:${request}`, null);
       const { written, have } = waiting;
-      this.#reply(request, { ok: true, written, root: this.replica.root(), acks: have.size });
+      this.#reply(request, { ok: true, written, acks: have.size });
     }
     this.#askForAcks(peer);
   }
@@ -479,7 +479,7 @@ export class Core {
     const late = this.#acks.expire(request);
     if (late === null) return;
     const { need, have } = late;
-    this.#reply(request, { ok: false, reason: 'acks', acks: have.size, need, root: this.replica.root() });
+    this.#reply(request, { ok: false, reason: 'acks', acks: have.size, need });
   }
 
   #tryWrite(entries: readonly WriteEntry[], precondition: Precondition | null): WriteResult | InvalidWrite {

@@ -6,16 +6,8 @@
  * Heartbeats, polls, resets, timers and events do not wait: they carry no record. While the store refuses commits, the
  * rest goes on as well, without the records that are not durable (durable-view.ts).
  */
-import type { Clock, Logger, Lung, LungEffect, Signer, Storage, StoreMeta } from '../ports.ts';
-import type {
-  Effect,
-  Input,
-  TimerName,
-  WriteEntry,
-  Precondition,
-  WriteOutcome,
-  AckDemand,
-} from '../protocol/border.ts';
+import type { Clock, Logger, Lung, LungEffect, Signer, Storage, StoreMeta, WriteAnswer } from '../ports.ts';
+import type { Effect, Input, TimerName, WriteEntry, Precondition, AckDemand } from '../protocol/border.ts';
 import { CodecError } from '../protocol/codec.ts';
 import type { Core, Now } from '../protocol/core.ts';
 import type { LatticeEvent, LungName } from '../protocol/events.ts';
@@ -24,6 +16,7 @@ import type { Digest, RecordId } from '../protocol/ids.ts';
 import type { SignedRecord } from '../protocol/state/record.ts';
 import type { StoredRecord } from '../protocol/state/write.ts';
 import { encodeReply, encodeRequest } from '../protocol/sync/codec.ts';
+import { Pending } from './pending.ts';
 import { seenIn, withoutUndurable, type Seen, type Telling } from './durable-view.ts';
 
 export interface DriverModules {
@@ -79,7 +72,7 @@ interface Group {
 }
 
 interface Write {
-  readonly resolve: (outcome: WriteOutcome) => void;
+  readonly resolve: (answer: WriteAnswer) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -87,7 +80,7 @@ export class Driver {
   readonly #modules: DriverModules;
   readonly #options: DriverOptions;
   readonly #timers = new Map<TimerName, () => void>();
-  readonly #writes = new Map<number, Write>();
+  readonly #writes = new Pending<Write>();
   readonly #answers = new Map<number, (bytes: Uint8Array | null) => void>();
   /** questions that brought records: an answer says that they are durable */
   readonly #offers = new Set<number>();
@@ -97,7 +90,6 @@ export class Driver {
   #committing: Group | null = null;
   #isCommitting = false;
   #failure: Error | null = null;
-  #nextRequest = 1;
   #nextExchange = 1;
   #stopping = false;
 
@@ -134,16 +126,15 @@ export class Driver {
   }
 
   /** Resolves when the records are durable here. */
-  async write(
+  write(
     entries: readonly WriteEntry[],
     precondition: Precondition | null,
     acks: AckDemand | null = null,
-  ): Promise<WriteOutcome> {
-    if (this.#stopping) throw new NodeStoppingError();
-    if (this.#failure !== null) throw this.#failure;
-    const request = this.#nextRequest++;
+  ): Promise<WriteAnswer> {
     return new Promise((resolve, reject) => {
-      this.#writes.set(request, { resolve, reject });
+      if (this.#stopping) throw new NodeStoppingError();
+      if (this.#failure !== null) throw this.#failure;
+      const request = this.#writes.add({ resolve, reject });
       this.dispatch({ type: 'write', request, entries, precondition, acks });
     });
   }
@@ -213,8 +204,7 @@ export class Driver {
     cancel();
     for (const stop of this.#timers.values()) stop();
     this.#timers.clear();
-    for (const write of this.#writes.values()) write.reject(new NodeStoppingError());
-    this.#writes.clear();
+    for (const write of this.#writes.takeAll()) write.reject(new NodeStoppingError());
     for (const answer of this.#answers.values()) answer(null);
     this.#answers.clear();
     this.#offers.clear();
@@ -222,7 +212,8 @@ export class Driver {
 
   #gather(effect: Effect & { type: 'persist' }, before: ReadonlyMap<string, Seen>): void {
     const { sequence, wallMs, counter, knowledge, drafts } = effect;
-    const signing = drafts.length === 0 ? undefined : this.#modules.signer?.sign(drafts.map(({ record }) => record));
+    const signing =
+      drafts.length === 0 ? undefined : this.#modules.signer?.sign(drafts.map(({ record }) => record));
     const meta = { sequence, wallMs, counter, knowledge };
     if (this.#gathering === null) {
       this.#gathering = {
@@ -311,8 +302,7 @@ export class Driver {
       for (const effect of held) {
         if (effect.type === 'ask' || effect.type === 'answer') this.#tell(effect);
         if (effect.type !== 'reply') continue;
-        this.#writes.get(effect.request)?.reject(failure);
-        this.#writes.delete(effect.request);
+        this.#writes.take(effect.request)?.reject(failure);
       }
       for (const end of done) end(false);
     }
@@ -372,8 +362,7 @@ export class Driver {
       case 'persist':
         return;
       case 'reply':
-        this.#writes.get(effect.request)?.resolve(effect.outcome);
-        this.#writes.delete(effect.request);
+        this.#writes.take(effect.request)?.resolve({ ...effect.outcome, root: this.#durableState.root });
         return;
       case 'answer':
         return this.#answer(

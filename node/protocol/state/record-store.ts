@@ -11,6 +11,7 @@
 import type { RecordId } from '../ids.ts';
 import { Blocks, type Position } from './blocks.ts';
 import { Fingerprinter, FingerprintList, FingerprintMap } from './fingerprints.ts';
+import { HotKeys } from './hot-keys.ts';
 import { KeyOrder, type KeyCells } from './key-order.ts';
 import { compareRecords } from './merge.ts';
 import { pathOf } from './merkle.ts';
@@ -31,8 +32,7 @@ import type { StoredRecord } from './write.ts';
 
 /** the cell */
 const HEAD_BYTES = 4;
-/** Keys whose record is kept made, where it is small; at most some 5 MB. A guess at how many keys are hot at a time. */
-const HOT_KEYS_MAX = 2_048;
+/** Larger records are not kept made. */
 const HOT_BYTES_MAX = 2_048;
 const CELLS_MIN = 16;
 const GROWTH = 1.25;
@@ -41,6 +41,10 @@ const NONE = -1;
 interface Found extends StoredRecord {
   readonly cell: number;
   readonly position: Position;
+}
+
+interface Draft extends StoredRecord {
+  readonly cell: number;
 }
 
 export interface MemoryUse {
@@ -73,16 +77,12 @@ export class RecordStore {
   #asked: { readonly key: string; readonly live: readonly SignedRecord[] } | null = null;
   /** the record put last, which is asked for at once: it need not be made anew */
   #newest: (StoredRecord & { readonly position: Position }) | null = null;
-  /**
-   * What was found lately for keys that were asked for, least lately asked first: a hot key is not made anew for every reader,
-   * and the keys of a batch, which are mostly new, are not looked for three times.
-   */
-  readonly #hot = new Map<string, readonly SignedRecord[]>();
+  readonly #hot = new HotKeys();
   /** the last answer of `path` */
   #way = { key: '', path: pathOf('') };
   #scratch = Buffer.alloc(0);
-  /** by slot: records whose packed form has no signature yet */
-  readonly #drafts = new Map<number, StoredRecord & { readonly cell: number }>();
+  /** records whose packed form has no signature yet, by slot */
+  #drafts: Draft[] = [];
 
   /** @param secret nobody else knows it; see `Fingerprinter` */
   constructor(secret: Uint8Array) {
@@ -184,32 +184,52 @@ export class RecordStore {
 
   /** The record, which is there, has no signature yet: until `signed` the very object is shown, never what is packed. */
   drafted({ slot, record }: StoredRecord): void {
-    this.#drafts.set(slot, { slot, record, cell: this.#cellOfKey(record.key) });
+    this.#drafts.push({ slot, record, cell: this.#cellOfKey(record.key) });
   }
 
-  /** The record of this slot has its signature now, unless it is gone. */
-  signed(slot: number): void {
-    const draft = this.#drafts.get(slot);
-    if (draft === undefined) return;
-    this.#drafts.delete(slot);
-    for (const position of this.#positionsIn(draft.cell)) {
+  /** These records have their signatures now; those that are gone do not matter. */
+  signed(records: readonly StoredRecord[]): void {
+    if (this.#drafts.length === 0) return;
+    const slots = new Set(records.map(({ slot }) => slot));
+    this.#drafts = this.#drafts.filter((draft) => {
+      if (!slots.has(draft.slot)) return true;
+      this.#fillIn(draft);
+      return false;
+    });
+  }
+
+  /** What waits for its signature. */
+  drafts(): readonly StoredRecord[] {
+    return this.#drafts;
+  }
+
+  #fillIn({ slot, cell, record: { bytes } }: Draft): void {
+    for (const position of this.#positionsIn(cell)) {
       if (this.#slotAt(position) !== slot) continue;
-      const { bytes } = draft.record;
       const end = this.#blocks.startOf(position) + this.#blocks.lengthOf(position);
       this.#blocks.bytesOf(position).set(bytes.subarray(-SIGNATURE_BYTES), end - SIGNATURE_BYTES);
     }
   }
 
-  /** What waits for its signature. */
-  drafts(): readonly StoredRecord[] {
-    return [...this.#drafts.values()];
+  #draftAt(position: Position): Draft | undefined {
+    if (this.#drafts.length === 0) return undefined;
+    const slot = this.#slotAt(position);
+    let [low, high] = [0, this.#drafts.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#drafts[middle]?.slot ?? 0) < slot) low = middle + 1;
+      else high = middle;
+    }
+    const draft = this.#drafts[low];
+    return draft?.slot === slot ? draft : undefined;
   }
 
   /** @returns the record's slot, or null when it is not there */
   remove(id: RecordId): number | null {
     const found = this.#find(id);
     if (found === null) return null;
-    this.#drafts.delete(found.slot);
+    if (this.#draftAt(found.position) !== undefined)
+      this.#drafts = this.#drafts.filter(({ slot }) => slot !== found.slot);
     this.#drop(found.cell, found.position, found.record);
     return found.slot;
   }
@@ -218,11 +238,7 @@ export class RecordStore {
   live(key: string): readonly SignedRecord[] {
     if (this.#asked?.key === key) return this.#asked.live;
     const hot = this.#hot.get(key);
-    if (hot !== undefined) {
-      this.#hot.delete(key);
-      this.#hot.set(key, hot);
-      return hot;
-    }
+    if (hot !== null) return hot;
     const cell = this.#cellOfKey(key);
     const live =
       cell === NONE ? [] : this.#positionsIn(cell).map((position) => this.#storedAt(position).record);
@@ -230,15 +246,8 @@ export class RecordStore {
     this.#asked = { key, live };
     const [only] = live;
     if (live.length <= 1 && (only === undefined || only.bytes.length <= HOT_BYTES_MAX))
-      this.#keepHot(key, live);
+      this.#hot.set(key, live);
     return live;
-  }
-
-  #keepHot(key: string, live: readonly SignedRecord[]): void {
-    this.#hot.set(key, live);
-    if (this.#hot.size <= HOT_KEYS_MAX) return;
-    const [coldest] = this.#hot.keys();
-    if (coldest !== undefined) this.#hot.delete(coldest);
   }
 
   /** As `pathOf`, which takes a hash; several ask in a row for one key. */
@@ -350,7 +359,7 @@ export class RecordStore {
 
   #storedAt(position: Position): StoredRecord {
     if (this.#newest?.position === position) return this.#newest;
-    const draft = this.#drafts.size === 0 ? undefined : this.#drafts.get(this.#slotAt(position));
+    const draft = this.#draftAt(position);
     if (draft !== undefined) return draft;
     const start = this.#blocks.startOf(position);
     const end = start + this.#blocks.lengthOf(position);

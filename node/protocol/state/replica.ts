@@ -128,8 +128,8 @@ export class Replica {
   /** live tombstones by slot, oldest first */
   readonly #tombstones = new Map<number, RecordId>();
   #equivocations: Equivocation[] = [];
-  readonly #put = new Map<number, StoredRecord>();
-  readonly #removed = new Set<number>();
+  #put = new Map<number, StoredRecord>();
+  #removed = new Set<number>();
   #drafts: StoredRecord[] = [];
   #sequenceTaken = 0;
 
@@ -210,15 +210,14 @@ export class Replica {
 
   /** The drafts have their signatures. */
   signed(drafts: readonly StoredRecord[]): void {
-    for (const { slot } of drafts) this.#store.signed(slot);
+    this.#store.signed(drafts);
   }
 
   /** Puts the signatures into what lives here without, for somebody who is shown the bytes at once. */
   signNow(): void {
-    for (const { slot, record } of this.#store.drafts()) {
-      signDraft(record, (bytes) => this.#modules.sign(bytes));
-      this.#store.signed(slot);
-    }
+    const drafts = this.#store.drafts();
+    for (const { record } of drafts) signDraft(record, (bytes) => this.#modules.sign(bytes));
+    this.#store.signed(drafts);
   }
 
   /**
@@ -413,8 +412,9 @@ export class Replica {
       wallMs: this.#clock.wallMs,
       counter: this.#clock.counter,
     };
-    this.#put.clear();
-    this.#removed.clear();
+    // A map that is emptied and filled for ever leads from each of its tables to the next, and an old one that died keeps all of them.
+    this.#put = new Map();
+    if (this.#removed.size > 0) this.#removed = new Set();
     this.#drafts = [];
     this.#sequenceTaken = this.#sequence;
     return changes;
