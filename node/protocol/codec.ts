@@ -105,7 +105,7 @@ export class ByteWriter {
   finish(): Uint8Array {
     const bytes = Buffer.allocUnsafe(this.#length);
     this.#buffer.copy(bytes, 0, 0, this.#length);
-    return bytes;
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   #text(value: string, bytes: number): this {

@@ -29,6 +29,8 @@ interface Batch {
 export interface SigningThreadModules {
   readonly identity: Pick<Identity, 'sign' | 'seed'>;
   readonly logger: Logger;
+  /** what the thread runs; default sign-worker */
+  readonly program?: URL;
 }
 
 export class SigningThread implements Signer {
@@ -80,7 +82,12 @@ export class SigningThread implements Signer {
 
   #start(): void {
     this.#state = 'starting';
-    const thread = new Worker(PROGRAM, { workerData: this.#modules.identity.seed });
+    const thread = new Worker(this.#modules.program ?? PROGRAM, {
+      workerData: this.#modules.identity.seed,
+      execArgv: [],
+      env: {},
+      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 32 },
+    });
     this.#thread = thread;
     thread.on('message', (memory: ArrayBuffer | null) => {
       if (memory !== null) this.#back(memory);

@@ -114,8 +114,9 @@ export class RecordStore {
    * @param slot its number in the store
    * @param record not there yet
    * @param path of its key
+   * @param isDraft it has no signature yet: until `signed` the very object is shown, never what is packed
    */
-  put(slot: number, record: SignedRecord, path: string): void {
+  put(slot: number, record: SignedRecord, path: string, isDraft = false): void {
     const packed = this.#pack(slot, record.bytes);
     const pathPrint = this.#fingerprinter.of(path);
     const keyAt = packedKeyStart(packed, 0);
@@ -131,6 +132,7 @@ export class RecordStore {
     this.#byDot.add(this.#fingerprinter.ofDot(record.dot), cell);
     this.#changed(record.key);
     this.#newest = { position, slot, record };
+    if (isDraft) this.#drafts.push({ slot, record, cell });
     if (known === NONE) this.#asked = { key: record.key, live: [record] };
   }
 
@@ -180,11 +182,6 @@ export class RecordStore {
       if (others.some(({ id }) => doubled.every((one) => one.id !== id))) doubled.push(record);
     }
     return { left: left.sort((a, b) => a.slot - b.slot), doubled };
-  }
-
-  /** The record, which is there, has no signature yet: until `signed` the very object is shown, never what is packed. */
-  drafted({ slot, record }: StoredRecord): void {
-    this.#drafts.push({ slot, record, cell: this.#cellOfKey(record.key) });
   }
 
   /** These records have their signatures now; those that are gone do not matter. */

@@ -421,16 +421,14 @@ export class Replica {
   }
 
   #addOwn(record: SignedRecord): void {
-    if (this.#add(record) !== 'fresh' || this.#modules.signsLater !== true) return;
-    const draft: StoredRecord = { slot: this.#slot, record };
-    this.#store.drafted(draft);
-    this.#drafts.push(draft);
+    const isDraft = this.#modules.signsLater === true;
+    if (this.#add(record, isDraft) === 'fresh' && isDraft) this.#drafts.push({ slot: this.#slot, record });
   }
 
   /** Adds a record under a slot of its own, to be kept. */
-  #add(record: SignedRecord): Exclude<MergeOutcome, 'ahead'> {
+  #add(record: SignedRecord, isDraft = false): Exclude<MergeOutcome, 'ahead'> {
     const stored: StoredRecord = { slot: this.#slot + 1, record };
-    const outcome = this.#integrate(stored);
+    const outcome = this.#integrate(stored, isDraft);
     if (outcome === 'fresh') {
       this.#slot = stored.slot;
       this.#put.set(stored.slot, stored);
@@ -438,13 +436,13 @@ export class Replica {
     return outcome;
   }
 
-  #integrate(stored: StoredRecord): Exclude<MergeOutcome, 'ahead'> {
+  #integrate(stored: StoredRecord, isDraft = false): Exclude<MergeOutcome, 'ahead'> {
     const { record } = stored;
     this.#noteSequence(record.dot);
     const before = this.#live(record.key);
     const { outcome, removed } = mergeKey(before, record);
     if (outcome !== 'fresh') return outcome;
-    this.#keep(stored);
+    this.#keep(stored, isDraft);
     for (const gone of removed) this.#forget(gone.id);
     this.#relive(record.key, before);
     return outcome;
@@ -474,10 +472,10 @@ export class Replica {
   }
 
   /** Stores a live record. A dot names one; a second one under it is its author's lie, or its author's restored backup. */
-  #keep({ slot, record }: StoredRecord): void {
+  #keep({ slot, record }: StoredRecord, isDraft: boolean): void {
     this.#accuse(record);
     this.#vector.add(record.dot);
-    this.#store.put(slot, record, this.#store.path(record.key));
+    this.#store.put(slot, record, this.#store.path(record.key), isDraft);
     if (record.value === null) this.#tombstones.set(slot, record.id);
   }
 
