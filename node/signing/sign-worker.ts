@@ -6,9 +6,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { identityFromSeed } from '../protocol/state/signature.ts';
 import { signBatch } from './sign-batch.ts';
 
-const { sign } = identityFromSeed(workerData as Uint8Array);
+const identity = identityFromSeed(workerData as Uint8Array);
 parentPort?.on('message', (batch: ArrayBuffer) => {
-  signBatch(batch, sign);
+  signBatch(batch, (bytes) => identity.sign(bytes));
   parentPort?.postMessage(batch, [batch]);
 });
 parentPort?.postMessage(null);

@@ -12,8 +12,8 @@ import type { SignedRecord } from './record.ts';
 const PLACES = 2_048;
 
 export class HotKeys {
-  readonly #keys = new Array<string>(PLACES).fill('');
-  readonly #live = new Array<readonly SignedRecord[] | null>(PLACES).fill(null);
+  readonly #keys = Array.from({ length: PLACES }, () => '');
+  readonly #live = Array.from({ length: PLACES }, (): readonly SignedRecord[] | null => null);
 
   get(key: string): readonly SignedRecord[] | null {
     const place = placeOf(key);
