@@ -47,15 +47,15 @@ module.exports = {
     },
     {
       name: 'adapters-do-not-know-each-other',
-      comment: 'runtime, lungs, storage, http, observe import ports and protocol, never one another',
+      comment: 'runtime, lungs, storage, signing, http, observe import ports and protocol, never one another',
       severity: 'error',
-      from: { path: '^node/(runtime|lungs|storage|http|observe)/', pathNot: TESTS },
-      to: { path: '^node/(runtime|lungs|storage|http|observe)/', pathNot: '^node/$1/' },
+      from: { path: '^node/(runtime|lungs|storage|signing|http|observe)/', pathNot: TESTS },
+      to: { path: '^node/(runtime|lungs|storage|signing|http|observe)/', pathNot: '^node/$1/' },
     },
     {
       name: 'only-compose-composes',
       severity: 'error',
-      from: { path: '^node/(runtime|lungs|storage|http|observe|protocol)/' },
+      from: { path: '^node/(runtime|lungs|storage|signing|http|observe|protocol)/' },
       to: { path: '^node/(main|compose|config)\\.ts$' },
     },
     {

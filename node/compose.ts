@@ -29,6 +29,7 @@ import { Introductions, INTRODUCTIONS_DEFAULTS, INTRODUCTIONS_TO_HTTP } from './
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { describeFault, restore } from './runtime/restore.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
+import { SigningThread } from './signing/signing-thread.ts';
 import { loadOrCreateIdentity } from './storage/identity.ts';
 import { LmdbStorage } from './storage/lmdb-storage.ts';
 
@@ -70,6 +71,7 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
       {
         self: identity.id,
         sign: (bytes) => identity.sign(bytes),
+        signsLater: true,
         rng: Math.random,
         sketchSalt: sketchSaltOf(config.clusterKey),
       },
@@ -113,6 +115,7 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
     {
       core,
       storage,
+      signer: new SigningThread({ identity, logger }),
       clock,
       logger,
       emit,

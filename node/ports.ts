@@ -5,6 +5,7 @@
 import type { AckDemand, Beacon, Precondition, WriteEntry, WriteOutcome } from './protocol/border.ts';
 import type { DatedEvent, LinkState, LungName, SyncMode } from './protocol/events.ts';
 import type { Digest, NodeId } from './protocol/ids.ts';
+import type { SignedRecord } from './protocol/state/record.ts';
 
 /** A way to reach the other members: a transport with its exchange discipline. Deals in bytes, never in records. */
 export interface Lung {
@@ -129,6 +130,15 @@ export interface Storage {
   close(): Promise<void>;
 }
 
+/** Signs records for the node, as many at once as there are. */
+export interface Signer {
+  /**
+   * Puts the node's signatures into its records' bytes. Resolves when all are there, and never rejects. Several calls of one turn of
+   * the event loop share a promise.
+   */
+  sign(records: readonly SignedRecord[]): Promise<void>;
+}
+
 export interface Clock {
   /** ms since the epoch; may jump */
   wallMs(): number;
@@ -220,6 +230,9 @@ export interface ReadEntry {
 /** JSON that a third party checks offline (protocol/state/proof-document.ts has its shape). */
 export type ProofDocument = object;
 
+/** How a write ended, and the root of the state that was durable then: with the write, where it was written. */
+export type WriteAnswer = WriteOutcome & { readonly root: Digest };
+
 /** What the HTTP API asks of the node. Reads wait for a flush under way, so nothing is shown that a crash could take back. */
 export interface LatticeApi {
   /** Resolves after the records are durable here. Rejects with the store's StorageFailedError or with NodeStoppingError. */
@@ -227,7 +240,7 @@ export interface LatticeApi {
     entries: readonly WriteEntry[],
     precondition: Precondition | null,
     acks: AckDemand | null,
-  ): Promise<WriteOutcome>;
+  ): Promise<WriteAnswer>;
   read(key: string): Promise<ReadEntry | null>;
   /** Inclusion or non-inclusion, of the state at the call, as `read` in the same turn shows it. */
   proof(key: string): Promise<ProofDocument>;

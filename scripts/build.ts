@@ -1,5 +1,5 @@
 /**
- * `npm run build`: the node as one file, dist/aethel-node.mjs, and beside it dist/node_modules with the packages that hold
+ * `npm run build`: the node as one file, dist/aethel-node.mjs, beside it the program of its signing thread, and dist/node_modules with the packages that hold
  * native code and therefore cannot be bundled, each with all it needs, in the versions of the lock file. dist/ runs
  * anywhere with the pinned Node: copy it, start it. One file starts three times quicker than a thousand small ones.
  */
@@ -16,8 +16,13 @@ const PREBUILT = `${process.platform}-${process.arch}`;
 
 rmSync(DIST, { recursive: true, force: true });
 await build({
-  entryPoints: [path.join(ROOT, 'node/main.ts')],
-  outfile: path.join(DIST, 'aethel-node.mjs'),
+  entryPoints: [
+    { in: path.join(ROOT, 'node/main.ts'), out: 'aethel-node' },
+    // A thread starts from a file of its own.
+    { in: path.join(ROOT, 'node/signing/sign-worker.ts'), out: 'sign-worker' },
+  ],
+  outdir: DIST,
+  outExtension: { '.js': '.mjs' },
   bundle: true,
   platform: 'node',
   format: 'esm',

@@ -293,7 +293,7 @@ describe('acknowledgements', () => {
   it('that do not come in time are 504, and say that the write stands', async () => {
     const { send, lattice } = await start();
     const root = lattice.root();
-    lattice.outcome = { ok: false, reason: 'acks', acks: 2, need: 3, root };
+    lattice.outcome = { ok: false, reason: 'acks', acks: 2, need: 3 };
     const answer = await send('PUT', '/api/lattice/state/k?w=3&timeout_ms=10', { body: { value: 1 } });
     expectProblem(answer, 504);
     expect(TooFewAcksProblem.parse(JSON.parse(answer.text))).toMatchObject({

@@ -61,15 +61,23 @@ function assertNearby(request: IncomingMessage, options: AuthOptions): void {
 
 /** A proxy on this machine makes everybody look local; what it forwards is not. */
 function isForwarded(request: IncomingMessage): boolean {
-  return ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some(
-    (name) => request.headers[name] !== undefined,
+  const { headers } = request;
+  return (
+    headers.forwarded !== undefined ||
+    headers['x-forwarded-for'] !== undefined ||
+    headers['x-real-ip'] !== undefined ||
+    headers.via !== undefined
   );
 }
 
 /** 127.0.0.0/8, ::1, and the first inside IPv6. */
 export function isLoopbackAddress(address: string | undefined): boolean {
   if (address === undefined) return false;
-  return address === '::1' || /^(::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/i.test(address);
+  return (
+    address === '127.0.0.1' ||
+    address === '::1' ||
+    /^(::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/i.test(address)
+  );
 }
 
 function isOwnOrigin(origin: string, ownHosts: readonly string[]): boolean {

@@ -10,7 +10,8 @@ const JSON_TYPE = /^application\/json *(; *charset="?utf-8"?)? *$/i;
 
 /** @throws HttpProblem; when the client breaks off, nobody is left to be answered */
 export async function readJson(request: IncomingMessage, bytesMax: number): Promise<unknown> {
-  if (!JSON_TYPE.test(request.headers['content-type'] ?? '')) {
+  const type = request.headers['content-type'] ?? '';
+  if (type !== 'application/json' && !JSON_TYPE.test(type)) {
     throw new HttpProblem('unsupported-media-type', 'The body must be application/json in UTF-8.');
   }
   const encoding = request.headers['content-encoding'];

@@ -3,7 +3,7 @@
  * disk, no peers.
  */
 import { createHash } from 'node:crypto';
-import type { LatticeApi, NodeStatus, ProofDocument, ReadEntry } from '../ports.ts';
+import type { LatticeApi, NodeStatus, ProofDocument, ReadEntry, WriteAnswer } from '../ports.ts';
 import type { AckDemand, Precondition, WriteEntry, WriteOutcome } from '../protocol/border.ts';
 import type { DatedEvent, LatticeEvent } from '../protocol/events.ts';
 import type { Digest, NodeId } from '../protocol/ids.ts';
@@ -43,14 +43,15 @@ export class FakeLattice implements LatticeApi {
     entries: readonly WriteEntry[],
     precondition: Precondition | null,
     acks: AckDemand | null,
-  ): Promise<WriteOutcome> {
+  ): Promise<WriteAnswer> {
     this.demands.push(acks);
     if (this.failure !== null) throw this.failure;
-    if (this.outcome !== null) return this.outcome;
+    if (this.outcome !== null) return { ...this.outcome, root: this.root() };
     for (const { key, value } of entries) {
       const version = this.#versionOf(key);
-      if (value === null && version === null) return { ok: false, reason: 'not-found' };
-      if (!holds(precondition, version)) return { ok: false, reason: 'precondition', version };
+      if (value === null && version === null) return { ok: false, reason: 'not-found', root: this.root() };
+      if (!holds(precondition, version))
+        return { ok: false, reason: 'precondition', version, root: this.root() };
     }
     const written = entries.map(({ key, value }) => {
       this.#sequence += 1;

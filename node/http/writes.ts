@@ -3,14 +3,15 @@
  * and batches alike.
  */
 import type { IncomingMessage } from 'node:http';
-import type { AckDemand, Precondition, WriteEntry, WriteOutcome } from '../protocol/border.ts';
+import type { WriteAnswer } from '../ports.ts';
+import type { AckDemand, Precondition, WriteEntry } from '../protocol/border.ts';
 import { HttpProblem } from './problems.ts';
 import { hasQuery, parseQuery } from './query.ts';
 import type { RouteContext } from './route-context.ts';
 import { ACK_TIMEOUT_MS, WriteQuery } from './schemas.ts';
 
-export type Written = Extract<WriteOutcome, { ok: true }>;
-type Unwritten = Extract<WriteOutcome, { ok: false }>;
+export type Written = Extract<WriteAnswer, { ok: true }>;
+type Unwritten = Extract<WriteAnswer, { ok: false }>;
 
 /** `w` and `timeout_ms` of a write; null: this node alone, as `w=1` says too. */
 export function ackDemandOf(request: IncomingMessage): AckDemand | null {

@@ -1,5 +1,4 @@
-import type { LatticeApi, NodeStatus } from '../ports.ts';
-import type { WriteOutcome } from '../protocol/border.ts';
+import type { LatticeApi, NodeStatus, WriteAnswer } from '../ports.ts';
 import type { LatticeEvent } from '../protocol/events.ts';
 import type { Digest, NodeId } from '../protocol/ids.ts';
 import { NodeMetrics, meteredApi } from './metrics.ts';
@@ -103,9 +102,9 @@ it('tells of the process as well', async () => {
 
 it('counts writes by how they end, and passes them on untouched', async () => {
   const metrics = new NodeMetrics({ status: () => null }, { withProcess: false });
-  const outcomes: (WriteOutcome | Error)[] = [
+  const outcomes: (WriteAnswer | Error)[] = [
     { ok: true, written: [], root, acks: 1 },
-    { ok: false, reason: 'not-found' },
+    { ok: false, reason: 'not-found', root },
     new Error('disk'),
   ];
   const api = meteredApi(
@@ -124,7 +123,7 @@ it('counts writes by how they end, and passes them on untouched', async () => {
     { key: 'b', value: '2' },
   ];
   expect(await api.write(entries, null, null)).toEqual({ ok: true, written: [], root, acks: 1 });
-  expect(await api.write(entries, null, null)).toEqual({ ok: false, reason: 'not-found' });
+  expect(await api.write(entries, null, null)).toEqual({ ok: false, reason: 'not-found', root });
   await expect(api.write(entries, null, null)).rejects.toThrow('disk');
   expect(api.status().mode).toBe('NONE');
   const text = await metrics.text();

@@ -5,6 +5,7 @@
  */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { CountBytes, LatticeApi, NodeStatus } from '../ports.ts';
+import { Durations } from './durations.ts';
 import type { WriteOutcome } from '../protocol/border.ts';
 import type { DatedEvent, LinkState, LungName, SyncMode } from '../protocol/events.ts';
 
@@ -94,13 +95,16 @@ export class NodeMetrics {
   );
   readonly #writes = this.#counter('aethel_writes_total', 'Entries asked to be written here', ['outcome']);
 
-  readonly #step = this.#histogram('aethel_step_duration_seconds', 'One step of the core', STEP_BUCKETS);
-  readonly #commit = this.#histogram(
+  /** entries written, of which the counter was not told yet: it takes its time */
+  #written = 0;
+
+  readonly #step = new Durations('aethel_step_duration_seconds', 'One step of the core', STEP_BUCKETS);
+  readonly #commit = new Durations(
     'aethel_commit_duration_seconds',
     'From a commit asked to durable',
     COMMIT_BUCKETS,
   );
-  readonly #write = this.#histogram(
+  readonly #write = new Durations(
     'aethel_write_duration_seconds',
     'From a write asked to acknowledged',
     COMMIT_BUCKETS,
@@ -183,7 +187,8 @@ export class NodeMetrics {
   }
 
   observeWrite(outcome: WriteResult, entries: number, seconds: number): void {
-    this.#writes.inc({ outcome }, entries);
+    if (outcome === 'ok') this.#written += entries;
+    else this.#writes.inc({ outcome }, entries);
     if (outcome === 'ok') this.#write.observe(seconds);
   }
 
@@ -195,7 +200,10 @@ export class NodeMetrics {
   /** Prometheus text format 0.0.4. */
   async text(): Promise<string> {
     this.#readStatus();
-    return await this.#registry.metrics();
+    if (this.#written > 0) this.#writes.inc({ outcome: 'ok' }, this.#written);
+    this.#written = 0;
+    const durations = [this.#step, this.#commit, this.#write].map((one) => one.text());
+    return [await this.#registry.metrics(), ...durations].join('\n');
   }
 
   #readStatus(): void {

@@ -36,7 +36,6 @@ export type WriteOutcome =
         readonly version: string;
         readonly created: boolean;
       }[];
-      readonly root: Digest;
       /** members that have it on disk, this one included */
       readonly acks: number;
     }
@@ -46,7 +45,6 @@ export type WriteOutcome =
       readonly reason: 'acks';
       readonly acks: number;
       readonly need: number;
-      readonly root: Digest;
     }
   /** not written: fewer members can be reached than were asked for */
   | { readonly ok: false; readonly reason: 'members'; readonly reachable: number; readonly need: number }
@@ -120,6 +118,11 @@ export type Effect =
       readonly type: 'persist';
       readonly put: readonly StoredRecord[];
       readonly remove: readonly number[];
+      /**
+       * Own records without their signatures, none where the core signs itself: the caller puts them in and says so (`Core.signed`)
+       * before anything of this step is durable or told.
+       */
+      readonly drafts: readonly StoredRecord[];
       /** last sequence this node used, and the greatest stamp it has seen: durable before use */
       readonly sequence: number;
       readonly wallMs: number;

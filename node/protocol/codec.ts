@@ -117,14 +117,11 @@ export class ByteWriter {
     return this.varint(value.length).bytes(value);
   }
 
-  /** What was written so far, to be read before the next call. */
-  view(): Uint8Array {
-    return this.#buffer.subarray(0, this.#length);
-  }
-
-  /** What was written, in memory of its own. @param from bytes before it are left out */
-  finish(from = 0): Uint8Array {
-    return new Uint8Array(this.#buffer.subarray(from, this.#length));
+  /** What was written, in memory that nobody else writes to. */
+  finish(): Uint8Array {
+    const bytes = Buffer.allocUnsafe(this.#length);
+    this.#buffer.copy(bytes, 0, 0, this.#length);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   #text(value: string, bytes: number): this {

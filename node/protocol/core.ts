@@ -31,6 +31,7 @@ import type { SignedRecord, VerifiedRecord } from './state/record.ts';
 import { Replica, type LoadedRecord, type WriteResult } from './state/replica.ts';
 import { VersionVector } from './state/version-vector.ts';
 import type { SketchOptions } from './state/sketch/sketch.ts';
+import type { StoredRecord } from './state/write.ts';
 import { Absences, ABSENCES_DEFAULTS } from './sync/absences.ts';
 import { answer, ANSWER_DEFAULTS } from './sync/answer.ts';
 import { isPush, recordsOf, type Offered, type SyncReply, type SyncRequest } from './sync/messages.ts';
@@ -46,6 +47,8 @@ export interface Now {
 export interface CoreModules {
   readonly self: NodeId;
   readonly sign: (bytes: Uint8Array) => Uint8Array;
+  /** Own records go out unsigned, as `drafts` of `persist`, for whoever signs quicker than one by one. Default false. */
+  readonly signsLater?: boolean;
   /** uniform in [0, 1) */
   readonly rng: () => number;
   /** the cluster's own, at least 16 bytes; see `Sketch` */
@@ -135,7 +138,12 @@ export class Core {
     this.#aheadMaxMs = options.aheadMaxMs;
     this.#detector = new Detector(options.detector);
     this.replica = new Replica(
-      { self: modules.self, sign: modules.sign, sketchSalt: modules.sketchSalt },
+      {
+        self: modules.self,
+        sign: modules.sign,
+        signsLater: modules.signsLater ?? false,
+        sketchSalt: modules.sketchSalt,
+      },
       { aheadMaxMs: options.aheadMaxMs, sketch: options.sketch },
     );
   }
@@ -164,6 +172,16 @@ export class Core {
     this.#effects = [];
     if (changes === null) return effects;
     return [{ type: 'persist', ...changes, knowledge: this.#knowledge }, ...effects];
+  }
+
+  /** Drafts of a `persist` have their signatures. */
+  signed(drafts: readonly StoredRecord[]): void {
+    this.replica.signed(drafts);
+  }
+
+  /** Signs the drafts that live here, for somebody who is shown their bytes before they are durable. */
+  signNow(): void {
+    this.replica.signNow();
   }
 
   mode(): ModeReport {
@@ -438,7 +456,7 @@ export class Core {
     this.#spread(result.records, 'write', null);
     const { written } = result;
     if (demand === null || need <= 1 || written.length === 0) {
-      return this.#reply(request, { ok: true, written, root: this.replica.root(), acks: 1 });
+      return this.#reply(request, { ok: true, written, acks: 1 });
     }
     this.#acks.open(request, need, this.#modules.self, written);
     this.#timer(`acks:${request}`, demand.timeoutMs);
@@ -477,7 +495,7 @@ export class Core {
     for (const { request, waiting } of this.#acks.answered(peer.id)) {
       this.#timer(`acks:${request}`, null);
       const { written, have } = waiting;
-      this.#reply(request, { ok: true, written, root: this.replica.root(), acks: have.size });
+      this.#reply(request, { ok: true, written, acks: have.size });
     }
     this.#askForAcks(peer);
   }
@@ -486,7 +504,7 @@ export class Core {
     const late = this.#acks.expire(request);
     if (late === null) return;
     const { need, have } = late;
-    this.#reply(request, { ok: false, reason: 'acks', acks: have.size, need, root: this.replica.root() });
+    this.#reply(request, { ok: false, reason: 'acks', acks: have.size, need });
   }
 
   #tryWrite(entries: readonly WriteEntry[], precondition: Precondition | null): WriteResult | InvalidWrite {

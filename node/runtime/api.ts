@@ -6,8 +6,16 @@
 import type { Driver } from './driver.ts';
 import { seenIn, type Seen } from './durable-view.ts';
 import type { Healing } from './healing.ts';
-import type { Identity, LatticeApi, LinkStatus, NodeStatus, PeerStatus, ReadEntry } from '../ports.ts';
-import type { AckDemand, Precondition, WriteEntry, WriteOutcome } from '../protocol/border.ts';
+import type {
+  Identity,
+  LatticeApi,
+  LinkStatus,
+  NodeStatus,
+  PeerStatus,
+  ReadEntry,
+  WriteAnswer,
+} from '../ports.ts';
+import type { AckDemand, Precondition, WriteEntry } from '../protocol/border.ts';
 import type { Core, PeerReport } from '../protocol/core.ts';
 import type { DatedEvent } from '../protocol/events.ts';
 import type { Digest, NodeId } from '../protocol/ids.ts';
@@ -45,7 +53,7 @@ export class Api implements LatticeApi {
     entries: readonly WriteEntry[],
     precondition: Precondition | null,
     acks: AckDemand | null,
-  ): Promise<WriteOutcome> {
+  ): Promise<WriteAnswer> {
     this.#modules.healing.assertOver();
     return this.#modules.driver.write(entries, precondition, acks);
   }
@@ -60,6 +68,7 @@ export class Api implements LatticeApi {
   async proof(key: string): Promise<ProofDocument> {
     const { driver, core, identity, healing } = this.#modules;
     healing.assertOver();
+    core.signNow();
     const document = proofDocument(
       core.replica,
       key,

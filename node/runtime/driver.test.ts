@@ -1,12 +1,13 @@
 import { MemoryStorage, newMemoryDisk } from '../storage/memory-storage.ts';
-import type { Clock, Lung, LungEffect, Storage, StoreBatch } from '../ports.ts';
+import type { Clock, Lung, LungEffect, Signer, Storage, StoreBatch } from '../ports.ts';
 import { Core } from '../protocol/core.ts';
 import { CORE_DEFAULTS } from '../protocol/defaults.ts';
 import type { Digest } from '../protocol/ids.ts';
-import type { VerifiedRecord } from '../protocol/state/record.ts';
+import { decodeRecord, signDraft, verifyRecord } from '../protocol/state/record.ts';
+import type { SignedRecord, VerifiedRecord } from '../protocol/state/record.ts';
 import { TEST_SALT, testIdentity, testRecord } from '../protocol/state/test-records.ts';
 import { VersionVector } from '../protocol/state/version-vector.ts';
-import { decodeReply } from '../protocol/sync/codec.ts';
+import { decodeReply, decodeRequest } from '../protocol/sync/codec.ts';
 import type { SyncRequest } from '../protocol/sync/messages.ts';
 import { Driver, DRIVER_DEFAULTS } from './driver.ts';
 
@@ -39,6 +40,50 @@ describe('the driver', () => {
     store.finish();
     await Promise.all(second);
     expect(store.batches.map(({ put }) => put.length)).toEqual([3, 2]);
+  });
+
+  it('stores and tells nothing before it is signed', async () => {
+    const signer = new HeldSigner();
+    const { driver, store, sent } = make(new HeldStorage(), signer);
+    linkPeer(driver);
+    const writing = driver.write([{ key: 'k', value: '1' }], null);
+    await turn();
+    await turn();
+    expect(store.batches).toEqual([]);
+    signer.finish();
+    await store.asked(1);
+    const [put] = store.batches[0]?.put ?? [];
+    expect(put && verifyRecord(decodeRecord(put.bytes))).not.toBeNull();
+    store.finish();
+    await writing;
+    const [ask] = sent.flatMap((effect) => (effect.type === 'ask' ? [decodeRequest(effect.bytes)] : []));
+    const [told] = ask?.type === 'transfer' ? ask.records : [];
+    expect(told && verifyRecord(told)).not.toBeNull();
+  });
+
+  it('signs also what was replaced before it was stored, for it may have been told of', async () => {
+    const signer = new HeldSigner();
+    const { driver, store } = make(new HeldStorage(), signer);
+    const writes = [1, 2].map((n) => driver.write([{ key: 'k', value: String(n) }], null));
+    signer.finish();
+    await store.asked(1);
+    store.finish();
+    await Promise.all(writes);
+    expect(signer.records).toHaveLength(2);
+    expect(store.batches[0]?.put).toHaveLength(1);
+  });
+
+  it('waits for more while every turn brings more, so that few commits are made of many writes', async () => {
+    const { driver, store } = make();
+    const writes: Promise<unknown>[] = [];
+    for (const [i, count] of [2, 3, 1, 4].entries()) {
+      for (let n = 0; n < count; n++) writes.push(driver.write([{ key: `${i}/${n}`, value: '1' }], null));
+      await turn();
+    }
+    await store.asked(1);
+    expect(store.batches[0]?.put).toHaveLength(10);
+    store.finish();
+    await Promise.all(writes);
   });
 
   it('stores only the last of several records of one key in one commit', async () => {
@@ -251,12 +296,28 @@ class HeldStorage implements Storage {
   }
 }
 
-function make(storage: Storage = new HeldStorage()) {
+class HeldSigner implements Signer {
+  readonly records: SignedRecord[] = [];
+  readonly #done = Promise.withResolvers<void>();
+
+  sign(records: readonly SignedRecord[]): Promise<void> {
+    this.records.push(...records);
+    return this.#done.promise;
+  }
+
+  finish(): void {
+    for (const record of this.records) signDraft(record, (bytes) => testIdentity(1).sign(bytes));
+    this.#done.resolve();
+  }
+}
+
+function make(storage: Storage = new HeldStorage(), signer: Signer | null = null) {
   const identity = testIdentity(1);
   const core = new Core(
     {
       self: identity.id,
       sign: (bytes) => identity.sign(bytes),
+      signsLater: signer !== null,
       rng: () => 0.5,
       sketchSalt: TEST_SALT,
     },
@@ -281,7 +342,7 @@ function make(storage: Storage = new HeldStorage()) {
   };
   const quiet = { error() {}, warn() {}, info() {}, debug() {} };
   const driver = new Driver(
-    { core, storage, clock, logger: quiet, emit: () => {}, lungs: { http: lung } },
+    { core, storage, signer, clock, logger: quiet, emit: () => {}, lungs: { http: lung } },
     DRIVER_DEFAULTS,
   );
   const fire = async (ms: number): Promise<void> => {

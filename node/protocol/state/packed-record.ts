@@ -191,6 +191,13 @@ export function unpackHead(packed: Buffer, start: number, origins: OriginTable):
   return { slot, dot, stamp: { wallMs: wallMsOf(dot, reader.varint()), counter: reader.varint() } };
 }
 
+/** The slot of a record packed at `start`. */
+export function packedSlot(packed: Buffer, start: number): number {
+  const reader = new Reader(packed, start);
+  reader.skip(reader.varint());
+  return reader.varint();
+}
+
 /** Where the key of a record packed at `start` begins. It ends `packedKeyBytes` later. */
 export function packedKeyStart(packed: Buffer, start: number): number {
   return start + ((packed[start] ?? 0) < 0x80 ? 1 : 2);

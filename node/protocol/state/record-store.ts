@@ -11,6 +11,7 @@
 import type { RecordId } from '../ids.ts';
 import { Blocks, type Position } from './blocks.ts';
 import { Fingerprinter, FingerprintList, FingerprintMap } from './fingerprints.ts';
+import { HotKeys } from './hot-keys.ts';
 import { KeyOrder, type KeyCells } from './key-order.ts';
 import { compareRecords } from './merge.ts';
 import { pathOf } from './merkle.ts';
@@ -20,19 +21,20 @@ import {
   packedBytesMax,
   packedKeyBytes,
   packedKeyStart,
+  packedSlot,
   unpack,
   unpackHead,
   type PackedHead,
 } from './packed-record.ts';
 import type { Dot, SignedRecord } from './record.ts';
+import { SIGNATURE_BYTES } from './signature.ts';
 import type { ShortId } from './sketch/short-id.ts';
 import { Slab } from './slab.ts';
 import type { StoredRecord } from './write.ts';
 
 /** the cell */
 const HEAD_BYTES = 4;
-/** Keys whose record is kept made, where it is small; at most some 5 MB. A guess at how many keys are hot at a time. */
-const HOT_KEYS_MAX = 2_048;
+/** Larger records are not kept made. */
 const HOT_BYTES_MAX = 2_048;
 /** A chunk is 64 KiB. */
 const CELL_SHIFT = 14;
@@ -41,6 +43,10 @@ const NONE = 0;
 interface Found extends StoredRecord {
   readonly cell: number;
   readonly position: Position;
+}
+
+interface Draft extends StoredRecord {
+  readonly cell: number;
 }
 
 export interface MemoryUse {
@@ -72,14 +78,12 @@ export class RecordStore {
   #asked: { readonly key: string; readonly live: readonly SignedRecord[] } | null = null;
   /** the record put last, which is asked for at once: it need not be made anew */
   #newest: (StoredRecord & { readonly position: Position }) | null = null;
-  /**
-   * What was found lately for keys that were asked for, least lately asked first: a hot key is not made anew for every reader,
-   * and the keys of a batch, which are mostly new, are not looked for three times.
-   */
-  readonly #hot = new Map<string, readonly SignedRecord[]>();
+  readonly #hot = new HotKeys();
   /** the last answer of `path` */
   #way = { key: '', path: pathOf('') };
   #scratch = Buffer.alloc(0);
+  /** records whose packed form has no signature yet, by slot */
+  #drafts: Draft[] = [];
 
   /** @param secret nobody else knows it; see `Fingerprinter` */
   constructor(secret: Uint8Array, shortOf: (id: RecordId) => ShortId) {
@@ -112,8 +116,9 @@ export class RecordStore {
    * @param slot its number in the store
    * @param record not there yet
    * @param path of its key
+   * @param isDraft it has no signature yet: until `signed` the very object is shown, never what is packed
    */
-  put(slot: number, record: SignedRecord, path: string): void {
+  put(slot: number, record: SignedRecord, path: string, isDraft = false): void {
     const packed = this.#pack(slot, record.bytes);
     const pathPrint = this.#fingerprinter.of(path);
     const keyAt = packedKeyStart(packed, 0);
@@ -129,6 +134,7 @@ export class RecordStore {
     this.#byDot.add(this.#fingerprinter.ofDot(record.dot), cell);
     this.#changed(record.key);
     this.#newest = { position, slot, record };
+    if (isDraft) this.#drafts.push({ slot, record, cell });
     if (known === NONE) this.#asked = { key: record.key, live: [record] };
   }
 
@@ -180,10 +186,49 @@ export class RecordStore {
     return { left: left.sort((a, b) => a.slot - b.slot), doubled };
   }
 
+  /** These records have their signatures now; those that are gone do not matter. */
+  signed(records: readonly StoredRecord[]): void {
+    if (this.#drafts.length === 0) return;
+    const slots = new Set(records.map(({ slot }) => slot));
+    this.#drafts = this.#drafts.filter((draft) => {
+      if (!slots.has(draft.slot)) return true;
+      this.#fillIn(draft);
+      return false;
+    });
+  }
+
+  /** What waits for its signature. */
+  drafts(): readonly StoredRecord[] {
+    return this.#drafts;
+  }
+
+  #fillIn({ slot, cell, record: { bytes } }: Draft): void {
+    for (const position of this.#positionsIn(cell)) {
+      if (this.#slotAt(position) !== slot) continue;
+      const end = this.#blocks.startOf(position) + this.#blocks.lengthOf(position);
+      this.#blocks.bytesOf(position).set(bytes.subarray(-SIGNATURE_BYTES), end - SIGNATURE_BYTES);
+    }
+  }
+
+  #draftAt(position: Position): Draft | undefined {
+    if (this.#drafts.length === 0) return undefined;
+    const slot = this.#slotAt(position);
+    let [low, high] = [0, this.#drafts.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#drafts[middle]?.slot ?? 0) < slot) low = middle + 1;
+      else high = middle;
+    }
+    const draft = this.#drafts[low];
+    return draft?.slot === slot ? draft : undefined;
+  }
+
   /** @returns the record's slot, or null when it is not there */
   remove(id: RecordId): number | null {
     const found = this.#find(id);
     if (found === null) return null;
+    if (this.#draftAt(found.position) !== undefined)
+      this.#drafts = this.#drafts.filter(({ slot }) => slot !== found.slot);
     this.#drop(found.cell, found.position, found.record);
     return found.slot;
   }
@@ -192,11 +237,7 @@ export class RecordStore {
   live(key: string): readonly SignedRecord[] {
     if (this.#asked?.key === key) return this.#asked.live;
     const hot = this.#hot.get(key);
-    if (hot !== undefined) {
-      this.#hot.delete(key);
-      this.#hot.set(key, hot);
-      return hot;
-    }
+    if (hot !== null) return hot;
     const cell = this.#cellOfKey(key);
     const live =
       cell === NONE ? [] : this.#positionsIn(cell).map((position) => this.#storedAt(position).record);
@@ -204,15 +245,8 @@ export class RecordStore {
     this.#asked = { key, live };
     const [only] = live;
     if (live.length <= 1 && (only === undefined || only.bytes.length <= HOT_BYTES_MAX))
-      this.#keepHot(key, live);
+      this.#hot.set(key, live);
     return live;
-  }
-
-  #keepHot(key: string, live: readonly SignedRecord[]): void {
-    this.#hot.set(key, live);
-    if (this.#hot.size <= HOT_KEYS_MAX) return;
-    const [coldest] = this.#hot.keys();
-    if (coldest !== undefined) this.#hot.delete(coldest);
   }
 
   /** As `pathOf`, which takes a hash; several ask in a row for one key. */
@@ -339,9 +373,15 @@ export class RecordStore {
 
   #storedAt(position: Position): StoredRecord {
     if (this.#newest?.position === position) return this.#newest;
+    const draft = this.#draftAt(position);
+    if (draft !== undefined) return draft;
     const start = this.#blocks.startOf(position);
     const end = start + this.#blocks.lengthOf(position);
     return unpack(this.#blocks.bytesOf(position), start + HEAD_BYTES, end, this.#origins);
+  }
+
+  #slotAt(position: Position): number {
+    return packedSlot(this.#blocks.bytesOf(position), this.#blocks.startOf(position) + HEAD_BYTES);
   }
 
   #cellOfKey(key: string): number {

@@ -63,6 +63,7 @@ const VERSION = 1;
 const TOMBSTONE = 1;
 const SIGNATURE_DOMAIN = Buffer.from('aethel/record/v1\0', 'latin1');
 const ID_DOMAIN = Buffer.from('aethel/id/v1\0', 'latin1');
+const NO_SIGNATURE = new Uint8Array(SIGNATURE_BYTES);
 const DOT_BYTES = PUBLIC_KEY_BYTES + 8;
 /** everything but key, context and value */
 const FIXED_BYTES = 1 + 1 + DOT_BYTES + 6 + 2 + 2 + 2 + 4 + SIGNATURE_BYTES;
@@ -76,11 +77,22 @@ export function signRecord(
   sign: (bytes: Uint8Array) => Uint8Array,
   limits: RecordLimits = RECORD_LIMITS,
 ): VerifiedRecord {
+  const record = draftRecord(fields, limits);
+  signDraft(record, sign);
+  return record;
+}
+
+/**
+ * A record of our own, whole but for its signature: `putSignature` fills that in before anybody else sees the bytes. It has its
+ * final id, which leaves the signature out.
+ *
+ * @throws CodecError when the fields are no legal record
+ */
+export function draftRecord(fields: LatticeRecord, limits: RecordLimits = RECORD_LIMITS): VerifiedRecord {
   const { key, value, dot, context, stamp } = fields;
   checkDots(dot, context);
   if (value !== null) checkJson(value);
-  const writer = new ByteWriter(SIGNATURE_DOMAIN.length + recordBytesMax(limits))
-    .bytes(SIGNATURE_DOMAIN)
+  const writer = new ByteWriter(recordBytesMax(limits))
     .u8(VERSION)
     .u8(value === null ? TOMBSTONE : 0)
     .bytes(publicKeyOf(dot.author))
@@ -92,11 +104,31 @@ export function signRecord(
   for (const entry of context) writer.bytes(publicKeyOf(entry.author)).u64(entry.sequence);
   writer.text32(value ?? '');
   checkLimits(fields, limits);
-  const signature = sign(writer.view());
-  if (signature.length !== SIGNATURE_BYTES) throw new RangeError(`signature of ${signature.length} bytes`);
-  const bytes = writer.bytes(signature).finish(SIGNATURE_DOMAIN.length);
+  const bytes = writer.bytes(NO_SIGNATURE).finish();
   const id = idOf(bytes, bytes.length - SIGNATURE_BYTES);
   return { key, value, dot, context, stamp, id, bytes } as VerifiedRecord;
+}
+
+export function signDraft(draft: SignedRecord, sign: (bytes: Uint8Array) => Uint8Array): void {
+  const message = Buffer.allocUnsafe(messageBytes(draft));
+  writeMessage(draft, message, 0);
+  putSignature(draft, sign(message));
+}
+
+export function putSignature({ bytes }: SignedRecord, signature: Uint8Array): void {
+  if (signature.length !== SIGNATURE_BYTES) throw new RangeError(`signature of ${signature.length} bytes`);
+  bytes.set(signature, bytes.length - SIGNATURE_BYTES);
+}
+
+/** How long what is signed of a record is. */
+export function messageBytes({ bytes }: SignedRecord): number {
+  return SIGNATURE_DOMAIN.length + bytes.length - SIGNATURE_BYTES;
+}
+
+/** What is signed of a record: the domain and the body. */
+export function writeMessage({ bytes }: SignedRecord, target: Uint8Array, at: number): void {
+  target.set(SIGNATURE_DOMAIN, at);
+  target.set(bytes.subarray(0, bytes.length - SIGNATURE_BYTES), at + SIGNATURE_DOMAIN.length);
 }
 
 /**
@@ -146,9 +178,10 @@ export function isTombstone({ bytes }: SignedRecord): boolean {
 
 /** The same record, with the brand, when its signature is its author's; null when it is not. About 70 µs. */
 export function verifyRecord(record: SignedRecord): VerifiedRecord | null {
-  const split = record.bytes.length - SIGNATURE_BYTES;
-  const message = joined(SIGNATURE_DOMAIN, record.bytes.subarray(0, split));
-  const isAuthors = verifySignature(record.bytes.subarray(split), message, publicKeyOf(record.dot.author));
+  const message = Buffer.allocUnsafe(messageBytes(record));
+  writeMessage(record, message, 0);
+  const signature = record.bytes.subarray(record.bytes.length - SIGNATURE_BYTES);
+  const isAuthors = verifySignature(signature, message, publicKeyOf(record.dot.author));
   return isAuthors ? (record as VerifiedRecord) : null;
 }
 
@@ -225,10 +258,3 @@ function idInputOf(length: number): Buffer {
 const ID_INPUT_KEPT = 2_048;
 const idInput = Buffer.concat([ID_DOMAIN], ID_INPUT_KEPT);
 const idInputs: Buffer[] = [];
-
-function joined(domain: Uint8Array, body: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(domain.length + body.length);
-  bytes.set(domain);
-  bytes.set(body, domain.length);
-  return bytes;
-}

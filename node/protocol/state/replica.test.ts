@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { compareStamps } from './clock.ts';
 import { CodecError } from '../codec.ts';
 import { canonicalOf, keptForm, readKept } from './kept-record.ts';
-import { decodeRecord, verifyRecord, type VerifiedRecord } from './record.ts';
+import { decodeRecord, signDraft, verifyRecord, type VerifiedRecord } from './record.ts';
 import { Replica, REPLICA_DEFAULTS, type WriteResult } from './replica.ts';
 import { Sketch } from './sketch/sketch.ts';
 import { TEST_SALT, testIdentity, testRecord } from './test-records.ts';
@@ -222,6 +222,7 @@ describe('replica', () => {
     expect(replica.takeChanges()).toEqual({
       put: [{ slot: 2, record: last }],
       remove: [],
+      drafts: [],
       sequence: 2,
       wallMs: 10,
       counter: 1,
@@ -230,6 +231,7 @@ describe('replica', () => {
     expect(replica.takeChanges()).toEqual({
       put: [{ slot: 3, record: next }],
       remove: [2],
+      drafts: [],
       sequence: 3,
       wallMs: 11,
       counter: 0,
@@ -381,6 +383,71 @@ class Store {
   }
 }
 
+describe('a replica that signs later', () => {
+  it('has the ids and the root at once, and the same bytes in the end', () => {
+    const [now, later] = [replicaOf(ada), laterReplica()];
+    for (const replica of [now, later])
+      for (let i = 0; i < 50; i++) replica.write([{ key: `k${i % 30}`, value: `"${i}"` }], null, 10);
+    expect(later.root()).toBe(now.root());
+    const drafts = later.takeChanges()?.drafts ?? [];
+    expect(drafts).toHaveLength(50);
+    for (const { record } of drafts) signDraft(record, (bytes) => ada.sign(bytes));
+    later.signed(drafts);
+    for (const { key } of now.entriesAfter(null, 100)) {
+      expect(Buffer.from(later.get(key)?.winner.bytes ?? [])).toEqual(
+        Buffer.from(now.get(key)?.winner.bytes ?? [1]),
+      );
+    }
+  });
+
+  it('shows the very draft until it is signed, so that whoever holds it gets the signature', () => {
+    const replica = laterReplica();
+    const [draft] = recordsOf(replica.write([{ key: 'k', value: '1' }], null, 10));
+    replica.write([{ key: 'other', value: '1' }], null, 10);
+    replica.get('other');
+    expect(draft && replica.record(draft.id)).toBe(draft);
+    const drafts = replica.takeChanges()?.drafts ?? [];
+    for (const { record } of drafts) signDraft(record, (bytes) => ada.sign(bytes));
+    expect(draft && verifyRecord(draft)).not.toBeNull();
+  });
+
+  it('has the signature in what is packed: also beside a sibling, and after others moved it', () => {
+    const replica = laterReplica();
+    const sibling = testRecord({ author: bob, key: 'k3', stamp: { wallMs: 9, counter: 0 } });
+    const written = Array.from({ length: 2000 }, (_, i) =>
+      recordsOf(replica.write([{ key: `k${i}`, value: '1' }], null, 10)),
+    ).flat();
+    replica.merge(sibling, 10);
+    // what came and went within the group leaves holes, into which others move
+    for (let i = 0; i < 1500; i++) if (i !== 3) replica.write([{ key: `k${i}`, value: null }], null, 10);
+    const drafts = replica.takeChanges()?.drafts ?? [];
+    for (const { record } of drafts) signDraft(record, (bytes) => ada.sign(bytes));
+    replica.signed(drafts);
+    for (const { id } of written) {
+      const record = replica.record(id);
+      if (record !== null) reread(record.bytes);
+    }
+    expect(replica.get('k3')?.siblings).toHaveLength(1);
+  });
+
+  it('signs at once what somebody is to be shown', () => {
+    const replica = laterReplica();
+    const [draft] = recordsOf(replica.write([{ key: 'k', value: '1' }], null, 10));
+    replica.signNow();
+    expect(draft && verifyRecord(draft)).not.toBeNull();
+  });
+
+  it('accuses of equivocation with both signatures', () => {
+    const replica = laterReplica();
+    const [draft] = recordsOf(replica.write([{ key: 'k', value: '1' }], null, 10));
+    if (draft === undefined) return;
+    replica.merge(testRecord({ author: ada, key: 'twin', sequence: draft.dot.sequence }), 10);
+    const [found] = replica.takeEquivocations();
+    for (const record of [found?.one, found?.other]) expect(record && verifyRecord(record)).not.toBeNull();
+    expect(found).toBeDefined();
+  });
+});
+
 /** The same state merged anew, record by record, without meta. */
 function rebuilt(loaded: Replica, store: Store): Replica {
   expect(store.records()).toHaveLength(loaded.recordCount());
@@ -398,6 +465,16 @@ function reread(bytes: Uint8Array): VerifiedRecord {
 function recordsOf(result: WriteResult): readonly VerifiedRecord[] {
   if (!result.ok) throw new Error(`write failed: ${result.reason}`);
   return result.records;
+}
+
+function laterReplica(): Replica {
+  const modules = {
+    self: ada.id,
+    sign: (bytes: Uint8Array) => ada.sign(bytes),
+    signsLater: true,
+    sketchSalt: TEST_SALT,
+  };
+  return new Replica(modules, REPLICA_DEFAULTS);
 }
 
 function replicaOf(identity: typeof ada): Replica {

@@ -25,8 +25,9 @@ import { Sketch, SKETCH_DEFAULTS, type SketchOptions, type SketchView } from './
 import { TrieLoad } from './trie-load.ts';
 import { VersionVector } from './version-vector.ts';
 import {
+  draftRecord,
   isTombstone,
-  signRecord,
+  signDraft,
   type Dot,
   type LatticeRecord,
   type SignedRecord,
@@ -38,6 +39,8 @@ export interface ReplicaModules {
   readonly self: NodeId;
   /** Ed25519 of `self` */
   sign(bytes: Uint8Array): Uint8Array;
+  /** Own records are left without their signatures, which whoever takes the changes puts in (`Changes.drafts`). Default false. */
+  readonly signsLater?: boolean;
   /** the cluster's own, at least 16 bytes; see `Sketch` */
   readonly sketchSalt: Uint8Array;
 }
@@ -102,6 +105,11 @@ export interface Equivocation {
 export interface Changes {
   readonly put: readonly StoredRecord[];
   readonly remove: readonly number[];
+  /**
+   * Own records, in `put` or gone already, that want their signatures before the changes are durable and before anybody is told:
+   * put them into the very records, then call `signed`.
+   */
+  readonly drafts: readonly StoredRecord[];
   /** last sequence used by this node */
   readonly sequence: number;
   /** the clock: greatest stamp seen */
@@ -133,8 +141,9 @@ export class Replica {
   /** live tombstones by slot, oldest first */
   readonly #tombstones = new Map<number, { readonly id: RecordId; readonly wallMs: number }>();
   #equivocations: Equivocation[] = [];
-  readonly #put = new Map<number, StoredRecord>();
-  readonly #removed = new Set<number>();
+  #put = new Map<number, StoredRecord>();
+  #removed = new Set<number>();
+  #drafts: StoredRecord[] = [];
   #sequenceTaken = 0;
 
   constructor(modules: ReplicaModules, options: ReplicaOptions) {
@@ -207,8 +216,23 @@ export class Replica {
   /** Pairs of records that share a dot, found since the last call. */
   takeEquivocations(): readonly Equivocation[] {
     const found = this.#equivocations;
+    if (found.length === 0) return found;
+    // Both signatures are the evidence.
+    this.signNow();
     this.#equivocations = [];
     return found;
+  }
+
+  /** The drafts have their signatures. */
+  signed(drafts: readonly StoredRecord[]): void {
+    this.#store.signed(drafts);
+  }
+
+  /** Puts the signatures into what lives here without, for somebody who is shown the bytes at once. */
+  signNow(): void {
+    const drafts = this.#store.drafts();
+    for (const { record } of drafts) signDraft(record, (bytes) => this.#modules.sign(bytes));
+    this.#store.signed(drafts);
   }
 
   /**
@@ -271,7 +295,7 @@ export class Replica {
       const again = this.#signAgain(record, replaced, wallMs);
       if (again === null) continue;
       this.drop(record.id);
-      this.#add(again);
+      this.#addOwn(again);
       anew.push(again);
     }
     return anew;
@@ -322,7 +346,7 @@ export class Replica {
 
     this.#sequence = sequence;
     this.#clock = clock;
-    for (const record of records) this.#add(record);
+    for (const record of records) this.#addOwn(record);
     return { ok: true, records, written };
   }
 
@@ -413,20 +437,28 @@ export class Replica {
     const changes: Changes = {
       put: [...this.#put.values()],
       remove: [...this.#removed],
+      drafts: this.#drafts,
       sequence: this.#sequence,
       wallMs: this.#clock.wallMs,
       counter: this.#clock.counter,
     };
-    this.#put.clear();
-    this.#removed.clear();
+    // A map that is emptied and filled for ever leads from each of its tables to the next, and an old one that died keeps all of them.
+    this.#put = new Map();
+    if (this.#removed.size > 0) this.#removed = new Set();
+    this.#drafts = [];
     this.#sequenceTaken = this.#sequence;
     return changes;
   }
 
+  #addOwn(record: SignedRecord): void {
+    const isDraft = this.#modules.signsLater === true;
+    if (this.#add(record, isDraft) === 'fresh' && isDraft) this.#drafts.push({ slot: this.#slot, record });
+  }
+
   /** Adds a record under a slot of its own, to be kept. */
-  #add(record: SignedRecord): Exclude<MergeOutcome, 'ahead'> {
+  #add(record: SignedRecord, isDraft = false): Exclude<MergeOutcome, 'ahead'> {
     const stored: StoredRecord = { slot: this.#slot + 1, record };
-    const outcome = this.#integrate(stored);
+    const outcome = this.#integrate(stored, isDraft);
     if (outcome === 'fresh') {
       this.#slot = stored.slot;
       this.#put.set(stored.slot, stored);
@@ -434,13 +466,13 @@ export class Replica {
     return outcome;
   }
 
-  #integrate(stored: StoredRecord): Exclude<MergeOutcome, 'ahead'> {
+  #integrate(stored: StoredRecord, isDraft = false): Exclude<MergeOutcome, 'ahead'> {
     const { record } = stored;
     this.#noteSequence(record.dot);
     const before = this.#live(record.key);
     const { outcome, removed } = mergeKey(before, record);
     if (outcome !== 'fresh') return outcome;
-    this.#keep(stored);
+    this.#keep(stored, isDraft);
     for (const gone of removed) this.#forget(gone.id);
     this.#relive(record.key, before);
     return outcome;
@@ -476,11 +508,11 @@ export class Replica {
   }
 
   /** Stores a live record. A dot names one; a second one under it is its author's lie, or its author's restored backup. */
-  #keep({ slot, record }: StoredRecord): void {
+  #keep({ slot, record }: StoredRecord, isDraft: boolean): void {
     this.#accuse(record);
     this.#vector.add(record.dot);
     this.#sketch.add(record.id);
-    this.#store.put(slot, record, this.#store.path(record.key));
+    this.#store.put(slot, record, this.#store.path(record.key), isDraft);
     if (record.value === null) this.#bury(slot, record);
   }
 
@@ -529,7 +561,9 @@ export class Replica {
 
   #sign(fields: Omit<LatticeRecord, 'dot'>, sequence: number): VerifiedRecord {
     const dot: Dot = { author: this.#modules.self, sequence };
-    return signRecord({ ...fields, dot }, (bytes) => this.#modules.sign(bytes));
+    const record = draftRecord({ ...fields, dot });
+    if (this.#modules.signsLater !== true) signDraft(record, (bytes) => this.#modules.sign(bytes));
+    return record;
   }
 
   /** @returns null where the record would be beyond the limits */

@@ -1,0 +1,40 @@
+/**
+ * What was found lately for keys that were asked for: a hot key is not made anew for every reader, and the keys of a batch,
+ * which are mostly new, are not looked for three times.
+ *
+ * Each key has one place, which the next key with the same place takes. A map with its oldest entry deleted for each new
+ * one would do as well, but its tables are outgrown all the time, and those that got old before they died keep thousands of
+ * dead records from the collector of the young.
+ */
+import type { SignedRecord } from './record.ts';
+
+/** At most some 5 MB where records are small. A guess at how many keys are hot at a time. */
+const PLACES = 2_048;
+
+export class HotKeys {
+  readonly #keys = Array.from({ length: PLACES }, () => '');
+  readonly #live = Array.from({ length: PLACES }, (): readonly SignedRecord[] | null => null);
+
+  get(key: string): readonly SignedRecord[] | null {
+    const place = placeOf(key);
+    return this.#keys[place] === key ? (this.#live[place] ?? null) : null;
+  }
+
+  set(key: string, live: readonly SignedRecord[]): void {
+    const place = placeOf(key);
+    this.#keys[place] = key;
+    this.#live[place] = live;
+  }
+
+  delete(key: string): void {
+    const place = placeOf(key);
+    if (this.#keys[place] === key) this.#live[place] = null;
+  }
+}
+
+/** FNV-1a. Who seeks keys with one place finds that they are not kept, and no more. */
+function placeOf(key: string): number {
+  let sum = 0x811c_9dc5;
+  for (let i = 0; i < key.length; i++) sum = Math.imul(sum ^ key.charCodeAt(i), 0x0100_0193);
+  return (sum ^ (sum >>> 16)) & (PLACES - 1);
+}
