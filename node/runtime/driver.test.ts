@@ -3,6 +3,7 @@ import type { Clock, Lung, LungEffect, Signer, Storage, StoreBatch } from '../po
 import { Core } from '../protocol/core.ts';
 import { CORE_DEFAULTS } from '../protocol/defaults.ts';
 import type { Digest } from '../protocol/ids.ts';
+import { canonicalOf } from '../protocol/state/kept-record.ts';
 import { decodeRecord, signDraft, verifyRecord } from '../protocol/state/record.ts';
 import type { SignedRecord, VerifiedRecord } from '../protocol/state/record.ts';
 import { TEST_SALT, testIdentity, testRecord } from '../protocol/state/test-records.ts';
@@ -53,7 +54,7 @@ describe('the driver', () => {
     signer.finish();
     await store.asked(1);
     const [put] = store.batches[0]?.put ?? [];
-    expect(put && verifyRecord(decodeRecord(put.bytes))).not.toBeNull();
+    expect(put && verifyRecord(decodeRecord(canonicalOf(put.bytes)))).not.toBeNull();
     store.finish();
     await writing;
     const [ask] = sent.flatMap((effect) => (effect.type === 'ask' ? [decodeRequest(effect.bytes)] : []));
