@@ -1,7 +1,8 @@
 /**
  * The driver of the pure core: queues nothing but durability. Each input is stepped at once; what its effects may tell
  * others (replies, records, answers) is held until everything stepped before it is on disk. All steps of one turn of the
- * event loop share a commit, and while one is under way the next gathers: group commit.
+ * event loop share a commit, and while one is under way the next gathers: group commit. Own records that came without a
+ * signature get it before their commit, the next group's while this one is committed.
  *
  * Heartbeats, polls, resets, timers and events do not wait: they carry no record. While the store refuses commits, the
  * rest goes on as well, without the records that are not durable (durable-view.ts).
