@@ -757,9 +757,11 @@ export class Core {
 
   /** What the peer has seen replaced, and nothing that came in this session replaces here. */
   #letGo({ start, transfers }: Session): void {
-    for (const id of transfers.absent) {
+    const absent = new Set(transfers.absent);
+    for (const id of absent) {
       const record = this.replica.record(id);
-      if (record === null || this.replica.isDoubled(record)) continue;
+      // Of two records under one dot the peer means both, or it says nothing of either.
+      if (record === null || this.replica.recordsOf(record.dot).some((one) => !absent.has(one.id))) continue;
       const members = 1 + this.#peers.size;
       if (this.#absences.confirm(record, start.peer, members, this.#now.monotonicMs)) this.replica.drop(id);
     }

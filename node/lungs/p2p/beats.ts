@@ -12,6 +12,7 @@ import { VersionVector } from '../../protocol/state/version-vector.ts';
 import { reasonOf } from './errors.ts';
 import { FrameCutter, FrameError, frameOf } from './framing.ts';
 import type { Connection, Stack, Stream } from './types.ts';
+import { holdWindowUpdates } from './window-updates.ts';
 
 const BEAT_PROTOCOL = '/aethel/beat/2.0.0';
 
@@ -144,8 +145,10 @@ export class Beats {
     pulse.in?.abort(new Error('a newer beat stream took over'));
     pulse.in = stream;
     const cutter = new FrameCutter(BEAT_BYTES_MAX);
+    const received = holdWindowUpdates(stream);
     let sequence = 0;
     stream.addEventListener('message', (event) => {
+      received(event.data.byteLength);
       try {
         for (const body of cutter.push(event.data.subarray())) {
           this.#modules.onBytes('in', body.length);

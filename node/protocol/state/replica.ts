@@ -208,11 +208,6 @@ export class Replica {
     return this.#slot;
   }
 
-  /** Whether another live record was signed under the same dot: then that a peer has seen the dot says nothing of this record. */
-  isDoubled(record: SignedRecord): boolean {
-    return this.#store.ofDot(record.dot).some(({ id }) => id !== record.id);
-  }
-
   /** Pairs of records that share a dot, found since the last call. */
   takeEquivocations(): readonly Equivocation[] {
     const found = this.#equivocations;
