@@ -434,7 +434,7 @@ export class Driver {
 }
 
 /**
- * A commit takes as much of the processor as ten writes do, whatever is in it. So where several came at once it waits for
+ * A commit takes as much of the processor as four writes do, whatever is in it. So where several came at once it waits for
  * more, turn by turn of the event loop, until a turn brings none, or there is enough.
  */
 async function gathered({ put }: Group, clock: Clock): Promise<void> {
