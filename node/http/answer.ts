@@ -16,8 +16,6 @@ const SECURITY: Headers = {
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Cache-Control': 'no-store',
 };
-const UNCACHED_LIST = Object.entries(SECURITY).flat();
-const SECURITY_LIST = UNCACHED_LIST.slice(0, -2);
 const NO_HEADERS: Headers = {};
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -58,14 +56,7 @@ function begin(response: ServerResponse, status: number, headers: Headers): void
   if (isOnLongWay(response)) {
     response.statusCode = status;
     setAll(response, headers);
-  } else response.writeHead(status, listOf(headers));
-}
-
-/** Names and values in turns, which is what Node writes quickest. */
-function listOf(headers: Headers): string[] {
-  const list = ('Cache-Control' in headers ? SECURITY_LIST : UNCACHED_LIST).slice();
-  for (const name of Object.keys(headers)) list.push(name, headers[name] ?? '');
-  return list;
+  } else response.writeHead(status, { ...SECURITY, ...headers });
 }
 
 function isOnLongWay(response: ServerResponse): boolean {

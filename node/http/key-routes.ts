@@ -61,7 +61,9 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const acks = ackDemandOf(request);
       assertKey(key);
       const precondition = preconditionOf(request);
-      const value = valueText(putValue(await readJson(request, limits.bodyBytesMax)));
+      const body = PutRequest.safeParse(await readJson(request, limits.bodyBytesMax));
+      if (!body.success) throw new HttpProblem('bad-request', `Body: ${describeIssues(body.error.issues)}`);
+      const value = valueText(body.data.value);
       const { written, root, acks: acked } = await write(context, [{ key, value }], precondition, acks);
       const [one] = written;
       if (one === undefined) throw new Error('a write of one entry was answered with none');
@@ -134,15 +136,6 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       return { key, value: 'delete' in entry ? null : valueText(entry.value) };
     });
   }
-}
-
-/** Most bodies are plainly right, and asking the schema takes as long as the parsing. */
-function putValue(body: unknown): unknown {
-  if (typeof body === 'object' && body !== null && 'value' in body && Object.keys(body).length === 1)
-    return body.value;
-  const parsed = PutRequest.safeParse(body);
-  if (!parsed.success) throw new HttpProblem('bad-request', `Body: ${describeIssues(parsed.error.issues)}`);
-  return parsed.data.value;
 }
 
 /** A condition on a batch would be on the whole state's root, which is not offered; to ignore it would be to lie. */

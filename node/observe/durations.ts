@@ -1,6 +1,6 @@
 /**
- * A histogram of durations for what happens ten thousand times a second: prom-client's takes a microsecond to count one, this
- * a twentieth. It writes the same text.
+ * A histogram of durations for what happens ten thousand times a second: prom-client's takes ten times as long to count
+ * one. It writes the same text.
  */
 export class Durations {
   readonly #name: string;

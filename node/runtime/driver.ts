@@ -247,7 +247,7 @@ export class Driver {
   async #commit(): Promise<void> {
     while (this.#gathering !== null) {
       const group = this.#gathering;
-      await gathered(group);
+      await gathered(group, this.#modules.clock);
       this.#committing = group;
       this.#gathering = null;
       const state = this.#state();
@@ -438,12 +438,12 @@ export class Driver {
 }
 
 /**
- * A commit takes as much of the processor as ten writes do, whatever is in it. So where several came at once it waits for
+ * A commit takes as much of the processor as four writes do, whatever is in it. So where several came at once it waits for
  * more, turn by turn of the event loop, until a turn brings none, or there is enough.
  */
-async function gathered({ put }: Group): Promise<void> {
-  const giveUpAt = performance.now() + GATHER_MS_MAX;
-  for (let size = 1; size < put.size && put.size < GATHER_ENOUGH && performance.now() < giveUpAt;) {
+async function gathered({ put }: Group, clock: Clock): Promise<void> {
+  const giveUpAt = clock.monotonicMs() + GATHER_MS_MAX;
+  for (let size = 1; size < put.size && put.size < GATHER_ENOUGH && clock.monotonicMs() < giveUpAt;) {
     size = put.size;
     await new Promise(setImmediate);
   }
