@@ -225,6 +225,8 @@ function revivedIn(seed: number): readonly string[] {
   const written: string[] = [];
   const deleted = new Set<string>();
   const backups = hosts.map((host) => host.backup());
+  /** what each host deleted since its backup: with the backup it may be forgotten for good, when nobody else had heard of it */
+  const since = hosts.map(() => new Set<string>());
   for (let round = 0; round < 120; round += 1) {
     const host = at(hosts, below(world.rng, hosts.length));
     const key = `k${round}`;
@@ -233,9 +235,14 @@ function revivedIn(seed: number): readonly string[] {
       const old = written[below(world.rng, written.length)];
       const knows = old !== undefined && (host.core.replica.get(old)?.winner.value ?? null) !== null;
       if (knows && world.rng() < 0.7)
-        host.write([{ key: old, value: null }], ({ ok }) => void (ok && deleted.add(old)));
+        host.write([{ key: old, value: null }], ({ ok }) => {
+          if (ok) deleted.add(old);
+          since[host.number]?.add(old);
+        });
     }
-    disturb(world, hosts, backups);
+    const [restored, backedUp] = disturb(world, hosts, backups);
+    for (const key of since[restored ?? -1] ?? []) deleted.delete(key);
+    since[restored ?? backedUp ?? -1]?.clear();
     world.runTo(world.now + 400 * world.rng());
   }
   world.rule = () => 'pass';
@@ -246,7 +253,12 @@ function revivedIn(seed: number): readonly string[] {
   return [...deleted].filter((key) => hosts.some((host) => host.core.replica.get(key) !== null));
 }
 
-function disturb(world: World, hosts: readonly Host[], backups: ReturnType<Host['backup']>[]): void {
+/** @returns who was restored from a backup, and of whom one was made */
+function disturb(
+  world: World,
+  hosts: readonly Host[],
+  backups: ReturnType<Host['backup']>[],
+): readonly [number | null, number | null] {
   const number = below(world.rng, hosts.length);
   const host = at(hosts, number);
   const chance = world.rng();
@@ -259,7 +271,12 @@ function disturb(world: World, hosts: readonly Host[], backups: ReturnType<Host[
     const backup = backups[number];
     if (backup !== undefined) host.restore(backup);
     host.start();
-  } else if (chance < 0.45 && host.isUp) backups[number] = host.backup();
+    return [number, null];
+  } else if (chance < 0.45 && host.isUp) {
+    backups[number] = host.backup();
+    return [null, number];
+  }
+  return [null, null];
 }
 
 function steady(nodes: number): { readonly world: World; readonly hosts: readonly Host[] } {

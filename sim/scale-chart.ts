@@ -3,6 +3,7 @@
  * axes a power law is a straight line, so what grows too fast is seen by its slope.
  */
 export interface Line {
+  /** empty: on paper what the line before it measured */
   readonly name: string;
   /** all above 0, in order of x */
   readonly points: readonly { readonly x: number; readonly y: number }[];
@@ -77,10 +78,10 @@ function axis(values: readonly number[], from: number, to: number): Axis {
   return { decades, at: (value) => from + ((to - from) * (Math.log10(value) - low)) / (high - low) };
 }
 
-/** A formula has the colour of the measured line before it. */
+/** A line without a name belongs to the one before it. */
 function colourOf(lines: readonly Line[], i: number): string {
-  const measured = lines.slice(0, i + 1).filter(({ isPaper }) => !isPaper).length;
-  return COLOURS[(measured - 1) % COLOURS.length] ?? '#57606a';
+  const named = lines.slice(0, i + 1).filter(({ name }) => name !== '').length;
+  return COLOURS[(named - 1) % COLOURS.length] ?? '#57606a';
 }
 
 /** Where the lines' names stand, apart from each other: by height, each at its line's end or below the one above. */

@@ -2,14 +2,11 @@
  * One lattice of a given size in virtual time: what it says when nothing happens, what a write costs, how far it travels and how soon
  * it is everywhere. Counted where the messages are sent, by the bytes that the codecs make of them.
  */
-import type { NodeId } from '../node/protocol/ids.ts';
 import { CORE_DEFAULTS } from '../node/protocol/defaults.ts';
-import { Batches } from './batches.ts';
-import { haveEqualRoots } from './cluster.ts';
-import { Host } from './host.ts';
+import { haveEqualRoots, makeHosts } from './cluster.ts';
+import type { Host } from './host.ts';
 import { below, rngOf } from './rng.ts';
-import { fullMesh, partialMesh, type Topology } from './topology.ts';
-import { Wire } from './wire.ts';
+import { partialMesh, topologyOf, type Topology } from './topology.ts';
 import { World, WORLD_DEFAULTS } from './world.ts';
 
 /**
@@ -17,7 +14,7 @@ import { World, WORLD_DEFAULTS } from './world.ts';
  * `mesh`: everyone knows its few neighbours only, over both lungs;
  * `strangers`: the same mesh, and over HTTP a few others that gossip reaches through relays only
  */
-export type Shape = 'all' | 'mesh' | 'strangers';
+type Shape = 'all' | 'mesh' | 'strangers';
 
 export interface Trial {
   readonly shape: Shape;
@@ -56,16 +53,16 @@ export interface Findings {
 const CELLS_MAX = 2_048;
 /** Links come up within a redial, P2P is found within a heartbeat, and polls fall to their slow pace. */
 const WARM_UP_MS = 1_500;
-const REDIAL_MS = 250;
-const TIMEOUT_MS = 1_000;
+/** How long a write waits for a majority. */
+const MAJORITY_MS = 1_000;
 const FLUSH_MS = 1;
 
 export function measure(trial: Trial): Findings {
   const { nodes, idleMs, busyMs, writes } = trial;
   const startedAt = performance.now();
   const world = new World({ ...WORLD_DEFAULTS, seed: trial.seed });
-  const topology = topologyOf(trial);
-  const hosts = startHosts(world, topology, trial.seed);
+  const topology = topologyFor(trial);
+  const hosts = start(world, topology, trial.seed);
   world.runTo(WARM_UP_MS);
 
   const atRest = totals(world);
@@ -119,7 +116,7 @@ export function measure(trial: Trial): Findings {
 function askMajority(world: World, hosts: readonly Host[]): Findings['majority'] {
   const before = totals(world);
   let acks = 0;
-  const timeoutMs = TIMEOUT_MS;
+  const timeoutMs = MAJORITY_MS;
   hosts[0]?.write(
     [{ key: 'majority', value: VALUE }],
     (outcome) => {
@@ -134,43 +131,28 @@ function askMajority(world: World, hosts: readonly Host[]): Findings['majority']
 /** 100 bytes as JSON. */
 const VALUE = JSON.stringify('v'.repeat(98));
 
-function topologyOf({ shape, nodes, degree, seed }: Trial): Topology {
-  const rng = rngOf(seed);
+function topologyFor({ shape, nodes, degree, seed }: Trial): Topology {
   switch (shape) {
     case 'all':
-      return fullMesh(nodes);
-    case 'mesh': {
-      const { p2p } = partialMesh(nodes, degree, degree, rng);
-      return { p2p, http: p2p };
-    }
+      return topologyOf(seed, nodes, null);
+    case 'mesh':
+      return topologyOf(seed, nodes, degree);
     case 'strangers':
-      return partialMesh(nodes, degree, degree, rng);
+      return partialMesh(nodes, degree, degree, rngOf(seed));
   }
 }
 
-function startHosts(world: World, topology: Topology, seed: number): readonly Host[] {
-  const nodes = topology.p2p.length;
-  const hosts: Host[] = [];
-  const modules = {
-    world,
-    hosts,
-    byId: new Map<NodeId, Host>(),
-    batches: new Batches(world, nodes),
-    wire: new Wire(false),
-    topology,
-    watch: null,
-  };
-  const options = {
+function start(world: World, topology: Topology, seed: number): readonly Host[] {
+  const hosts = makeHosts(world, {
     seed,
+    hosts: topology.p2p.map(() => ({ flushMs: FLUSH_MS, driftPpm: 0, offsetMs: 0 })),
+    topology,
+    wire: false,
     core: { ...CORE_DEFAULTS, sketch: { cellsMax: CELLS_MAX } },
-    flushMs: FLUSH_MS,
     sabotage: {},
-    redialMs: REDIAL_MS,
-    timeoutMs: TIMEOUT_MS,
-    driftPpm: 0,
+    watch: null,
     keepsEvents: false,
-  };
-  for (let number = 0; number < nodes; number += 1) hosts.push(new Host(modules, { ...options, number }));
+  });
   for (const host of hosts) host.start();
   return hosts;
 }

@@ -866,11 +866,14 @@ export class Core {
     this.#modeSince = this.#now.wallMs;
     this.#lastSwitch = { from, to: state.mode, reason, at: this.#now.wallMs };
     this.#emit({ type: 'mode', from, to: state.mode, reason });
+    for (const peer of this.#peers.values()) this.#reconsider(peer);
   }
 
-  /** Whether gossip does not reach this member, so that HTTP serves it whatever the mode. */
+  /** Whether HTTP serves this member: gossip does not reach it, or is back too shortly for the mode to trust it. */
   #isAssisted(peer: Peer): boolean {
-    return this.#mayUse('http') && !(this.#mayUse('p2p') && this.#state(peer.id, 'p2p') === 'alive');
+    if (!this.#mayUse('http')) return false;
+    const isReached = this.#mayUse('p2p') && this.#state(peer.id, 'p2p') === 'alive';
+    return !isReached || this.#mode.mode === 'HTTP';
   }
 
   #httpAnswers(peer: Peer): boolean {

@@ -1,6 +1,7 @@
 /** The simulator can fail: every planted bug is caught within its number of seeds, and what is not planted passes the same seeds. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Caught } from './hunt.ts';
 import { MUTANT_VARIABLE, MUTANTS, planted, type Mutant } from './mutants.ts';
@@ -40,7 +41,9 @@ describe('a planted bug', () => {
 it(
   'is what fails: without it the same seeds pass',
   async () => {
-    const last = Math.max(...[...outcomes.values()].map((one) => (typeof one === 'object' ? (one?.seed ?? 0) : 0)));
+    const last = Math.max(
+      ...[...outcomes.values()].map((one) => (typeof one === 'object' ? (one?.seed ?? 0) : 0)),
+    );
     const half = Math.ceil(last / JOBS);
     expect(await Promise.all([hunt(1, half, null), hunt(1 + half, last - half, null)])).toEqual([null, null]);
   },
@@ -49,12 +52,12 @@ it(
 
 /** In a process of its own: what is planted stays there. */
 async function hunt(from: number, seeds: number, mutant: Mutant | null): Promise<Outcome> {
-  const plant = mutant === null ? [] : ['--import', './test/mutants/plant.ts'];
+  const plant = mutant === null ? [] : ['--import', new URL('plant.ts', import.meta.url).href];
   const env = { ...process.env, NODE_OPTIONS: '', [MUTANT_VARIABLE]: mutant?.name ?? '' };
   try {
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [...plant, 'test/mutants/hunt.ts', String(from), String(seeds)],
+      [...plant, fileURLToPath(new URL('hunt.ts', import.meta.url)), String(from), String(seeds)],
       { cwd: ROOT, env, timeout: HUNT_MS },
     );
     return JSON.parse(stdout) as Caught | null;

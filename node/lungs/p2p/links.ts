@@ -1,7 +1,8 @@
 /**
  * When a connected peer counts as a link: it is subscribed to our topic, and our gossip has a stream to it. A peer
  * that is connected for `gossipTimeoutMs` without that, or loses it, gets a fresh connection, because gossipsub
- * does not open a stream again on an old one.
+ * does not open a stream again on an old one. Where both sides had dialled and one of two connections was closed, the time
+ * is `regossipTimeoutMs`: gossipsub may have had its stream on that one, and then it opens none on the other.
  */
 import type { Clock } from '../../ports.ts';
 import type { NodeId } from '../../protocol/ids.ts';
@@ -20,11 +21,13 @@ export interface LinksModules {
 export interface LinksOptions {
   readonly topic: string;
   readonly gossipTimeoutMs: number;
+  readonly regossipTimeoutMs: number;
 }
 
 interface Member {
   readonly connections: Set<Connection>;
-  readonly sinceMs: number;
+  /** monotonic ms when it is no link yet and never will be */
+  hopelessAt: number;
   up: boolean;
   downReason: string | null;
 }
@@ -96,8 +99,13 @@ export class Links {
     const member = this.#members.get(peer);
     if (member !== undefined) member.connections.add(connection);
     else {
-      const sinceMs = this.#modules.clock.monotonicMs();
-      this.#members.set(peer, { connections: new Set([connection]), sinceMs, up: false, downReason: null });
+      const hopelessAt = this.#modules.clock.monotonicMs() + this.#options.gossipTimeoutMs;
+      this.#members.set(peer, {
+        connections: new Set([connection]),
+        hopelessAt,
+        up: false,
+        downReason: null,
+      });
     }
     this.#settle();
   }
@@ -106,7 +114,12 @@ export class Links {
     const peer = connection.remotePeer.toString();
     if (!isNodeId(peer)) return;
     const member = this.#members.get(peer);
-    if (member === undefined || !member.connections.delete(connection) || member.connections.size > 0) return;
+    if (member === undefined || !member.connections.delete(connection)) return;
+    if (member.connections.size > 0) {
+      const regossipAt = this.#modules.clock.monotonicMs() + this.#options.regossipTimeoutMs;
+      member.hopelessAt = Math.min(member.hopelessAt, regossipAt);
+      return;
+    }
     this.#members.delete(peer);
     if (member.up) this.#modules.onDown(peer, member.downReason ?? 'connection closed');
     this.#modules.onGone(peer);
@@ -131,7 +144,7 @@ export class Links {
         onUp(peer, carrier.remoteAddr.toString());
       } else if (member.up) {
         this.abort(peer, 'gossip stream lost');
-      } else if (now - member.sinceMs > this.#options.gossipTimeoutMs) {
+      } else if (now > member.hopelessAt) {
         this.abort(peer, 'gossip did not come up');
       } else {
         waiting = true;

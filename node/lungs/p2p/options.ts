@@ -40,6 +40,8 @@ export interface P2pKnobs {
   readonly gossipHeartbeatMs: number;
   /** ms a connected peer has to become reachable by gossip in both directions before the connection is given up. Default 3000: several handshakes */
   readonly gossipTimeoutMs: number;
+  /** the same, ms, after one of two connections of a peer was closed. Default 500: identify and a stream take 20–100 ms; without it a link of a restarted node came 3 s late, measured in one of three restarts */
+  readonly regossipTimeoutMs: number;
   /** ms to open a stream. Default 1000; gossipsub opens its streams one after another, so one silent peer delays the next by this */
   readonly streamTimeoutMs: number;
   /** ms within which something heard proves an established connection alive when its peer dials again. Default 1000: a few heartbeats */
@@ -70,6 +72,7 @@ export const P2P_DEFAULTS: P2pKnobs = {
   addressesPerPeerMax: 4,
   gossipHeartbeatMs: 200,
   gossipTimeoutMs: 3000,
+  regossipTimeoutMs: 500,
   streamTimeoutMs: 1000,
   aliveMs: 1000,
   gossipBufferBytesMax: 8 * 1_048_576,

@@ -1,0 +1,126 @@
+import { identityFrom } from '../../../test/contract/lung-kit.ts';
+import type { NodeId } from '../../protocol/ids.ts';
+import { Links } from './links.ts';
+import type { Connection, Stack } from './types.ts';
+
+const PEER = identityFrom(2).id;
+const TOPIC = 'test';
+const OPTIONS = { topic: TOPIC, gossipTimeoutMs: 3000, regossipTimeoutMs: 500 };
+
+describe('a link', () => {
+  it('is up when the peer is subscribed and our gossip has a stream to it', () => {
+    const world = new FakeWorld();
+    const connection = world.opens();
+    expect(world.told).toEqual([]);
+    connection.gossips = true;
+    world.pass(100);
+    expect(world.told).toEqual(['up']);
+  });
+
+  it('is given up when gossip does not come up in time', () => {
+    const world = new FakeWorld();
+    const connection = world.opens();
+    world.pass(2_990);
+    expect(connection.status).toBe('open');
+    world.pass(100);
+    expect(connection.status).toBe('aborted');
+    expect(world.told).toEqual(['gone']);
+  });
+
+  it('is given up soon when gossip had its stream on the one of two connections that was closed', () => {
+    const world = new FakeWorld();
+    const [first, second] = [world.opens(), world.opens()];
+    first.abort();
+    world.pass(490);
+    expect(second.status).toBe('open');
+    world.pass(100);
+    expect(second.status).toBe('aborted');
+  });
+
+  it('stays where gossip comes up on the other one', () => {
+    const world = new FakeWorld();
+    const [first, second] = [world.opens(), world.opens()];
+    first.abort();
+    second.gossips = true;
+    world.pass(5_000);
+    expect(second.status).toBe('open');
+    expect(world.told).toEqual(['up']);
+  });
+});
+
+class FakeConnection {
+  readonly remotePeer = { toString: (): NodeId => PEER };
+  readonly remoteAddr = '/ip4/10.0.0.2/tcp/1';
+  status = 'open';
+  gossips = false;
+  readonly #closed: (connection: FakeConnection) => void;
+
+  constructor(closed: (connection: FakeConnection) => void) {
+    this.#closed = closed;
+  }
+
+  get streams(): readonly unknown[] {
+    return this.gossips ? [{ direction: 'outbound', status: 'open', protocol: '/meshsub/1.1.0' }] : [];
+  }
+
+  abort(): void {
+    this.status = 'aborted';
+    this.#closed(this);
+  }
+}
+
+/** A peer that is subscribed, and as much of libp2p and of time as links touch. */
+class FakeWorld {
+  readonly told: string[] = [];
+  readonly #stack = new EventTarget();
+  #now = 0;
+  #timers: { readonly at: number; readonly run: () => void }[] = [];
+
+  constructor() {
+    const gossip = Object.assign(new EventTarget(), { getSubscribers: () => [{ toString: () => PEER }] });
+    const stack = Object.assign(this.#stack, { services: { gossip } }) as unknown as Stack;
+    const clock = {
+      wallMs: () => this.#now,
+      monotonicMs: () => this.#now,
+      after: (ms: number, run: () => void) => {
+        const timer = { at: this.#now + ms, run };
+        this.#timers.push(timer);
+        return () => {
+          this.#timers = this.#timers.filter((other) => other !== timer);
+        };
+      },
+    };
+    const links = new Links(
+      {
+        stack,
+        clock,
+        onUp: () => this.told.push('up'),
+        onDown: () => this.told.push('down'),
+        onGone: () => this.told.push('gone'),
+      },
+      OPTIONS,
+    );
+    links.start();
+  }
+
+  opens(): FakeConnection {
+    const connection = new FakeConnection((closed) => this.#tell('connection:close', closed));
+    this.#tell('connection:open', connection);
+    return connection;
+  }
+
+  /** Ten milliseconds at a time, timers as they fall due. */
+  pass(ms: number): void {
+    const until = this.#now + ms;
+    while (this.#now < until) {
+      this.#now += 10;
+      const due = this.#timers.filter(({ at }) => at <= this.#now);
+      this.#timers = this.#timers.filter(({ at }) => at > this.#now);
+      for (const { run } of due) run();
+    }
+  }
+
+  #tell(name: string, connection: FakeConnection): void {
+    this.#stack.dispatchEvent(new CustomEvent(name, { detail: connection as unknown as Connection }));
+  }
+}
