@@ -5,7 +5,7 @@ import type { Connection, Stack } from './types.ts';
 
 const PEER = identityFrom(2).id;
 const TOPIC = 'test';
-const OPTIONS = { topic: TOPIC, gossipTimeoutMs: 3000, regossipTimeoutMs: 500 };
+const OPTIONS = { topic: TOPIC, gossipTimeoutMinMs: 750, gossipTimeoutMaxMs: 3000 };
 
 describe('a link', () => {
   it('is up when the peer is subscribed and our gossip has a stream to it', () => {
@@ -17,24 +17,36 @@ describe('a link', () => {
     expect(world.told).toEqual(['up']);
   });
 
-  it('is given up when gossip does not come up in time', () => {
+  it('is given up when gossip does not come up, with more patience each time', () => {
     const world = new FakeWorld();
-    const connection = world.opens();
-    world.pass(2_990);
-    expect(connection.status).toBe('open');
-    world.pass(100);
-    expect(connection.status).toBe('aborted');
-    expect(world.told).toEqual(['gone']);
+    for (const patienceMs of [750, 1500, 3000, 3000]) {
+      const connection = world.opens();
+      world.pass(patienceMs - 10);
+      expect(connection.status).toBe('open');
+      world.pass(50);
+      expect(connection.status).toBe('aborted');
+    }
+    expect(world.told).toEqual(['gone', 'gone', 'gone', 'gone']);
   });
 
-  it('is given up soon when gossip had its stream on the one of two connections that was closed', () => {
+  it('is waited for anew when one of two connections was closed, and as briefly as at first once it was up', () => {
     const world = new FakeWorld();
+    world.opens();
+    world.pass(800);
     const [first, second] = [world.opens(), world.opens()];
-    first.abort();
-    world.pass(490);
-    expect(second.status).toBe('open');
+    first.gossips = true;
     world.pass(100);
-    expect(second.status).toBe('aborted');
+    first.abort();
+    second.gossips = true;
+    world.pass(100);
+    second.abort();
+    const [third, fourth] = [world.opens(), world.opens()];
+    world.pass(500);
+    third.abort();
+    world.pass(700);
+    expect(fourth.status).toBe('open');
+    world.pass(100);
+    expect(fourth.status).toBe('aborted');
   });
 
   it('stays where gossip comes up on the other one', () => {

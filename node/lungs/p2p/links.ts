@@ -1,8 +1,11 @@
 /**
  * When a connected peer counts as a link: it is subscribed to our topic, and our gossip has a stream to it. A peer
- * that is connected for `gossipTimeoutMs` without that, or loses it, gets a fresh connection, because gossipsub
- * does not open a stream again on an old one. Where both sides had dialled and one of two connections was closed, the time
- * is `regossipTimeoutMs`: gossipsub may have had its stream on that one, and then it opens none on the other.
+ * that is connected for too long without that, or loses it, gets a fresh connection, because gossipsub does not open
+ * a stream again on an old one.
+ *
+ * It happens where connections of one peer meet: gossipsub had its stream on the one that was closed, or hears of the old
+ * one's end when it already knows the new one, and forgets that as well. So patience is short at first, and grows with each
+ * connection in vain: a starved machine is slow, not broken.
  */
 import type { Clock } from '../../ports.ts';
 import type { NodeId } from '../../protocol/ids.ts';
@@ -20,8 +23,8 @@ export interface LinksModules {
 
 export interface LinksOptions {
   readonly topic: string;
-  readonly gossipTimeoutMs: number;
-  readonly regossipTimeoutMs: number;
+  readonly gossipTimeoutMinMs: number;
+  readonly gossipTimeoutMaxMs: number;
 }
 
 interface Member {
@@ -40,6 +43,8 @@ export class Links {
   readonly #modules: LinksModules;
   readonly #options: LinksOptions;
   readonly #members = new Map<NodeId, Member>();
+  /** connections in a row on which gossip did not come up */
+  readonly #inVain = new Map<NodeId, number>();
   readonly #unlisten: (() => void)[] = [];
   #cancelSettle: (() => void) | null = null;
 
@@ -99,7 +104,7 @@ export class Links {
     const member = this.#members.get(peer);
     if (member !== undefined) member.connections.add(connection);
     else {
-      const hopelessAt = this.#modules.clock.monotonicMs() + this.#options.gossipTimeoutMs;
+      const hopelessAt = this.#modules.clock.monotonicMs() + this.#patienceMs(peer);
       this.#members.set(peer, {
         connections: new Set([connection]),
         hopelessAt,
@@ -116,13 +121,18 @@ export class Links {
     const member = this.#members.get(peer);
     if (member === undefined || !member.connections.delete(connection)) return;
     if (member.connections.size > 0) {
-      const regossipAt = this.#modules.clock.monotonicMs() + this.#options.regossipTimeoutMs;
-      member.hopelessAt = Math.min(member.hopelessAt, regossipAt);
+      // What gossip had on the closed one it must get anew.
+      member.hopelessAt = this.#modules.clock.monotonicMs() + this.#patienceMs(peer);
       return;
     }
     this.#members.delete(peer);
     if (member.up) this.#modules.onDown(peer, member.downReason ?? 'connection closed');
     this.#modules.onGone(peer);
+  }
+
+  #patienceMs(peer: NodeId): number {
+    const { gossipTimeoutMinMs, gossipTimeoutMaxMs } = this.#options;
+    return Math.min(gossipTimeoutMinMs * 2 ** (this.#inVain.get(peer) ?? 0), gossipTimeoutMaxMs);
   }
 
   /** Looks at every connected peer, and again soon while one of them is not a link yet. */
@@ -141,10 +151,12 @@ export class Links {
       if (carrier !== undefined) {
         if (member.up) continue;
         member.up = true;
+        this.#inVain.delete(peer);
         onUp(peer, carrier.remoteAddr.toString());
       } else if (member.up) {
         this.abort(peer, 'gossip stream lost');
       } else if (now > member.hopelessAt) {
+        this.#inVain.set(peer, (this.#inVain.get(peer) ?? 0) + 1);
         this.abort(peer, 'gossip did not come up');
       } else {
         waiting = true;

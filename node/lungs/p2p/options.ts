@@ -38,10 +38,13 @@ export interface P2pKnobs {
   readonly addressesPerPeerMax: number;
   /** ms between gossipsub's heartbeats. Default 200: a graft that missed the subscription waits this long; below 100 the CPU shows */
   readonly gossipHeartbeatMs: number;
-  /** ms a connected peer has to become reachable by gossip in both directions before the connection is given up. Default 3000: several handshakes */
-  readonly gossipTimeoutMs: number;
-  /** the same, ms, after one of two connections of a peer was closed. Default 500: identify and a stream take 20–100 ms; without it a link of a restarted node came 3 s late, measured in one of three restarts */
-  readonly regossipTimeoutMs: number;
+  /**
+   * ms a connected peer has to become reachable by gossip in both directions before the connection is given up, at first; each one in vain
+   * doubles it. Default 750: identify and a stream took 100–450 ms on a starved machine. With 3000 from the start, one link came 3 s late in one of three restarts
+   */
+  readonly gossipTimeoutMinMs: number;
+  /** the same, at most. Default 3000: several handshakes */
+  readonly gossipTimeoutMaxMs: number;
   /** ms to open a stream. Default 1000; gossipsub opens its streams one after another, so one silent peer delays the next by this */
   readonly streamTimeoutMs: number;
   /** ms within which something heard proves an established connection alive when its peer dials again. Default 1000: a few heartbeats */
@@ -71,8 +74,8 @@ export const P2P_DEFAULTS: P2pKnobs = {
   addressesMax: 512,
   addressesPerPeerMax: 4,
   gossipHeartbeatMs: 200,
-  gossipTimeoutMs: 3000,
-  regossipTimeoutMs: 500,
+  gossipTimeoutMinMs: 750,
+  gossipTimeoutMaxMs: 3000,
   streamTimeoutMs: 1000,
   aliveMs: 1000,
   gossipBufferBytesMax: 8 * 1_048_576,

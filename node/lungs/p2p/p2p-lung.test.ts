@@ -107,10 +107,10 @@ describe('membership', () => {
   });
 
   it('does not link to a peer of another topic', async () => {
-    const a = await started(1, { gossipTimeoutMs: 200 });
+    const a = await started(1, { gossipTimeoutMinMs: 200 });
     const b = await started(2, {
       topic: 'other',
-      gossipTimeoutMs: 200,
+      gossipTimeoutMinMs: 200,
       bootstrap: a.lung.listenMultiaddrs(),
     });
     await until('connected for a while', () => {

@@ -462,6 +462,18 @@ function reread(bytes: Uint8Array): VerifiedRecord {
   return record;
 }
 
+describe('a collected tombstone', () => {
+  it('keeps out what it had replaced, also where that never came', () => {
+    const value = testRecord({ author: ada, value: '1', sequence: 1 });
+    const tombstone = testRecord({ author: ada, value: null, sequence: 2, context: [value.dot] });
+    const replica = replicaOf(bob);
+    replica.merge(tombstone, tombstone.stamp.wallMs);
+    expect(replica.collect(replica.lastSlot, Infinity, 10)).toBe(1);
+    expect(replica.merge(value, value.stamp.wallMs)).toBe('covered');
+    expect(replica.get(value.key)).toBeNull();
+  });
+});
+
 function recordsOf(result: WriteResult): readonly VerifiedRecord[] {
   if (!result.ok) throw new Error(`write failed: ${result.reason}`);
   return result.records;

@@ -260,7 +260,11 @@ export class Replica {
         (one) => one.value === null && (this.#store.slotOf(one.id) ?? Infinity) <= stableSlot,
       );
       if (!isDead) continue;
-      for (const one of live) this.drop(one.id);
+      for (const one of live) {
+        // What it replaced may never have come here. As long as it lived it kept that out, and so it shall be.
+        for (const dot of one.context) this.#vector.add(dot);
+        this.drop(one.id);
+      }
       collected += live.length;
     }
     return collected;
