@@ -2,14 +2,18 @@
  * The promises, looked at from outside while a run goes on and once it has settled. What is broken becomes a sentence; the first
  * broken promise halts the world, because what follows proves nothing.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Input, WriteOutcome } from '../node/protocol/border.ts';
 import type { CoreOptions } from '../node/protocol/core.ts';
+import type { LatticeEvent } from '../node/protocol/events.ts';
 import type { RecordId } from '../node/protocol/ids.ts';
 import type { SignedRecord, VerifiedRecord } from '../node/protocol/state/record.ts';
+import { Sketch } from '../node/protocol/state/sketch/sketch.ts';
 import type { Platter } from './disk.ts';
 import { Honesty } from './honesty.ts';
-import type { Host, HostWatch } from './host.ts';
-import { compareShown, covers, RecordLog } from './record-log.ts';
+import { EPOCH_MS, SKETCH_SALT, type Host, type HostWatch } from './host.ts';
+import { compareShown, covers, mustLive, RecordLog } from './record-log.ts';
+import type { Wait } from './schedule.ts';
 import type { World } from './world.ts';
 
 /** DESIGN section 1. */
@@ -26,8 +30,18 @@ export interface Violation {
 
 type Write = Extract<WriteOutcome, { readonly ok: true }>;
 
-/** 2026-01-01, when every world begins */
-const EPOCH_MS = 1_767_225_600_000;
+export interface CheckOptions {
+  readonly core: CoreOptions;
+  /** whether everyone knows everyone */
+  readonly isFullMesh: boolean;
+}
+
+/** A grace of at least so long is no concern of a run, in ms. */
+const LONG_MS = 3_600_000;
+/** Between a jump of a clock and what follows from it lie syncs and heartbeats, in ms. */
+const MARGIN_MS = 3_000;
+/** Clocks that are right are right within so much, in ms. */
+const SKEW_MS = 30_000;
 
 export class Checks implements HostWatch {
   readonly violations: Violation[] = [];
@@ -40,12 +54,18 @@ export class Checks implements HostWatch {
   readonly #deletes = new Set<string>();
   /** dots that were signed twice on purpose */
   readonly #doubled = new Set<string>();
+  readonly #options: CheckOptions;
+  /** hosts whose disk was put back: what they knew, they may know no more */
+  readonly #restored = new Set<number>();
+  /** by host: how far its clock was ever ahead */
+  readonly #aheadMs = new Map<number, number>();
   #restores = 0;
 
-  constructor(world: World, hosts: () => readonly Host[], options: CoreOptions) {
+  constructor(world: World, hosts: () => readonly Host[], options: CheckOptions) {
     this.#world = world;
+    this.#options = options;
     this.#hosts = hosts;
-    this.#honesty = new Honesty(options);
+    this.#honesty = new Honesty(options.core);
   }
 
   get acknowledged(): number {
@@ -69,8 +89,21 @@ export class Checks implements HostWatch {
     if (wrong !== null) this.fail('safety', 'P3', wrong);
   }
 
-  durable(host: Host, put: readonly VerifiedRecord[]): void {
+  emitted(host: Host, event: LatticeEvent): void {
+    const wrong = this.#honesty.accused(host, event, this.#world.now);
+    if (wrong !== null) this.fail('safety', 'P3', wrong);
+  }
+
+  /** The clock of a host was moved. */
+  clockMoved(host: Host): void {
+    this.#noteClock(host);
+    this.#honesty.clockMoved(host, this.#world.now);
+  }
+
+  durable(host: Host, put: readonly VerifiedRecord[], removed: readonly VerifiedRecord[]): void {
+    for (const record of removed) this.#checkCollected(host, record);
     for (const record of put) {
+      this.#checkStamp(host, record);
       const other = this.#log.add(record, host.number, EPOCH_MS + this.#world.now);
       if (this.#doubled.has(dotOf(record))) this.#log.excuse(record.id, 'signed-twice');
       else if (other !== null)
@@ -82,8 +115,15 @@ export class Checks implements HostWatch {
     }
   }
 
-  /** @param restores how often a disk had been put back when the write began */
-  acknowledge(host: Host, outcome: Write, restores: number): void {
+  /**
+   * @param restores how often a disk had been put back when the write began
+   * @param wait how many it was to wait for
+   */
+  acknowledge(host: Host, outcome: Write, restores: number, wait: Wait | null): void {
+    const need = this.#needOf(host, wait);
+    if (outcome.acks < need)
+      return this.fail('safety', 'P1', `a write that needed ${need} was acknowledged by ${outcome.acks}`);
+    this.#checkClock(host);
     for (const { key, version } of outcome.written) {
       const id = version as RecordId;
       if (!this.#hasOrReplaced(host, id))
@@ -120,6 +160,7 @@ export class Checks implements HostWatch {
   /** What only this disk had is gone with it, and is nobody's fault. Call it before. */
   restoring(host: Host, backup: Platter): void {
     this.#restores += 1;
+    this.#restored.add(host.number);
     this.#log.wipe(host.number, new Set([...backup.records.values()].map(({ id }) => id)));
   }
 
@@ -134,14 +175,17 @@ export class Checks implements HostWatch {
   /** What these hosts' disks hold and nothing covers: after they have settled, each of them must have it. */
   held(hosts: readonly Host[]): readonly RecordId[] {
     const held = new Set(hosts.flatMap((host) => [...host.disk.ids()]));
-    return [...held].filter((id) => this.#log.find(id)?.excuse === null);
+    return [...held].filter((id) => {
+      const logged = this.#log.find(id);
+      return logged !== null && mustLive(logged);
+    });
   }
 
   /** @param held what they had among them before */
   settledCore(hosts: readonly Host[], held: readonly RecordId[]): void {
     for (const id of held) {
       const logged = this.#log.find(id);
-      if (logged === null || logged.excuse !== null || this.#log.isCovered(logged.record)) continue;
+      if (logged === null || !mustLive(logged) || this.#log.isCovered(logged.record)) continue;
       const { record } = logged;
       for (const host of hosts) {
         if (record.value === null || host.core.replica.record(id) !== null) continue;
@@ -159,6 +203,7 @@ export class Checks implements HostWatch {
     this.checkRoots(hosts);
     const [first] = hosts;
     if (first === undefined || this.violations.length > 0) return;
+    for (const host of hosts) this.#checkSketch(host);
     for (const key of this.#log.keys) {
       this.#checkKey(first, key);
       // The others have the same records; what they show of a conflict is their own work.
@@ -200,7 +245,7 @@ export class Checks implements HostWatch {
     }
     for (const record of live) {
       const logged = this.#log.find(record.id);
-      if (logged === null || logged.excuse !== null || !this.#log.isCovered(record)) continue;
+      if (logged === null || !mustLive(logged) || !this.#log.isCovered(record)) continue;
       return this.fail(
         'safety',
         'P5',
@@ -215,12 +260,96 @@ export class Checks implements HostWatch {
   #checkFacts(host: Host): void {
     for (const [key, { value, id }] of this.#facts) {
       const logged = this.#log.find(id);
-      const isExcused = logged?.excuse === 'wiped' || logged?.excuse === 'signed-twice';
+      const isExcused = logged?.isWiped === true || logged?.excuse === 'signed-twice';
       if (isExcused || this.#deletes.has(key)) continue;
       const view = host.core.replica.get(key);
       const values = view === null ? [] : [view.winner, ...view.siblings].map((record) => record.value);
       if (!values.includes(value)) return this.fail('safety', 'P1', `${key} was acknowledged and is lost`);
     }
+  }
+
+  /** P5: a tombstone goes only when every member has seen it, or its value comes back from one that has not. */
+  #checkCollected(host: Host, record: VerifiedRecord): void {
+    const { isFullMesh, core } = this.#options;
+    if (record.value !== null || !isFullMesh || core.policy.graceMs < LONG_MS) return;
+    const logged = this.#log.find(record.id);
+    if (logged === null || !mustLive(logged) || this.#log.isCovered(record)) return;
+    const without = this.#hosts().find(
+      (one) =>
+        !this.#restored.has(one.number) &&
+        !this.#hasOrReplaced(one, record.id) &&
+        !one.core.replica.vector.has(record.dot),
+    );
+    if (without === undefined) return;
+    this.fail(
+      'safety',
+      'P5',
+      `host ${host.number} collected ${nameOf(record)}, which host ${without.number} lacks`,
+    );
+  }
+
+  /** P5: a stamp from the future owns its key until then, so nobody takes it but who is as far ahead. */
+  #checkStamp(host: Host, record: VerifiedRecord): void {
+    if (record.dot.author === host.id) return;
+    const limit = EPOCH_MS + this.#world.now + this.#options.core.aheadMaxMs + this.#noteClock(host).aheadMs;
+    const tooFarMs = record.stamp.wallMs - limit;
+    if (tooFarMs > MARGIN_MS)
+      this.fail(
+        'safety',
+        'P5',
+        `host ${host.number} took ${nameOf(record)}, ${Math.round(tooFarMs)} ms too far ahead`,
+      );
+  }
+
+  /** P5: who has been told by everyone that its clock is wrong takes no writes. */
+  #checkClock(host: Host): void {
+    const { offsetMs } = this.#noteClock(host);
+    const others = this.#hosts().filter((one) => one !== host);
+    const areRight = others.every((one) => Math.abs(one.clockOffsetMs) < SKEW_MS);
+    const isWrong = Math.abs(offsetMs) > this.#options.core.aheadMaxMs + 2 * SKEW_MS;
+    if (isWrong && areRight && this.#honesty.hasAskedTheTime(host, this.#world.now))
+      this.fail(
+        'safety',
+        'P5',
+        `host ${host.number} took a write with its clock ${Math.round(offsetMs)} ms off`,
+      );
+  }
+
+  /** How far its clock is off, by the world's; kept is how far it was ever ahead. */
+  #noteClock(host: Host): { readonly aheadMs: number; readonly offsetMs: number } {
+    const offsetMs = host.wallMs() - EPOCH_MS - this.#world.now;
+    const aheadMs = Math.max(offsetMs, this.#aheadMs.get(host.number) ?? 0);
+    this.#aheadMs.set(host.number, aheadMs);
+    return { aheadMs, offsetMs };
+  }
+
+  /** Acknowledgements without which a write may not be said to be done; 1 where this host need not know all members. */
+  #needOf(host: Host, wait: Wait | null): number {
+    if (wait === null) return 1;
+    if (typeof wait.need === 'number') return wait.need;
+    const nodes = this.#hosts().length;
+    const knowsAll = host.core.peers().length === nodes - 1 && this.#options.core.policy.graceMs >= LONG_MS;
+    if (!knowsAll) return 1;
+    return wait.need === 'all' ? nodes : Math.floor(nodes / 2) + 1;
+  }
+
+  /** What a host tells of the difference to a peer's records is told by its sketch: it must be that of its own. */
+  #checkSketch(host: Host): void {
+    if (!host.disk.isIdle) return;
+    const { records } = host.disk.platter;
+    if (host.disk.size !== host.core.replica.recordCount())
+      return this.fail(
+        'safety',
+        'P8',
+        `host ${host.number} has ${host.disk.size} records on disk and others in memory`,
+      );
+    const sketch = new Sketch(SKETCH_SALT, this.#options.core.sketch);
+    for (const { id } of records.values()) sketch.add(id);
+    const own = host.core.replica.sketch;
+    const isOwn =
+      isDeepStrictEqual(sketch.estimator.encode(), own.estimator.encode()) &&
+      isDeepStrictEqual(sketch.symbols.copy(), own.symbols.copy());
+    if (!isOwn) this.fail('safety', 'P2', `host ${host.number} has a sketch of other records than its own`);
   }
 
   /** On this disk, or seen there and replaced since, or what replaces it was there first. */

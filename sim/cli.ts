@@ -6,6 +6,7 @@ import type { Wishes } from './draw.ts';
 export const HELP = `Usage: npm run sim -- [run] [--seed S] [options]        one seed, with its report
        npm run sim -- swarm --seeds N [options]          many seeds, on all cores
        npm run sim -- shrink S [options]                 the smallest schedule that fails as seed S does
+       npm run sim -- scale [options]                    what lattices of 10 to 10,000 nodes cost; has its own --help
 
 A cluster of real protocol cores in virtual time. The seed draws the cluster, its links, disks and clocks, and a schedule of
 writes and faults. Then only a part of the hosts is healed and must converge, then all. The promises P1 to P6 and P8 are checked.
@@ -15,7 +16,8 @@ The same seed and options give the same trace hash on every machine with the pin
   --nodes N           2 to 10000; default 5 to 9, by seed. Above 32 gossip is a partial mesh
   --seconds T         virtual seconds with faults, 5 to 3600; default 60. Or --minutes M
   --writes W          writes per virtual second, 1 to 1000; default by seed
-  --beat MS           heartbeat of every link, 50 to 10000; default the product's 250. The detector's windows go with it
+  --beat MS           heartbeat of every link, 50 to 10000; default the product's 250, above 500 nodes 1000 (and a
+                      tick every 250). The detector's windows go with it
   --wire              every message as its real bytes, decoded and verified; default one seed in five of the small ones
   --schedule FILE     runs (or shrinks) this schedule instead of drawing one
   --save FILE         writes the schedule there as JSON; shrink writes the smallest one (default sim-S.json in the temporary directory)

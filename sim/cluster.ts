@@ -5,14 +5,14 @@ import type { SyncMode } from '../node/protocol/events.ts';
 import { Batches } from './batches.ts';
 import { Host, type HostOptions, type HostWatch, type Sabotage } from './host.ts';
 import type { ScheduleOptions } from './schedule.ts';
-import { topologyOf } from './topology.ts';
+import { topologyOf, type Topology } from './topology.ts';
 import { Wire } from './wire.ts';
 import type { World } from './world.ts';
 
 export interface ClusterPlan {
   readonly seed: number;
   readonly hosts: ScheduleOptions['hosts'];
-  readonly degree: ScheduleOptions['degree'];
+  readonly topology: Topology;
   readonly wire: boolean;
   readonly core: CoreOptions;
   readonly sabotage: Sabotage;
@@ -26,7 +26,7 @@ const TIMEOUT_MS = 1_000;
 
 /** Makes the hosts of a world, not started. */
 export function makeHosts(world: World, plan: ClusterPlan): readonly Host[] {
-  const { seed, degree, wire, core, sabotage, watch, keepsEvents } = plan;
+  const { seed, topology, wire, core, sabotage, watch, keepsEvents } = plan;
   const nodes = plan.hosts.length;
   const hosts: Host[] = [];
   const modules = {
@@ -35,7 +35,7 @@ export function makeHosts(world: World, plan: ClusterPlan): readonly Host[] {
     byId: new Map(),
     batches: new Batches(world, nodes),
     wire: new Wire(wire),
-    topology: topologyOf(seed, nodes, degree),
+    topology,
     watch,
   };
   plan.hosts.forEach(({ flushMs, driftPpm, offsetMs }, number) => {
@@ -68,7 +68,7 @@ export function startHosts(
   const hosts = makeHosts(world, {
     seed,
     hosts: Array.from({ length: nodes }, () => ({ flushMs, driftPpm: 0, offsetMs: 0 })),
-    degree: null,
+    topology: topologyOf(seed, nodes, null),
     wire: false,
     core: CORE_DEFAULTS,
     sabotage,

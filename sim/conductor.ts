@@ -31,6 +31,8 @@ export class Conductor {
   readonly #backups = new Map<number, Platter>();
   /** a wire that always decodes and verifies: what is forged goes through it */
   readonly #wire = new Wire(true);
+  /** what ends the faults under way */
+  readonly #ends = new Set<() => void>();
   #written = 0;
 
   constructor(modules: ConductorModules, schedule: Schedule) {
@@ -54,6 +56,11 @@ export class Conductor {
     }
   }
 
+  /** Ends every fault that is not over. */
+  finish(): void {
+    for (const end of this.#ends) end();
+  }
+
   /** Writes a unique fact; `done` hears whether it was acknowledged. */
   write(host: Host, key: string, value: string, wait: Parameters<Host['write']>[2], done?: () => void): void {
     const { checks } = this.#modules;
@@ -63,7 +70,7 @@ export class Conductor {
       [{ key, value }],
       (outcome) => {
         if (!outcome.ok) return;
-        checks.acknowledge(host, outcome, restores);
+        checks.acknowledge(host, outcome, restores, wait ?? null);
         const [written] = outcome.written;
         if (written !== undefined) checks.fact(key, value, written.version as RecordId);
         done?.();
@@ -95,9 +102,12 @@ export class Conductor {
         return this.#host(step.host).stall(step.forMs);
       case 'clock': {
         const host = this.#host(step.host);
+        const { checks } = this.#modules;
         host.clockOffsetMs += step.byMs;
+        checks.clockMoved(host);
         return this.#until(step.forMs, () => {
           host.clockOffsetMs -= step.byMs;
+          checks.clockMoved(host);
         });
       }
       case 'force': {
@@ -134,7 +144,7 @@ export class Conductor {
     const { checks } = this.#modules;
     const { restores } = checks;
     host.write([{ key, value: `"${id} of ${host.number}"` }], (outcome: WriteOutcome) => {
-      if (outcome.ok) checks.acknowledge(host, outcome, restores);
+      if (outcome.ok) checks.acknowledge(host, outcome, restores, null);
     });
   }
 
@@ -146,7 +156,7 @@ export class Conductor {
     checks.deleting(key);
     const { restores } = checks;
     host.write([{ key, value: null }], (outcome) => {
-      if (outcome.ok) checks.acknowledge(host, outcome, restores);
+      if (outcome.ok) checks.acknowledge(host, outcome, restores, null);
     });
   }
 
@@ -210,37 +220,47 @@ export class Conductor {
     to.receive(() => to.plant([other]));
   }
 
-  #oneLung({ id, forMs, lung, host: number }: Step & { readonly do: 'one-lung' }): void {
+  #oneLung({ id, forMs, lung, host, deaf }: Step & { readonly do: 'one-lung' }): void {
     const { world, hosts, faults, checks } = this.#modules;
-    const all = hosts.map((host) => host.number);
+    const all = hosts.map(({ number }) => number);
     const cut: LungName = lung === 'p2p' ? 'http' : 'p2p';
     this.#until(forMs, faults.cut({ from: all, to: all, lungs: [cut], oneWay: true }));
+    if (deaf !== null) this.#until(forMs, faults.deafen(deaf));
     const budgetMs = ONE_LUNG_BUDGET_MS + patience(this.#schedule.options.quality[lung]);
     if (this.#schedule.options.degree !== null || forMs < ONE_LUNG_AFTER_MS + budgetMs) return;
+    // What a deaf host writes must get out, and what others write must get in.
+    const writers = new Set(deaf === null ? [host] : [host, deaf, (deaf + 1) % hosts.length]);
     world.after(ONE_LUNG_AFTER_MS, () => {
-      const host = this.#host(number);
       const isCalm = hosts.every((one) => one.isUp && !one.isStalled && one.core.mode().forced === null);
-      if (!isCalm || !host.core.clock().isSane) return;
-      const key = `one-lung/${id}`;
-      let isAcknowledged = false;
-      this.write(host, key, '"fresh"', null, () => {
-        isAcknowledged = true;
-      });
-      world.after(budgetMs, () => {
-        const without = hosts.filter((one) => one.core.replica.get(key) === null);
-        if (!isAcknowledged || without.length === 0) return;
-        const names = without.map((one) => one.number).join(', ');
-        checks.fail(
-          'liveness',
-          'P4',
-          `over ${lung} alone, ${budgetMs} ms after a write host ${names} lacks it`,
-        );
-      });
+      for (const number of writers) {
+        const writer = this.#host(number);
+        if (!isCalm || !writer.core.clock().isSane) continue;
+        const key = `one-lung/${id}/${number}`;
+        let isAcknowledged = false;
+        this.write(writer, key, '"fresh"', null, () => {
+          isAcknowledged = true;
+        });
+        world.after(budgetMs, () => {
+          const without = hosts.filter((one) => one.core.replica.get(key) === null);
+          if (!isAcknowledged || without.length === 0) return;
+          const names = without.map((one) => one.number).join(', ');
+          const what = `${budgetMs} ms after a write on host ${number}, host ${names} lacks it`;
+          checks.fail(
+            'liveness',
+            'P4',
+            `over ${lung} alone${deaf === null ? '' : `, ${deaf} deaf`}, ${what}`,
+          );
+        });
+      }
     });
   }
 
   #until(forMs: number, end: () => void): void {
-    this.#modules.world.after(forMs, end);
+    const once = (): void => {
+      if (this.#ends.delete(once)) end();
+    };
+    this.#ends.add(once);
+    this.#modules.world.after(forMs, once);
   }
 
   #host(number: number): Host {

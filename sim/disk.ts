@@ -25,10 +25,15 @@ interface Group {
 export interface DiskModules {
   /** begins a sync; `done` is called when the platter has it */
   readonly sync: (done: () => void) => void;
-  /** what the commit brought, already on the platter */
-  readonly durable: (put: readonly VerifiedRecord[]) => void;
+  /** what the commit brought and took, already on the platter */
+  readonly durable: (put: readonly VerifiedRecord[], removed: readonly VerifiedRecord[]) => void;
   /** performs what waited for it */
   readonly perform: (effect: Effect) => void;
+}
+
+interface Applied {
+  readonly put: readonly VerifiedRecord[];
+  readonly removed: readonly VerifiedRecord[];
 }
 
 export class Disk {
@@ -57,6 +62,11 @@ export class Disk {
     return this.#ids.has(id);
   }
 
+  /** How many records are durable and live. */
+  get size(): number {
+    return this.#records.size;
+  }
+
   /** Ids of all durable live records. */
   ids(): Iterable<RecordId> {
     return this.#ids.keys();
@@ -82,13 +92,13 @@ export class Disk {
 
   /**
    * @param keepsSyncing whether the sync that the crash cut short had reached the platter all the same
-   * @returns what it brought
+   * @returns what it brought and took
    */
-  crash(keepsSyncing: boolean): readonly VerifiedRecord[] {
+  crash(keepsSyncing: boolean): Applied {
     const group = this.#committing;
     this.#committing = null;
     this.#gathering = null;
-    return group !== null && keepsSyncing ? this.#apply(group) : [];
+    return group !== null && keepsSyncing ? this.#apply(group) : { put: [], removed: [] };
   }
 
   backup(): Platter {
@@ -109,16 +119,17 @@ export class Disk {
     group.knowledge = group.persists.at(-1)?.knowledge() ?? null;
     this.#modules.sync(() => {
       if (this.#committing !== group) return;
-      const put = this.#apply(group);
+      const { put, removed } = this.#apply(group);
       this.#committing = null;
-      this.#modules.durable(put);
+      this.#modules.durable(put, removed);
       for (const effect of group.waiting) this.#modules.perform(effect);
       this.#begin();
     });
   }
 
-  #apply({ persists, knowledge }: Group): readonly VerifiedRecord[] {
+  #apply({ persists, knowledge }: Group): Applied {
     const all: VerifiedRecord[] = [];
+    const removed: VerifiedRecord[] = [];
     for (const { put, remove, sequence, wallMs, counter } of persists) {
       for (const { slot, record } of put) {
         // The core puts only what was verified before it came in.
@@ -127,16 +138,20 @@ export class Disk {
         this.#ids.set(own.id, slot);
         all.push(own);
       }
-      for (const slot of remove) this.#remove(slot);
+      for (const slot of remove) {
+        const gone = this.#remove(slot);
+        if (gone !== null) removed.push(gone);
+      }
       this.#meta = { sequence, wallMs, counter, knowledge };
     }
-    return all;
+    return { put: all, removed };
   }
 
-  #remove(slot: number): void {
+  #remove(slot: number): VerifiedRecord | null {
     const record = this.#records.get(slot);
-    if (record === undefined) return;
+    if (record === undefined) return null;
     this.#records.delete(slot);
     if (this.#ids.get(record.id) === slot) this.#ids.delete(record.id);
+    return record;
   }
 }

@@ -29,25 +29,29 @@ export const NO_WISHES: Wishes = {
 /** Above this many nodes gossip is a partial mesh, and few hosts write. */
 const FULL_MESH_MAX = 32;
 const WRITERS_MAX = 16;
+/** Above this many nodes heartbeats are nearly all that happens: they are four times, ticks two and a half times as rare. */
+const HUGE = 500;
+/** In a large cluster so many disks are put back at most. */
+const RESTORED_MAX = 4;
 /** Links per host of a partial mesh: gossipsub's mesh has 6 to 12. */
-const DEGREE = { p2p: 8, http: 4 };
+const DEGREE = 8;
 /** Nodes start, link and find P2P before the first fault. */
 const CALM_MS = 1_500;
 const SHARED_KEYS = 5;
+/** Few on the whole: merging takes more than half of a run's time, and what breaks is broken by when, not by how many. */
+const WRITES_PER_SECOND = [0.5, 1, 1, 2, 4];
 /** What happens before a stretch with one lung is over so long before it: links are up again. */
 const SETTLE_MS = 4_000;
 const ONE_LUNG_MS = 9_000;
+/** A clock this far off is refused by the others. */
+const FAR_MS = 60_000;
 
 export function draw(seed: number, wishes: Wishes = NO_WISHES): Schedule {
   // The world of a run has the same seed: another stream of numbers, so that what is drawn and what jitters are strangers.
   const rng = rngOf(seed * 4 + 3);
   const nodes = wishes.nodes ?? 5 + below(rng, 5);
   const drawn = drawOptions(rng, seed, nodes, wishes);
-  const steps = drawSteps(
-    rng,
-    drawn,
-    wishes.writesPerSecond ?? 1 + below(rng, nodes > FULL_MESH_MAX ? 2 : 4),
-  );
+  const steps = drawSteps(rng, drawn, wishes.writesPerSecond ?? pick(rng, WRITES_PER_SECOND));
   const isSlow = steps.some((step) => step.do === 'clock' || (step.do === 'kill' && step.backup !== null));
   const options = { ...drawn, budgetMs: isSlow ? SLOW_BUDGET_MS : drawn.budgetMs };
   return { version: 1, seed, options, steps };
@@ -77,7 +81,7 @@ function drawOptions(rng: Rng, seed: number, nodes: number, wishes: Wishes): Sch
     degree,
     wire: wishes.wire ?? (!isLarge && chance(rng, 0.15)),
     hosts,
-    knobs: drawKnobs(rng, isLarge, wishes.beatMs),
+    knobs: drawKnobs(rng, nodes, wishes.beatMs),
     core:
       degree === null
         ? sample(rng, nodes, coreSize)
@@ -86,12 +90,14 @@ function drawOptions(rng: Rng, seed: number, nodes: number, wishes: Wishes): Sch
   };
 }
 
-function drawKnobs(rng: Rng, isLarge: boolean, beatMs: number | null): ScheduleOptions['knobs'] {
+function drawKnobs(rng: Rng, nodes: number, wishedMs: number | null): ScheduleOptions['knobs'] {
   // The product's 16,384 are 200 KB a node, which is what making a small cluster would mostly be busy with.
-  const cellsMax = isLarge ? 1_024 : pick(rng, [16, 128, 1_024, 1_024, 16_384]);
+  const cellsMax = nodes > FULL_MESH_MAX ? 1_024 : pick(rng, [16, 128, 1_024, 1_024, 16_384]);
+  const beatMs = wishedMs ?? (nodes > HUGE ? 1_000 : null);
   return {
     cellsMax,
     ...(beatMs === null ? {} : { beatMs }),
+    ...(nodes > HUGE ? { tickMs: 250 } : {}),
     ...(chance(rng, 0.2) ? { forgetMs: 5_000 + below(rng, 10_000) } : {}),
     ...(chance(rng, 0.1) ? { graceMs: 20_000 + below(rng, 20_000) } : {}),
     ...(chance(rng, 0.3) ? { collectAfterMs: 1_000 + below(rng, 5_000) } : {}),
@@ -193,7 +199,7 @@ function drawWrites(
 }
 
 function drawWait(rng: Rng, isSmall: boolean) {
-  if (!isSmall || !chance(rng, 0.1)) return null;
+  if (!isSmall || !chance(rng, 0.15)) return null;
   return { need: pick(rng, [2, 'majority', 'majority', 'all'] as const), timeoutMs: 200 + below(rng, 3_000) };
 }
 
@@ -210,7 +216,8 @@ function drawQuiet(rng: Rng, { nodes, faultsMs }: ScheduleOptions): Quiet | null
   if (!chance(rng, 0.5) || faultsMs < 3 * (SETTLE_MS + ONE_LUNG_MS)) return null;
   const at = Math.round(between(rng, CALM_MS + SETTLE_MS, faultsMs - ONE_LUNG_MS));
   const lung = pick(rng, ['p2p', 'http'] as const);
-  const step: Bare = { do: 'one-lung', at, forMs: ONE_LUNG_MS, lung, host: below(rng, nodes) };
+  const deaf = lung === 'http' && chance(rng, 0.5) ? below(rng, nodes) : null;
+  const step: Bare = { do: 'one-lung', at, forMs: ONE_LUNG_MS, lung, host: below(rng, nodes), deaf };
   return { from: at - SETTLE_MS, to: at + ONE_LUNG_MS, step };
 }
 
@@ -219,8 +226,10 @@ function drawFaults(rng: Rng, options: ScheduleOptions, quiet: Quiet | null): re
   const cast: Cast = {
     nodes,
     // A restored disk is a loss that no replica can undo alone: fewer than half of them, or what is lost is lost.
-    restorable: chance(rng, 0.4) ? sample(rng, nodes, 1 + below(rng, Math.floor((nodes - 1) / 2))) : [],
-    clockless: chance(rng, 0.15) ? below(rng, nodes) : null,
+    restorable: chance(rng, 0.4)
+      ? sample(rng, nodes, 1 + below(rng, Math.min(RESTORED_MAX, Math.floor((nodes - 1) / 2))))
+      : [],
+    clockless: chance(rng, 0.25) ? below(rng, nodes) : null,
     liar: chance(rng, 0.1) ? below(rng, nodes) : null,
   };
   const steps: Bare[] = cast.restorable.map((host) => ({
@@ -238,9 +247,23 @@ function drawFaults(rng: Rng, options: ScheduleOptions, quiet: Quiet | null): re
     );
     // Drawn in any case, so that the quiet stretch takes faults away but changes no other.
     const fault = drawFault(rng, cast, round(at), round(forMs));
-    if (quiet === null || at < quiet.from || at >= quiet.to) steps.push(fault);
+    const after = drawAfterJump(rng, fault, nodes);
+    if (quiet === null || at < quiet.from || at >= quiet.to) steps.push(fault, ...after);
   }
   return steps;
+}
+
+/** What is written with a clock that is far off, before anybody has told its host, when it can do harm, and when it must know. */
+function drawAfterJump(rng: Rng, fault: Bare, nodes: number): readonly Bare[] {
+  if (fault.do !== 'clock' || Math.abs(fault.byMs) < FAR_MS) return [];
+  const { host } = fault;
+  const at = round(fault.at + between(rng, 1, 60));
+  const wait = { need: pick(rng, [2, nodes, 'all'] as const), timeoutMs: 1_000 };
+  return [
+    { do: 'facts', at, host, count: 1, gapMs: 0, bytes: 0, wait },
+    { do: 'facts', at, host, count: 2, gapMs: 20, bytes: 0, wait: null },
+    { do: 'facts', at: round(fault.at + 0.9 * fault.forMs), host, count: 1, gapMs: 0, bytes: 0, wait: null },
+  ];
 }
 
 /** Who plays which part in a run. */
@@ -268,9 +291,11 @@ function drawFault(rng: Rng, cast: Cast, at: number, forMs: number): Bare {
     return { do: 'kill', at, forMs, host: victim, keepsSyncing: chance(rng, 0.5), backup };
   }
   if (kind < 0.75) return { do: 'stall', at, forMs, host };
-  if (kind < 0.8) {
-    if (cast.clockless === host)
-      return { do: 'clock', at, forMs, host, byMs: pick(rng, [3_600_000, -3_600_000, 100_000]) };
+  if (kind < 0.81) {
+    if (cast.clockless !== null && chance(rng, 0.5)) {
+      const byMs = pick(rng, [3_600_000, -3_600_000, 100_000, -100_000]);
+      return { do: 'clock', at, forMs, host: cast.clockless, byMs };
+    }
     return { do: 'clock', at, forMs, host, byMs: Math.round(between(rng, -15_000, 15_000)) };
   }
   if (kind < 0.84) return { do: 'force', at, forMs, host, mode: pick(rng, ['P2P', 'HTTP'] as const) };

@@ -76,7 +76,7 @@ export class Exchanges {
         self.later(0, () => this.#fail(exchange, 'not_connected'));
         return;
       case 'http':
-        return world.send(self.number, peer.number, 'http', () => {
+        return world.request(self.number, peer.number, 'http', () => {
           if (peer.isUp) return peer.receive(arrive);
           world.send(peer.number, self.number, 'http', () => {
             if (self.life === life) self.receive(() => this.#fail(exchange, 'refused'));

@@ -21,12 +21,15 @@ interface Delay {
 export class Faults {
   readonly #nodes: number;
   readonly #closed: Readonly<Record<LungName, Uint16Array>>;
+  readonly #deaf = new Set<number>();
   #delays: readonly Delay[] = [];
 
   constructor(nodes: number) {
     this.#nodes = nodes;
     this.#closed = { p2p: new Uint16Array(nodes * nodes), http: new Uint16Array(nodes * nodes) };
   }
+
+  readonly isDeaf = (host: number): boolean => this.#deaf.has(host);
 
   readonly rule: Rule = (from, to, lung) => {
     if ((this.#closed[lung][from * this.#nodes + to] ?? 0) > 0) return 'drop';
@@ -51,6 +54,12 @@ export class Faults {
     return () => {
       this.#delays = this.#delays.filter((one) => one !== delay);
     };
+  }
+
+  /** This host cannot be asked. @returns what ends it */
+  deafen(host: number): () => void {
+    this.#deaf.add(host);
+    return () => void this.#deaf.delete(host);
   }
 
   #count({ from, to, lungs, oneWay }: Paths, by: number): void {

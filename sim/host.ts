@@ -32,8 +32,9 @@ import type { World } from './world.ts';
 export interface HostWatch {
   /** after each step of a host's core */
   stepped(host: Host, input: Input): void;
-  /** these records are on this host's disk now, or were replaced in the same commit */
-  durable(host: Host, put: readonly VerifiedRecord[]): void;
+  /** `put` is on this host's disk now, or was replaced in the same commit; `removed` is there no more */
+  durable(host: Host, put: readonly VerifiedRecord[], removed: readonly VerifiedRecord[]): void;
+  emitted(host: Host, event: LatticeEvent): void;
 }
 
 export interface HostModules {
@@ -80,10 +81,10 @@ export interface Tally {
 }
 
 /** 2026-01-01, so that stamps look like stamps */
-const EPOCH_MS = 1_767_225_600_000;
+export const EPOCH_MS = 1_767_225_600_000;
 
 /** every cluster of every world has the same */
-const SKETCH_SALT = Buffer.from('sim/sketch-salt/1');
+export const SKETCH_SALT = Buffer.from('sim/sketch-salt/1');
 
 const INPUT_CODES: Readonly<Record<Input['type'], number>> = {
   start: 1,
@@ -152,7 +153,7 @@ export class Host implements ExchangeMachine, HttpMachine {
     );
     this.disk = new Disk({
       sync: (done) => void this.later(options.flushMs, done),
-      durable: (put) => this.#durable(put),
+      durable: (put, removed) => this.#durable(put, removed),
       perform: (effect) => this.#perform(effect),
     });
     this.#core = this.#newCore();
@@ -212,8 +213,8 @@ export class Host implements ExchangeMachine, HttpMachine {
     this.exchanges.stop();
     this.http.stop();
     this.p2p.stop();
-    const put = this.disk.crash(keepsSyncing);
-    if (put.length > 0) this.#modules.watch?.durable(this, put);
+    const { put, removed } = this.disk.crash(keepsSyncing);
+    this.#modules.watch?.durable(this, put, removed);
     if (this.#options.sabotage.forgetsOnKill === true) this.#forgetHalf();
   }
 
@@ -343,8 +344,8 @@ export class Host implements ExchangeMachine, HttpMachine {
     }
   }
 
-  #durable(put: readonly VerifiedRecord[]): void {
-    this.#modules.watch?.durable(this, put);
+  #durable(put: readonly VerifiedRecord[], removed: readonly VerifiedRecord[]): void {
+    this.#modules.watch?.durable(this, put, removed);
     this.http.wake(this.#core.replica.root());
   }
 
@@ -355,6 +356,7 @@ export class Host implements ExchangeMachine, HttpMachine {
       this.tally.sessions += 1;
       this.tally.roundTrips += event.roundTrips;
     }
+    this.#modules.watch?.emitted(this, event);
     if (this.#options.keepsEvents) this.events.push({ at: this.#modules.world.now, event });
   }
 

@@ -57,7 +57,7 @@ export class HttpLung {
       self.step({ type: 'silent', peer: peer.id, lung: 'http', reason });
     };
     const timeout = self.later(waitMs + this.#options.timeoutMs, () => silent('timeout'));
-    world.send(self.number, peer.number, 'http', () => {
+    world.request(self.number, peer.number, 'http', () => {
       if (!peer.isUp) return this.#refused(peer, () => silent('refused'));
       peer.receive(() => {
         peer.http.#serve(root, waitMs, () => {

@@ -7,6 +7,7 @@ import { draw } from './draw.ts';
 import { run, type RunReport, type Verdict } from './run.ts';
 import { describeStep, type Schedule } from './schedule.ts';
 import { readSchedule, writeSchedule } from './schedule-file.ts';
+import { scale } from './scale.ts';
 import { shrink } from './shrink.ts';
 import { swarm, type SeedResult } from './swarm.ts';
 
@@ -16,6 +17,8 @@ const INTERRUPTED = 130;
 const PROGRESS_EVERY_MS = 5_000;
 
 async function main(): Promise<number> {
+  const [name, ...rest] = process.argv.slice(2);
+  if (name === 'scale') return scale(rest);
   const command = parseCommand(process.argv.slice(2));
   if (typeof command === 'string') return usage(command);
   switch (command.do) {

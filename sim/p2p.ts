@@ -146,6 +146,7 @@ export class P2pLung {
     const works =
       peer.isUp &&
       peer.p2p.isUp &&
+      !world.isDeaf(number) &&
       world.passes(this.#self.number, number, 'p2p') &&
       world.passes(number, this.#self.number, 'p2p');
     if (!works) return this.#dialLater(number, this.#options.redialMs * (0.8 + 0.4 * world.rng()));

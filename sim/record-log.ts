@@ -12,8 +12,10 @@ export interface Logged {
   readonly record: SignedRecord;
   /** hosts that ever had it on disk, and whose disk was not put back to before since */
   readonly hosts: Set<number>;
-  /** why nobody can expect it to live, or null */
-  excuse: 'wiped' | 'signed-twice' | 'from-the-future' | null;
+  /** the only disks that had it were put back to before */
+  isWiped: boolean;
+  /** why nobody can expect it to live otherwise, or null */
+  excuse: 'signed-twice' | 'from-the-future' | null;
 }
 
 export class RecordLog {
@@ -43,11 +45,11 @@ export class RecordLog {
     const known = this.#byId.get(record.id);
     if (known !== undefined) {
       known.hosts.add(host);
-      if (known.excuse === 'wiped') known.excuse = null;
+      known.isWiped = false;
       return null;
     }
     const excuse = record.stamp.wallMs > trueMs + FUTURE_MS ? 'from-the-future' : null;
-    const logged: Logged = { record, hosts: new Set([host]), excuse };
+    const logged: Logged = { record, hosts: new Set([host]), isWiped: false, excuse };
     this.#byId.set(record.id, logged);
     const ofKey = this.#byKey.get(record.key);
     if (ofKey === undefined) this.#byKey.set(record.key, [logged]);
@@ -56,7 +58,7 @@ export class RecordLog {
     const other = this.#byDot.get(dot);
     this.#byDot.set(dot, logged);
     // What nobody has any more may be named anew.
-    if (other === undefined || other.excuse === 'wiped') return null;
+    if (other === undefined || other.isWiped) return null;
     return other.record;
   }
 
@@ -64,7 +66,7 @@ export class RecordLog {
   wipe(host: number, kept: ReadonlySet<RecordId>): void {
     for (const [id, logged] of this.#byId) {
       if (kept.has(id) || !logged.hosts.delete(host)) continue;
-      if (logged.hosts.size === 0 && logged.excuse === null) logged.excuse = 'wiped';
+      if (logged.hosts.size === 0) logged.isWiped = true;
     }
   }
 
@@ -76,23 +78,26 @@ export class RecordLog {
   /** Whether something that counts covers it, or its author wrote it anew because of its own clock. */
   isCovered(record: SignedRecord): boolean {
     return this.of(record.key).some(
-      ({ record: other, excuse }) =>
-        excuse !== 'wiped' &&
-        other.id !== record.id &&
-        (covers(other, record) || isWrittenAnew(record, other)),
+      ({ record: other, isWiped }) =>
+        !isWiped && other.id !== record.id && (covers(other, record) || isWrittenAnew(record, other)),
     );
   }
 
   /** Records of this key that must live on every node; tombstones among them may be collected where nothing else lives. */
   expected(key: string): readonly SignedRecord[] {
     return this.of(key)
-      .filter(({ record, excuse }) => excuse === null && !this.isCovered(record))
+      .filter((logged) => mustLive(logged) && !this.isCovered(logged.record))
       .map(({ record }) => record);
   }
 }
 
 /** A stamp this far ahead of the right time is refused by some and taken by others, whose clocks are ahead as well, in ms. */
 const FUTURE_MS = 40_000;
+
+/** Whether it must live somewhere until it is covered. */
+export function mustLive({ isWiped, excuse }: Logged): boolean {
+  return !isWiped && excuse === null;
+}
 
 /** Whether `by` replaces `record`. */
 export function covers(by: SignedRecord, record: SignedRecord): boolean {

@@ -139,14 +139,17 @@ describe('runs of seeds', () => {
     expect(verdicts).toContain('safety');
   });
 
-  it('calls it not live when a part of the core cannot hear the rest', () => {
+  it('calls it not live when a heal takes longer than its budget', () => {
     const drawn = short(1);
     const all = drawn.options.hosts.map((_, host) => host);
-    const options = { ...drawn.options, core: all, budgetMs: 3_000 };
     const paths = { from: [0], to: all, lungs: ['p2p', 'http'] as const, oneWay: false };
-    const report = run({ ...drawn, options, steps: [{ id: 0, at: 2_000, do: 'cut', forMs: 60_000, paths }] });
-    expect(report.verdict).toBe('liveness');
-    expect(report.violations[0]?.promise).toBe('P2');
+    const options = { ...drawn.options, core: all, budgetMs: 20 };
+    const report = run({
+      ...drawn,
+      options,
+      steps: [{ id: 0, at: 2_000, do: 'cut', forMs: 60_000, paths }],
+    });
+    expect(report.violations).toMatchObject([{ kind: 'liveness', promise: 'P2' }]);
   });
 
   it('says that it was the core or itself that failed, when something is thrown', () => {

@@ -11,6 +11,7 @@ import { Faults } from './faults.ts';
 import type { Host, Sabotage } from './host.ts';
 import type { Knobs, Schedule } from './schedule.ts';
 import { statsOf, type RunStats } from './stats.ts';
+import { topologyOf } from './topology.ts';
 import { World } from './world.ts';
 
 export type Verdict = 'pass' | Violation['kind'];
@@ -67,12 +68,12 @@ class Run {
     const { seed, options } = schedule;
     const core = coreOptions(options.knobs);
     this.#world = new World({ seed, quality: options.quality });
-    this.#checks = new Checks(this.#world, () => this.#hosts, core);
+    this.#checks = new Checks(this.#world, () => this.#hosts, { core, isFullMesh: options.degree === null });
     const { hosts, degree, wire, nodes } = options;
     this.#hosts = makeHosts(this.#world, {
       seed,
       hosts,
-      degree,
+      topology: topologyOf(seed, nodes, degree),
       wire,
       core,
       sabotage,
@@ -81,6 +82,7 @@ class Run {
     });
     this.#faults = new Faults(nodes);
     this.#world.rule = this.#faults.rule;
+    this.#world.isDeaf = this.#faults.isDeaf;
     this.#lookMs = nodes > LARGE ? LOOK_LARGE_MS : LOOK_MS;
     const [world, checks, faults] = [this.#world, this.#checks, this.#faults];
     this.#conductor = new Conductor({ world, hosts: this.#hosts, faults, checks }, schedule);
@@ -111,16 +113,13 @@ class Run {
   }
 
   #go(): void {
-    const { faultsMs, hosts, core } = this.#schedule.options;
+    const { faultsMs, core } = this.#schedule.options;
     for (const host of this.#hosts) host.start();
     this.#conductor.begin();
     this.#world.runTo(faultsMs);
     if (this.#world.isHalted) return;
 
-    for (const host of this.#hosts) {
-      host.clockOffsetMs = hosts[host.number]?.offsetMs ?? 0;
-      host.force(null);
-    }
+    this.#conductor.finish();
     const members = this.#hosts.filter(({ number }) => core.includes(number));
     const rest = this.#hosts.filter(({ number }) => !core.includes(number));
     const rejoin = this.#sendAway(rest);

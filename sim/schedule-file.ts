@@ -60,7 +60,7 @@ const step = z.discriminatedUnion('do', [
   z.strictObject({ ...lasting, do: z.literal('force'), host, mode: z.enum(['P2P', 'HTTP']) }),
   z.strictObject({ ...base, do: z.literal('forge'), host, how: z.enum(FORGERIES) }),
   z.strictObject({ ...base, do: z.literal('equivocate'), host, to: host }),
-  z.strictObject({ ...lasting, do: z.literal('one-lung'), lung, host }),
+  z.strictObject({ ...lasting, do: z.literal('one-lung'), lung, host, deaf: host.nullable() }),
 ]);
 
 const schedule = z.strictObject({
@@ -74,7 +74,7 @@ const schedule = z.strictObject({
     faultsMs: ms,
     budgetMs: ms,
     quality: z.strictObject({ p2p: quality, http: quality }),
-    degree: z.strictObject({ p2p: z.int().min(2).max(64), http: z.int().min(2).max(64) }).nullable(),
+    degree: z.int().min(2).max(64).nullable(),
     wire: z.boolean(),
     hosts: z
       .array(
@@ -131,6 +131,7 @@ function hostsIn(one: Schedule['steps'][number]): readonly number[] {
   if ('host' in one) numbers.push(one.host);
   if ('hosts' in one) numbers.push(...one.hosts);
   if ('to' in one) numbers.push(one.to);
+  if ('deaf' in one && one.deaf !== null) numbers.push(one.deaf);
   if ('paths' in one) numbers.push(...one.paths.from, ...one.paths.to);
   return numbers;
 }

@@ -23,8 +23,8 @@ export interface ScheduleOptions {
   /** within which the healed core, and then the whole cluster, must converge, in ms */
   readonly budgetMs: number;
   readonly quality: Readonly<Record<LungName, Quality>>;
-  /** null: every two hosts are linked */
-  readonly degree: { readonly p2p: number; readonly http: number } | null;
+  /** links per host; null: every two hosts are linked */
+  readonly degree: number | null;
   /** every message as its real bytes, decoded and verified at the other end */
   readonly wire: boolean;
   /** by host: a disk sync in ms, the drift of its clock in millionths, how far the clock is off in ms */
@@ -52,7 +52,7 @@ export interface Knobs {
 }
 
 /** How many members a write waits for, and for how long. */
-interface Wait {
+export interface Wait {
   readonly need: number | 'majority' | 'all';
   readonly timeoutMs: number;
 }
@@ -91,8 +91,17 @@ export type Step = { readonly id: number; readonly at: number } &
     | { readonly do: 'forge'; readonly host: number; readonly how: Forgery }
     /** this host signs another record under the dot of its newest one, and `to` hears of it */
     | { readonly do: 'equivocate'; readonly host: number; readonly to: number }
-    /** only this lung passes, everywhere; after a while a fresh write must get everywhere all the same */
-    | { readonly do: 'one-lung'; readonly forMs: number; readonly lung: LungName; readonly host: number }
+    /**
+     * only this lung passes, everywhere; after a while a fresh write must get everywhere all the same
+     * `deaf`: a host that can ask over HTTP and cannot be asked, as behind a firewall; null: there is none
+     */
+    | {
+        readonly do: 'one-lung';
+        readonly forMs: number;
+        readonly lung: LungName;
+        readonly host: number;
+        readonly deaf: number | null;
+      }
   );
 
 export const FORGERIES = ['signature', 'value', 'author', 'cut-short'] as const;

@@ -114,6 +114,11 @@ function stepWithout(step: Step, gone: number): readonly Step[] {
       const [host, to] = [renumbered([step.host], gone)[0], renumbered([step.to], gone)[0]];
       return host === undefined || to === undefined ? [] : [{ ...step, host, to }];
     }
+    case 'one-lung': {
+      const [host] = renumbered([step.host], gone);
+      const [deaf = null] = step.deaf === null ? [] : renumbered([step.deaf], gone);
+      return host === undefined || (deaf === null && step.deaf !== null) ? [] : [{ ...step, host, deaf }];
+    }
     case 'facts':
     case 'delete':
     case 'kill':
@@ -121,8 +126,7 @@ function stepWithout(step: Step, gone: number): readonly Step[] {
     case 'stall':
     case 'clock':
     case 'force':
-    case 'forge':
-    case 'one-lung': {
+    case 'forge': {
       const [host] = renumbered([step.host], gone);
       return host === undefined ? [] : [{ ...step, host }];
     }

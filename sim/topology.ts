@@ -10,14 +10,17 @@ export interface Topology {
   readonly http: readonly (readonly number[])[];
 }
 
-/** @param degree links per host on average, at least 2 on each lung; null: every two hosts are linked */
-export function topologyOf(
-  seed: number,
-  nodes: number,
-  degree: { readonly p2p: number; readonly http: number } | null,
-): Topology {
+/**
+ * Over HTTP a host knows those that it is linked with: of a member that gossip reaches through others only, the core takes HTTP for
+ * the lung that serves it, and polls it eagerly for ever.
+ *
+ * @param degree links per host on average, at least 2; null: every two hosts are linked
+ */
+export function topologyOf(seed: number, nodes: number, degree: number | null): Topology {
+  if (degree === null) return fullMesh(nodes);
   // A stream of numbers of its own, beside that of the world and that of the schedule.
-  return degree === null ? fullMesh(nodes) : partialMesh(nodes, degree.p2p, degree.http, rngOf(seed * 4 + 2));
+  const { p2p } = partialMesh(nodes, degree, 2, rngOf(seed * 4 + 2));
+  return { p2p, http: p2p };
 }
 
 /** The first hosts that a flood from this one over P2P reaches, ascending: a connected part. */
@@ -30,7 +33,7 @@ export function neighbourhood({ p2p }: Topology, from: number, size: number): re
   return [...reached].sort((a, b) => a - b);
 }
 
-export function fullMesh(nodes: number): Topology {
+function fullMesh(nodes: number): Topology {
   const all = Array.from({ length: nodes }, (_, host) =>
     Array.from({ length: nodes }, (__, other) => other).filter((other) => other !== host),
   );

@@ -1,6 +1,7 @@
 import { Faults } from './faults.ts';
 import { EventHeap } from './heap.ts';
-import { neighbourhood, topologyOf } from './topology.ts';
+import { rngOf } from './rng.ts';
+import { neighbourhood, partialMesh } from './topology.ts';
 import { World, WORLD_DEFAULTS, type Quality } from './world.ts';
 
 const NODES = 3;
@@ -100,7 +101,7 @@ describe('faults', () => {
 describe('a partial mesh', () => {
   it('is symmetric, connected, and as dense as it should be', () => {
     const nodes = 500;
-    const topology = topologyOf(9, nodes, { p2p: 8, http: 4 });
+    const topology = partialMesh(nodes, 8, 4, rngOf(9));
     for (const [lung, degree] of [
       ['p2p', 8],
       ['http', 4],

@@ -50,6 +50,8 @@ export class World {
   #steps = 0;
   #isHalted = false;
   rule: Rule = () => 'pass';
+  /** a host to which nobody can open a connection; its own, and what comes back over them, pass */
+  isDeaf: (host: number) => boolean = () => false;
 
   constructor(options: WorldOptions) {
     this.#quality = options.quality;
@@ -90,6 +92,11 @@ export class World {
 
   passes(from: number, to: number, lung: LungName): boolean {
     return this.rule(from, to, lung) !== 'drop';
+  }
+
+  /** A question that opens a connection: answers go over it by `send`. */
+  request(from: number, to: number, lung: LungName, deliver: () => void): void {
+    if (!this.isDeaf(to)) this.send(from, to, lung, deliver);
   }
 
   /** Delivers after the lung's latency, once or twice or never, as the rule and the quality of the lung have it. */
