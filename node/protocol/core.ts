@@ -485,6 +485,7 @@ export class Core {
 
   /** A push whose answer says that the records are on that member's disk. */
   #askForAcks(peer: Peer): void {
+    if (this.#acks.isIdle) return;
     const lung = this.#lungFor(peer);
     const records = lung === null ? null : this.#acks.next(peer.id, this.#now.monotonicMs);
     if (lung === null || records === null) return;

@@ -47,6 +47,11 @@ export class Acks {
     this.#options = options;
   }
 
+  /** No write waits for a member. */
+  get isIdle(): boolean {
+    return this.#waiting.size === 0;
+  }
+
   open(request: number, need: number, self: NodeId, written: Waiting['written']): void {
     this.#waiting.set(request, { need, have: new Set([self]), written });
   }

@@ -12,8 +12,8 @@ import type { SignedRecord } from './record.ts';
 const PLACES = 2_048;
 
 export class HotKeys {
-  readonly #keys = Array.from({ length: PLACES }, () => '');
-  readonly #live = Array.from({ length: PLACES }, (): readonly SignedRecord[] | null => null);
+  readonly #keys = Array.from<string | undefined>({ length: PLACES });
+  readonly #live = Array.from<readonly SignedRecord[] | null | undefined>({ length: PLACES });
 
   get(key: string): readonly SignedRecord[] | null {
     const place = placeOf(key);
