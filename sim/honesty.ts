@@ -110,6 +110,7 @@ function lungHeard(input: Input): LungName | null {
     case 'heard':
     case 'asking':
     case 'asked':
+    case 'arriving':
     case 'answered':
       return input.lung;
     case 'start':

@@ -2,7 +2,7 @@ import type { Verifier } from '../ports.ts';
 import type { Input } from '../protocol/border.ts';
 import type { LatticeEvent } from '../protocol/events.ts';
 import { encodeBatch } from '../protocol/gossip/batch.ts';
-import { decodeRecord, type SignedRecord, type VerifiedRecord } from '../protocol/state/record.ts';
+import { decodeRecord, type Dot, type SignedRecord, type VerifiedRecord } from '../protocol/state/record.ts';
 import { testIdentity, testRecord } from '../protocol/state/test-records.ts';
 import { VersionVector } from '../protocol/state/version-vector.ts';
 import { encodeReply, encodeRequest } from '../protocol/sync/codec.ts';
@@ -12,7 +12,7 @@ import { Intake } from './intake.ts';
 const author = testIdentity(1);
 const peer = testIdentity(2).id;
 const root = '0'.repeat(64) as SyncRequest['root'];
-const OPTIONS = { sliceRecords: 4, waitingMax: 20 };
+const OPTIONS = { sliceRecords: 4, partRecords: 8, waitingMax: 20 };
 
 describe('the intake', () => {
   it('puts what is sound before the core in the order of the message, whatever order the verdicts come in', async () => {
@@ -23,6 +23,29 @@ describe('the intake', () => {
     expect(made.inputs).toEqual([]);
     for (const at of [2, 0, 1]) made.verifier.tell(at);
     expect(keysIn(made.inputs)).toEqual([records.map(({ key }) => key)]);
+  });
+
+  it('has a page merged in parts as it is verified, and says at once where the next one begins', async () => {
+    const made = make();
+    const records = recordsOf(20);
+    const after = { author: author.id, sequence: 20 };
+    made.sink({ type: 'answered', peer, exchange: 7, bytes: reply(records, after), rttMs: 1 });
+    expect(made.inputs).toMatchObject([{ type: 'arriving', exchange: 7, after, records: [] }]);
+    await made.verifier.asked(5);
+    for (const at of [1, 0, 2, 3, 4]) made.verifier.tell(at);
+    expect(made.inputs.map(({ type }) => type)).toEqual(['arriving', 'arriving', 'arriving', 'answered']);
+    const keys = records.map(({ key }) => key);
+    expect(keysIn(made.inputs)).toEqual([[], keys.slice(0, 8), keys.slice(8, 16), keys.slice(16)]);
+  });
+
+  it('gives pages in the order in which they came, whichever is verified first', async () => {
+    const made = make();
+    for (const exchange of [7, 8])
+      made.sink({ type: 'answered', peer, exchange, bytes: reply(recordsOf(3)), rttMs: 1 });
+    made.verifier.tell(1);
+    expect(made.inputs).toEqual([]);
+    made.verifier.tell(0);
+    expect(made.inputs).toMatchObject([{ exchange: 7 }, { exchange: 8 }]);
   });
 
   it('leaves out the records whose signature is not their author’s, tells of each, and takes the others', async () => {
@@ -138,12 +161,12 @@ function recordsOf(count: number): readonly SignedRecord[] {
   );
 }
 
-function reply(records: readonly SignedRecord[]): Uint8Array {
+function reply(records: readonly SignedRecord[], after: Dot | null = null): Uint8Array {
   const message: SyncReply = {
     type: 'missing',
     root,
     vector: new VersionVector(),
-    after: null,
+    after,
     left: 0,
     records,
   };

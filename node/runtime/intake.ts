@@ -3,6 +3,7 @@
  * handed to the verifier in slices, so that a large reply does not hold up the heartbeats.
  */
 import type { LungEvent, LungSink, Verifier } from '../ports.ts';
+import type { Input } from '../protocol/border.ts';
 import { CodecError } from '../protocol/codec.ts';
 import type { LatticeEvent, LungName } from '../protocol/events.ts';
 import { decodeBatch } from '../protocol/gossip/batch.ts';
@@ -25,16 +26,20 @@ export interface IntakeModules {
 export interface IntakeOptions {
   /** Records handed to the verifier before other events get their turn; default 64, i.e. 0.2 ms, and 4 ms of a thread's work. */
   readonly sliceRecords: number;
-  /** Records that may wait for verification; default 20000. Beyond, gossip is left to anti-entropy and questions are refused. */
+  /** Records of a page that are merged before other events get their turn; default 512, i.e. 10 ms. */
+  readonly partRecords: number;
+  /** Records that may wait for verification; default 50000, two pages of the smallest ones. Beyond, gossip is left to anti-entropy and questions are refused. */
   readonly waitingMax: number;
 }
 
-export const INTAKE_DEFAULTS: IntakeOptions = { sliceRecords: 64, waitingMax: 20_000 };
+export const INTAKE_DEFAULTS: IntakeOptions = { sliceRecords: 64, partRecords: 512, waitingMax: 50_000 };
 
 export class Intake {
   readonly #modules: IntakeModules;
   readonly #options: IntakeOptions;
   #waiting = 0;
+  /** being verified, in the order in which they came; an input once that is done */
+  readonly #pages: { input: Input | null }[] = [];
 
   constructor(modules: IntakeModules, options: IntakeOptions) {
     this.#modules = modules;
@@ -110,27 +115,48 @@ export class Intake {
     const message = this.#decode(lung, peer, () => decodeReply(bytes));
     if (message === null)
       return driver.dispatch({ type: 'unanswered', peer, lung, exchange, reason: 'broken_reply' });
-    this.#verify(lung, peer, recordsOf(message), (records) => {
+    const page = message.type === 'missing' ? message : null;
+    const give = page === null ? (input: Input): void => driver.dispatch(input) : this.#inTurn();
+    const part = (records: readonly VerifiedRecord[]): void => {
+      if (page !== null)
+        driver.dispatch({ type: 'arriving', peer, lung, exchange, after: page.after, records });
+    };
+    const judged = (records: readonly VerifiedRecord[] | null): void => {
       if (records === null) {
-        return driver.dispatch({
-          type: 'unanswered',
-          peer,
-          lung,
-          exchange,
-          reason: 'too_many_records_waiting',
-        });
+        const reason = 'too_many_records_waiting';
+        return give({ type: 'unanswered', peer, lung, exchange, reason });
       }
       const verified = 'records' in message ? { ...message, records } : message;
-      driver.dispatch({ type: 'answered', peer, lung, exchange, message: verified });
-    });
+      give({ type: 'answered', peer, lung, exchange, message: verified });
+    };
+    this.#verify(lung, peer, recordsOf(message), judged, page === null ? undefined : part);
+    if (page !== null && page.after !== null) part([]);
   }
 
-  /** While the store refuses commits nothing new is taken in: what cannot be kept would only grow in memory. */
+  /** Pages become inputs in the order in which they came: each may have been asked for before the last one was verified. */
+  #inTurn(): (input: Input) => void {
+    const page: { input: Input | null } = { input: null };
+    this.#pages.push(page);
+    return (input) => {
+      page.input = input;
+      for (let first = this.#pages[0]; first !== undefined && first.input !== null; [first] = this.#pages) {
+        this.#pages.shift();
+        this.#modules.driver.dispatch(first.input);
+      }
+    };
+  }
+
+  /**
+   * While the store refuses commits nothing new is taken in: what cannot be kept would only grow in memory.
+   *
+   * @param part takes sound records before the others are verified: merging a page at once would hold up the heartbeats
+   */
   #verify(
     lung: LungName,
     peer: NodeId,
     records: readonly SignedRecord[],
     done: (records: readonly VerifiedRecord[] | null) => void,
+    part?: (records: readonly VerifiedRecord[]) => void,
   ): void {
     if (records.length === 0) return done([]);
     if (this.#modules.driver.failure !== null) return done(null);
@@ -145,7 +171,9 @@ export class Intake {
       return done(null);
     }
     const verdicts = Array.from(records, (): VerifiedRecord | null => null);
+    const sound = (): readonly VerifiedRecord[] => verdicts.filter((verdict) => verdict !== null);
     let left = records.length;
+    let since = 0;
     const judge = (position: number, verdict: VerifiedRecord | null): void => {
       verdicts[position] = verdict;
       if (verdict === null)
@@ -154,7 +182,12 @@ export class Intake {
     const judged = (count: number): void => {
       left -= count;
       this.#waiting -= count;
-      if (left === 0 && count > 0) done(verdicts.filter((verdict) => verdict !== null));
+      since += count;
+      if (left === 0 && count > 0) return done(sound());
+      if (part === undefined || since < this.#options.partRecords) return;
+      part(sound());
+      verdicts.fill(null);
+      since = 0;
     };
     this.#waiting += records.length;
     const slice = (from: number): void => {

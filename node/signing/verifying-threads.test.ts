@@ -145,8 +145,8 @@ it('lets other events have their turn where there is no thread', async () => {
   expect(turns).toBeGreaterThanOrEqual(10);
 });
 
-it('tells of every batch once, each with its own verdicts, with several threads and little room', async () => {
-  const made = make({ threads: 2, awayMax: 2 });
+it('tells of every batch once, each with its own verdicts, with several threads', async () => {
+  const made = make({ threads: 2 });
   const records = recordsOf(60);
   const batches = Array.from({ length: 30 }, (_, n) =>
     records.map((record, i) => (i === n ? forged(record) : record)),

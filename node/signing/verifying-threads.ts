@@ -18,8 +18,6 @@ export interface VerifyingThreadsOptions {
   readonly awayMin: number;
   /** Fewer are verified in place while the threads are busy; default 64, i.e. 4 ms. */
   readonly busyAwayMin: number;
-  /** Batches that one thread may have; default 32: it should never wait for the event loop, and bound the memory. */
-  readonly awayMax: number;
   /** Signatures verified in place before other events get their turn; default 32, i.e. 2–4 ms (measured). */
   readonly sliceRecords: number;
 }
@@ -27,7 +25,6 @@ export interface VerifyingThreadsOptions {
 export const VERIFYING_DEFAULTS: Omit<VerifyingThreadsOptions, 'threads'> = {
   awayMin: 16,
   busyAwayMin: 64,
-  awayMax: 32,
   sliceRecords: 32,
 };
 
@@ -43,7 +40,7 @@ interface Batch {
 export class VerifyingThreads implements Verifier {
   readonly #options: VerifyingThreadsOptions;
   readonly #threads: readonly BatchThread[];
-  /** batches that no thread has yet, oldest first */
+  /** batches while no thread is up, oldest first */
   readonly #waiting: Batch[] = [];
   #isSliceDue = false;
 
@@ -69,19 +66,17 @@ export class VerifyingThreads implements Verifier {
   }
 
   #handOver(): void {
-    for (let thread = this.#idlest(); thread !== null; thread = this.#idlest()) {
-      const batch = this.#waiting.shift();
-      if (batch === undefined) return;
-      this.#send(thread, batch);
-    }
-    if (this.#waiting.length > 0 && !this.#threads.some(({ isUp }) => isUp)) this.#sliceSoon();
+    const thread = this.#idlest();
+    if (thread !== null)
+      for (const batch of this.#waiting.splice(0)) this.#send(this.#idlest() ?? thread, batch);
+    else if (this.#waiting.length > 0) this.#sliceSoon();
   }
 
-  /** @returns null where none takes more */
+  /** Of those that are up. A thread takes all that there is: it shall not wait for the event loop. */
   #idlest(): BatchThread | null {
     let idlest: BatchThread | null = null;
     for (const thread of this.#threads)
-      if (thread.isUp && thread.away < (idlest?.away ?? this.#options.awayMax)) idlest = thread;
+      if (thread.isUp && thread.away < (idlest?.away ?? Infinity)) idlest = thread;
     return idlest;
   }
 
@@ -90,7 +85,7 @@ export class VerifyingThreads implements Verifier {
     const memory = thread.memoryOf(batchBytes(left));
     writeBatch(memory, left);
     thread.send(memory, (verified) => {
-      if (verified === null) this.#waiting.unshift(batch);
+      if (verified === null) this.#waiting.push(batch);
       else {
         const isSound = takeVerdicts(verified, left);
         batch.told([
