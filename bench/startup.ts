@@ -6,8 +6,7 @@
  * less that of a node with an empty store, per record, less the value. The store's pages, which the kernel may take back
  * at any time, do not count. Node's memory is set as in the image: see Dockerfile.
  *
- * Records have keys of 20 bytes and values of 100. Their signatures are not real: nobody checks them at a start, and a
- * million would take a minute to make.
+ * Records have keys of 20 bytes and values of 100; their signatures are not real.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,15 +16,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../chaos/cluster/ports.ts';
-import type { Identity } from '../node/ports.ts';
-import { keptForm } from '../node/protocol/state/kept-record.ts';
 import { MerkleTrie, pathOf } from '../node/protocol/state/merkle.ts';
 import { RecordStore } from '../node/protocol/state/record-store.ts';
 import { Sketch, SKETCH_DEFAULTS } from '../node/protocol/state/sketch/sketch.ts';
-import { signRecord, type VerifiedRecord } from '../node/protocol/state/record.ts';
 import { identityFromSeed, SEED_BYTES } from '../node/protocol/state/signature.ts';
-import { loadOrCreateIdentity } from '../node/storage/identity.ts';
-import { LmdbStorage } from '../node/storage/lmdb-storage.ts';
+import { fillStore, recordOf, VALUE_BYTES } from './full-store.ts';
+import { anonymousBytesOf, cpuMsOf } from './proc.ts';
 import type { Row, RunOptions, Suite } from './suite.ts';
 
 const TENTH = 'start, a tenth of the records';
@@ -45,15 +41,13 @@ export const startup: Suite = {
   run,
 };
 
-const KEY_BYTES = 20;
-const VALUE_BYTES = 100;
-const BATCH = 10_000;
 const PARTS_RECORDS = 100_000;
 const PATIENCE_MS = 120_000;
 const PROGRAM = fileURLToPath(new URL('../node/main.ts', import.meta.url));
 const IMAGE = fileURLToPath(new URL('../Dockerfile', import.meta.url));
-const WALL_MS = Date.UTC(2026, 0, 1);
+/** Of no records: nobody checks them at a start, and real ones would take longer to make than all the rest. */
 const SIGNATURE = new Uint8Array(64).fill(0x5a);
+const unsigned = () => SIGNATURE;
 
 async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
   say('an empty store');
@@ -80,7 +74,7 @@ function partsOf(count: number): readonly Row[] {
   const trie = new MerkleTrie();
   const author = identityFromSeed(new Uint8Array(SEED_BYTES));
   for (let n = 1; n <= count; n++) {
-    const record = recordOf(author, n);
+    const record = recordOf(author, n, unsigned);
     const path = pathOf(record.key);
     trie.set(path, [record.id]);
     store.put(n, record, path);
@@ -103,41 +97,12 @@ interface Measure {
 async function measure(count: number): Promise<Measure> {
   const directory = mkdtempSync(join(tmpdir(), 'aethel-startup-'));
   try {
-    const root = await fill(directory, count);
+    const root = await fillStore(directory, count, unsigned);
     await start(directory, root);
     return await start(directory, root);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-/** Writes that many records into the store of a new state directory. @returns their root */
-async function fill(directory: string, count: number): Promise<string> {
-  const identity = await loadOrCreateIdentity(directory);
-  const storage = await LmdbStorage.open(join(directory, 'store'));
-  const trie = new MerkleTrie();
-  const meta = { sequence: count, wallMs: WALL_MS, counter: 0, knowledge: null };
-  for (let from = 0; from < count; from += BATCH) {
-    const put: { slot: number; bytes: Uint8Array }[] = [];
-    for (let n = from + 1; n <= Math.min(count, from + BATCH); n++) {
-      const record = recordOf(identity, n);
-      trie.set(pathOf(record.key), [record.id]);
-      put.push({ slot: n, bytes: keptForm(record) });
-    }
-    await storage.commit({ put, remove: [], meta });
-  }
-  await storage.close();
-  return trie.root();
-}
-
-function recordOf(author: Pick<Identity, 'id'>, n: number): VerifiedRecord {
-  // Keys in no order: neither the store's nor the listing's.
-  const key = `key-${((n * 7_368_787) % 2 ** 32).toString(16)}-${n}`.padEnd(KEY_BYTES, '.');
-  const head = `{"n":${n},"text":"`;
-  const value = `${head}${'v'.repeat(VALUE_BYTES - head.length - 2)}"}`;
-  const dot = { author: author.id, sequence: (WALL_MS - 1_000_000) * 1_000 + n };
-  const stamp = { wallMs: WALL_MS - 1_000_000 + Math.floor(n / 100), counter: n % 100 };
-  return signRecord({ key, value, dot, context: [], stamp }, () => SIGNATURE);
 }
 
 async function start(directory: string, root: string): Promise<Measure> {
@@ -189,28 +154,6 @@ async function answerOf(url: string): Promise<string | null> {
       response.on('end', () => resolve(text));
     }).on('error', () => resolve(null));
   });
-}
-
-/** USER_HZ is 100 on every Linux. */
-const MS_PER_TICK = 10;
-
-/** Of all its threads. NaN where there is no /proc. */
-function cpuMsOf(pid: number | undefined): number {
-  const fields = procFile(pid, 'stat').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
-}
-
-/** NaN where there is no /proc. */
-function anonymousBytesOf(pid: number | undefined): number {
-  return Number(/^RssAnon:\s+(\d+) kB/m.exec(procFile(pid, 'status'))?.[1]) * 1024;
-}
-
-function procFile(pid: number | undefined, name: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 function rowOf(what: string, unit: string, ours: number): Row {

@@ -5,6 +5,7 @@
  *   history    one side lacks what the members wrote lately: version vectors tell what
  *   random     both sides lack records anywhere in the state, and version vectors do not help: coded symbols
  *   heal       two processes each, real sockets, cut apart and joined again
+ *   snapshot   a newcomer takes over everything, beside what the store can take
  *
  * Bytes are those of the encoded messages. Ours include asking for the records and everything around them, but not the records
  * themselves ("metadata"); a peer's end where the asker knows what each side lacks. Round trips of ours include the
@@ -17,6 +18,7 @@ import type { RecordId } from '../node/protocol/ids.ts';
 import { Sketch, SKETCH_DEFAULTS } from '../node/protocol/state/sketch/sketch.ts';
 import { median, takeTurns } from './measure.ts';
 import type { Bar, Row, RunOptions, Suite } from './suite.ts';
+import { SNAPSHOT_BARS, snapshotRows } from './sync-snapshot.ts';
 import { healOurs, healPeer } from './sync-stacks.ts';
 import type { Entry, Heal, Load } from './sync-stacks.ts';
 import { CpuClock, MEMBERS, SALT, Twins } from './sync-twins.ts';
@@ -81,6 +83,7 @@ export const sync: Suite = {
       { what: HEAL_TIME, against, limit: { atLeast: 5 } },
       { what: HEAL_BYTES, against, limit: { atLeast: 5 } },
     ]),
+    ...SNAPSHOT_BARS,
   ],
   run,
 };
@@ -88,10 +91,11 @@ export const sync: Suite = {
 async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
   say('heals of whole nodes');
   const healed = await healRows();
+  const taken = await snapshotRows(n, say);
   say(`two replicas of ${n}`);
   const twins = new Twins(n);
   const caughtUp = historyRows(twins);
-  return [...caughtUp, ...(await randomRows(n, twins, say)), upkeepRow(n), ...healed];
+  return [...caughtUp, ...(await randomRows(n, twins, say)), upkeepRow(n), ...healed, ...taken];
 }
 
 /** Round trips and metadata of the side that lacks something. */

@@ -3,7 +3,7 @@
  */
 import { hkdfSync } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
-import { networkInterfaces } from 'node:os';
+import { availableParallelism, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
@@ -30,11 +30,14 @@ import { Lifecycle } from './runtime/lifecycle.ts';
 import { describeFault, restore } from './runtime/restore.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
 import { SigningThread } from './signing/signing-thread.ts';
+import { VERIFYING_DEFAULTS, VerifyingThreads } from './signing/verifying-threads.ts';
 import { loadOrCreateIdentity } from './storage/identity.ts';
 import { LmdbStorage } from './storage/lmdb-storage.ts';
 
 const P2P_RETRY_MS = 5_000;
 const DRAIN_MS = 2_000;
+/** Three verify about as much as the node's thread can merge. */
+const VERIFYING_THREADS_MAX = 3;
 
 const systemClock: Clock = {
   wallMs: () => Date.now(),
@@ -157,7 +160,8 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
   const met = (peer: NodeId, lung: LungName): void => {
     if (p2pLung !== null) (lung === 'http' ? toP2p : toHttp).met(peer);
   };
-  const intake = new Intake({ driver, core, emit, met }, INTAKE_DEFAULTS);
+  const verifier = new VerifyingThreads({ logger }, { ...VERIFYING_DEFAULTS, threads: verifyingThreads() });
+  const intake = new Intake({ driver, core, verifier, emit, met }, INTAKE_DEFAULTS);
   const api = new Api({
     driver,
     core,
@@ -234,6 +238,11 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
     },
   );
   return lifecycle;
+}
+
+/** One processor is for the node's own thread. */
+function verifyingThreads(): number {
+  return Math.min(Math.max(1, availableParallelism() - 1), VERIFYING_THREADS_MAX);
 }
 
 /** Every member derives the same, and nobody else can: see `ShortIds`. */

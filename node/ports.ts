@@ -5,7 +5,7 @@
 import type { AckDemand, Beacon, Precondition, WriteEntry, WriteOutcome } from './protocol/border.ts';
 import type { DatedEvent, LinkState, LungName, SyncMode } from './protocol/events.ts';
 import type { Digest, NodeId } from './protocol/ids.ts';
-import type { SignedRecord } from './protocol/state/record.ts';
+import type { SignedRecord, VerifiedRecord } from './protocol/state/record.ts';
 
 /** A way to reach the other members: a transport with its exchange discipline. Deals in bytes, never in records. */
 export interface Lung {
@@ -137,6 +137,19 @@ export interface Signer {
    * the event loop share a promise.
    */
   sign(records: readonly SignedRecord[]): Promise<void>;
+}
+
+/** Verifies the signatures of members' records. */
+export interface Verifier {
+  /**
+   * Judges each record as `verifyRecord` does. What is asked later may be told earlier. The caller bounds how much is asked at once.
+   *
+   * @param told called once, with a verdict for each record at its place; before `verify` returns where records are few
+   */
+  verify(
+    records: readonly SignedRecord[],
+    told: (verdicts: readonly (VerifiedRecord | null)[]) => void,
+  ): void;
 }
 
 export interface Clock {

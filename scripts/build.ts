@@ -1,5 +1,5 @@
 /**
- * `npm run build`: the node as one file, dist/aethel-node.mjs, beside it the program of its signing thread, and dist/node_modules with the packages that hold
+ * `npm run build`: the node as one file, dist/aethel-node.mjs, beside it the program of its threads that sign and verify, and dist/node_modules with the packages that hold
  * native code and therefore cannot be bundled, each with all it needs, in the versions of the lock file. dist/ runs
  * anywhere with the pinned Node: copy it, start it. One file starts three times quicker than a thousand small ones.
  */
@@ -19,7 +19,7 @@ await build({
   entryPoints: [
     { in: path.join(ROOT, 'node/main.ts'), out: 'aethel-node' },
     // A thread starts from a file of its own.
-    { in: path.join(ROOT, 'node/signing/sign-worker.ts'), out: 'sign-worker' },
+    { in: path.join(ROOT, 'node/signing/signature-worker.ts'), out: 'signature-worker' },
   ],
   outdir: DIST,
   outExtension: { '.js': '.mjs' },

@@ -158,6 +158,7 @@ function lungHeard(input: Input): LungName | null {
     case 'heard':
     case 'asking':
     case 'asked':
+    case 'arriving':
     case 'answered':
       return input.lung;
     case 'start':

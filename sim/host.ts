@@ -100,6 +100,7 @@ const INPUT_CODES: Readonly<Record<Input['type'], number>> = {
   unanswered: 11,
   force: 12,
   asking: 13,
+  arriving: 14,
 };
 
 export class Host implements ExchangeMachine, HttpMachine {

@@ -6,7 +6,7 @@
  */
 import type { LatticeEvent, LungName } from './events.ts';
 import type { Digest, NodeId } from './ids.ts';
-import type { SignedRecord, VerifiedRecord } from './state/record.ts';
+import type { Dot, SignedRecord, VerifiedRecord } from './state/record.ts';
 import type { VersionVector } from './state/version-vector.ts';
 import type { Precondition, StoredRecord, WriteEntry } from './state/write.ts';
 import type { SyncReply, SyncRequest } from './sync/messages.ts';
@@ -96,6 +96,15 @@ export type Input =
       readonly lung: LungName;
       readonly exchange: number;
       readonly message: SyncRequest<VerifiedRecord>;
+    }
+  /** a page of records has come that goes on behind `after`: some of them; the others are still being verified, and come with `answered` */
+  | {
+      readonly type: 'arriving';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      readonly exchange: number;
+      readonly after: Dot | null;
+      readonly records: readonly VerifiedRecord[];
     }
   | {
       readonly type: 'answered';

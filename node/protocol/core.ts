@@ -27,7 +27,7 @@ import { judgeClock, type ClockVerdict } from './monitor/clocks.ts';
 import { Detector, type DetectorOptions, type LinkHealth, type Transition } from './monitor/detector.ts';
 import { BYTES_MAX, newPeer, QUESTIONS_MAX, type Peer } from './peers.ts';
 import { decodeKnowledge, encodeKnowledge } from './state/knowledge.ts';
-import type { SignedRecord, VerifiedRecord } from './state/record.ts';
+import type { Dot, SignedRecord, VerifiedRecord } from './state/record.ts';
 import { Replica, type LoadedRecord, type WriteResult } from './state/replica.ts';
 import { VersionVector } from './state/version-vector.ts';
 import type { SketchOptions } from './state/sketch/sketch.ts';
@@ -244,6 +244,8 @@ export class Core {
         return;
       case 'asked':
         return this.#asked(input.peer, input.lung, input.exchange, input.message);
+      case 'arriving':
+        return this.#arriving(input.peer, input.lung, input.exchange, input);
       case 'answered':
         return this.#answered(input.peer, input.lung, input.exchange, input.message);
       case 'unanswered':
@@ -633,6 +635,23 @@ export class Core {
     return false;
   }
 
+  /** While a page is verified, what was found sound is merged, and the next page fetched. */
+  #arriving(
+    id: NodeId,
+    lung: LungName,
+    exchange: number,
+    { after, records }: { readonly after: Dot | null; readonly records: readonly VerifiedRecord[] },
+  ): void {
+    this.#evidence(id, lung, null);
+    const purpose = this.#exchanges.get(exchange);
+    if (purpose?.kind !== 'session') return;
+    const { refused } = this.#merge(records, 'sync', id, lung);
+    if (refused > 0) purpose.session.noteGap();
+    purpose.session.noteArrived(records.length);
+    const question = after === null ? null : purpose.session.nextAhead(after, this.replica);
+    if (question !== null) this.#ask(id, lung, question, purpose);
+  }
+
   #answered(id: NodeId, lung: LungName, exchange: number, message: SyncReply<VerifiedRecord>): void {
     const peer = this.#evidence(id, lung, null);
     const purpose = this.#exchanges.get(exchange);
@@ -671,7 +690,9 @@ export class Core {
         // The tick asks again, over whichever lung is right then, until the demand's own time limit.
         return this.#acks.failed(id, this.#now.monotonicMs);
       case 'session':
-        return this.#endSession(purpose.session, reason);
+        return purpose.session.isAhead
+          ? purpose.session.forgetAhead()
+          : this.#endSession(purpose.session, reason);
     }
   }
 
@@ -688,8 +709,7 @@ export class Core {
       return;
     }
     peer.dueSince ??= now;
-    // One session moves records both ways: of two that see each other unlike, the one with the lesser name begins.
-    if (this.#modules.self > peer.id && now - peer.dueSince < this.#policy.yieldMs) return;
+    if (now - peer.dueSince < this.#yieldMs(peer)) return;
     peer.dueSince = null;
     peer.urgent = false;
     const { settled, bytesMax, stuck, root: remote } = peer;
@@ -713,18 +733,38 @@ export class Core {
     return !this.#sessions.has(peer.id) && this.#sessions.size < sessionsMax;
   }
 
+  /**
+   * One session moves records both ways, so of two that see each other unlike one begins: the one that lacks a snapshot, for it asks
+   * for larger pages than could be pushed, and ahead; else the one with the lesser name.
+   */
+  #yieldMs({ id, settled: { seen } }: Peer): number {
+    const { yieldMs, yieldSnapshotMs } = this.#policy;
+    const own = this.replica.vector;
+    if (seen !== null) {
+      const lead = own.without(seen).countAfter(null);
+      const lag = seen.without(own).countAfter(null);
+      if (lag === 0 && lead > SESSION_DEFAULTS.snapshotMin) return yieldSnapshotMs;
+      if (lead === 0 && lag > SESSION_DEFAULTS.snapshotMin) return 0;
+    }
+    return this.#modules.self > id ? yieldMs : 0;
+  }
+
   #continue(session: Session): void {
-    const message = session.next(this.replica);
+    const message = session.isAsking ? null : session.next(this.replica);
     const { peer, lung } = session.start;
     for (const { rung, reason } of session.takeSteps())
       this.#emit({ type: 'rung', peer, lung, rung, reason });
-    if (message === null) return this.#endSession(session, null);
-    this.#ask(peer, lung, message, { kind: 'session', session });
+    if (message !== null) return this.#ask(peer, lung, message, { kind: 'session', session });
+    if (!session.isAsking) this.#endSession(session, null);
   }
 
   #endSession(session: Session, failure: string | null): void {
     const { peer: id, lung, at, roots } = session.start;
     this.#sessions.delete(id);
+    // What it asked ahead is not waited for.
+    for (const [exchange, purpose] of this.#exchanges) {
+      if (purpose.kind === 'session' && purpose.session === session) this.#exchanges.delete(exchange);
+    }
     if (failure === null && !session.transfers.hasGaps) this.#letGo(session);
     const [local, remote] = [this.replica.root(), session.peerRoot];
     const equal = remote === local;
@@ -779,9 +819,6 @@ export class Core {
   #giveUpSession(id: NodeId, lung: LungName): void {
     const session = this.#sessions.get(id);
     if (session === undefined || session.start.lung !== lung) return;
-    for (const [exchange, purpose] of this.#exchanges) {
-      if (purpose.kind === 'session' && purpose.session === session) this.#exchanges.delete(exchange);
-    }
     this.#endSession(session, 'lung_in_doubt');
   }
 

@@ -21,6 +21,8 @@ export interface Policy {
   readonly settleAssistedMs: number;
   /** How long the member whose part it is to begin the session is given for it, in ms. Default 150: a question over HTTP takes a few ms. */
   readonly yieldMs: number;
+  /** The same where it lacks a snapshot and we lack nothing, in ms. Default 2000: a page takes about a second until it asks again. */
+  readonly yieldSnapshotMs: number;
   /** How long after its last question a member counts as still reconciling with us, in ms. Default 400: its next heartbeat tells the outcome. */
   readonly askedHoldMs: number;
   /** After a session that did not end alike: first delay, doubling, in ms. Default 250 … 4000, ±30 % jitter against meeting again. */
@@ -53,6 +55,7 @@ export const POLICY_DEFAULTS: Policy = {
   settleMs: 400,
   settleAssistedMs: 100,
   yieldMs: 150,
+  yieldSnapshotMs: 2_000,
   askedHoldMs: 400,
   sessionBackoffMinMs: 250,
   sessionBackoffMaxMs: 4_000,

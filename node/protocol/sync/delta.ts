@@ -156,14 +156,23 @@ export class Delta {
     this.#pushAfter = page.after;
     this.#hasPushed = page.after === null && this.#settled.seen !== null;
     this.#pushing = page.records;
-    return {
-      type: 'delta',
-      root: replica.root(),
-      vector: this.#told(replica),
-      after: this.#pullAfter,
-      bytesMax: this.#bytesMax,
-      records: page.records,
-    };
+    return this.#question(replica, this.#pullAfter, page.records);
+  }
+
+  /**
+   * The question behind a page that is not taken yet. What is not here yet of that page is before `after`, so it is not sent again.
+   *
+   * @returns null while there is something to push, which takes turns with the answers
+   */
+  nextAhead(after: Dot, replica: Replica): SyncRequest | null {
+    if (this.#pushing.length > 0 || !isBehind(after, this.#pullAfter)) return null;
+    const isPulling = this.#settled.seen === null || this.#isPushOver(replica);
+    return isPulling ? this.#question(replica, after, []) : null;
+  }
+
+  noteArrived(count: number): void {
+    this.pulled += count;
+    if (count > 0) this.#hasMoved = true;
   }
 
   /** Records in the reply must have been merged. @returns what is wrong with it; null when nothing is */
@@ -177,14 +186,19 @@ export class Delta {
     const taken = this.#pushing.filter(({ dot }) => seen?.has(dot) === true).length;
     if (taken < this.#pushing.length) this.hasGaps = true;
     this.#pushing = [];
-    this.pulled += records.length;
+    this.noteArrived(records.length);
     this.pushed += taken;
-    if (records.length + taken > 0) this.#hasMoved = true;
+    if (taken > 0) this.#hasMoved = true;
     this.#pullVector ??= vector;
     this.#pullAfter = after;
     this.#hasPulled = after === null;
     if (this.#hasPulled && !this.hasGaps) this.#settled.pulled.join(this.#pullVector);
     return null;
+  }
+
+  #question(replica: Replica, after: Dot | null, records: readonly SignedRecord[]): SyncRequest {
+    const vector = this.#told(replica);
+    return { type: 'delta', root: replica.root(), vector, after, bytesMax: this.#bytesMax, records };
   }
 
   #beginPass(replica: Replica): void {
@@ -203,12 +217,17 @@ export class Delta {
   #isPassOver(replica: Replica): boolean {
     if (!this.#hasPulled) return false;
     if (this.#settled.seen === null) return true;
-    if (!this.#hasPushed) {
-      this.#page = this.#nextPage(replica);
-      if (this.#page.records.length > 0 || this.#page.after !== null) return false;
-      this.#hasPushed = true;
-    }
+    if (!this.#isPushOver(replica)) return false;
     if (!this.hasGaps && this.#pushVector !== null) this.#settled.pushed.join(this.#pushVector);
+    return true;
+  }
+
+  /** Looks for what is left to push, where that is not known. */
+  #isPushOver(replica: Replica): boolean {
+    if (this.#hasPushed) return true;
+    this.#page = this.#nextPage(replica);
+    if (this.#page.records.length > 0 || this.#page.after !== null) return false;
+    this.#hasPushed = true;
     return true;
   }
 

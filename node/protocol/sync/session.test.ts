@@ -73,6 +73,69 @@ describe('a session between two replicas', () => {
   });
 });
 
+describe('a page asked ahead', () => {
+  const tight: AnswerOptions = { ...ANSWER_DEFAULTS, recordBytesMax: 2_000 };
+
+  /** Every page is merged one question late, as where the next one is fetched while it is verified. */
+  function pull(ours: Replica, theirs: Replica, isLost: (question: number) => boolean = () => false) {
+    const session = new Session(startOf({}), SESSION_DEFAULTS);
+    const ask = (question: SyncRequest | null): (SyncReply & { type: 'missing' }) | null => {
+      if (question === null) return null;
+      const reply = decodeReply(
+        encodeReply(answer(question, { refused: 0, covered: [] }, VECTOR, theirs, tight)),
+      );
+      if (reply.type !== 'missing') throw new Error(`answered by ${reply.type}`);
+      return reply;
+    };
+    let ahead = 0;
+    let page = ask(session.next(ours));
+    while (page !== null) {
+      const question = page.after === null ? null : session.nextAhead(page.after, ours);
+      if (question !== null) ahead += 1;
+      let next = question !== null && isLost(ahead) ? null : ask(question);
+      if (question !== null && next === null) session.forgetAhead();
+      const [part, rest] = [page.records.slice(0, 3), page.records.slice(3)];
+      mergeAll(ours, { ...page, records: part });
+      session.noteArrived(part.length);
+      mergeAll(ours, { ...page, records: rest });
+      expect(session.take({ ...page, records: rest }, ours)).toBeNull();
+      if (!session.isAsking) next = ask(session.next(ours));
+      page = next;
+    }
+    return { session, ahead };
+  }
+
+  it('brings every record once, in as many round trips', () => {
+    const [ours, theirs] = twoReplicas([], range('b', 300), []);
+    const { session, ahead } = pull(ours, theirs);
+    expect(ours.root()).toBe(theirs.root());
+    expect(session).toMatchObject({ pulled: 300, roundTrips: ahead + 1 });
+    expect(ahead).toBeGreaterThan(10);
+  });
+
+  it('is asked again in its turn where it was not answered', () => {
+    const [ours, theirs] = twoReplicas([], range('b', 300), []);
+    const { session } = pull(ours, theirs, (question) => question % 3 === 0);
+    expect(ours.root()).toBe(theirs.root());
+    expect(session.pulled).toBe(300);
+  });
+
+  it('is one at most, goes on behind the page that came, and waits while there is something to push', () => {
+    const [ours, theirs] = twoReplicas(range('a', 300), range('b', 300), []);
+    const after = { author: [...theirs.vector.dots(null)][0]?.author ?? PEER, sequence: 2 };
+    const session = new Session(startOf({}), SESSION_DEFAULTS);
+    expect(session.nextAhead(after, ours)).toBeNull();
+    session.next(ours);
+    expect(session.nextAhead(after, ours)).toMatchObject({ type: 'delta', after, records: [] });
+    expect(session.nextAhead({ ...after, sequence: 3 }, ours)).toBeNull();
+    const settled = new Settled();
+    settled.hear(theirs.vector.clone());
+    const pushing = new Session(startOf({ settled }), SESSION_DEFAULTS);
+    pushing.next(ours);
+    expect(pushing.nextAhead(after, ours)).toBeNull();
+  });
+});
+
 describe('the rung of version vectors', () => {
   it('pulls any number of records in one round trip', () => {
     const [ours, theirs] = twoReplicas([], range('b', 2_000), range('c', 100));

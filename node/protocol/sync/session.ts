@@ -12,6 +12,7 @@
  */
 import type { LungName, Rung } from '../events.ts';
 import type { Digest, NodeId } from '../ids.ts';
+import type { Dot } from '../state/record.ts';
 import type { Replica } from '../state/replica.ts';
 import type { VersionVector } from '../state/version-vector.ts';
 import { Delta, type DeltaLimits, type Settled } from './delta.ts';
@@ -69,7 +70,10 @@ export class Session {
   #descent: Descent | null = null;
   #step: Step = { rung: 'equal', reason: 'roots_equal' };
   readonly #steps: Step[] = [];
-  #isAsking = false;
+  /** questions under way: one, and one asked ahead */
+  #asked = 0;
+  /** records of the page under way that were merged already */
+  #arrived = 0;
   roundTrips = 0;
   /** the peer's root as of its last reply */
   peerRoot: Digest | null = null;
@@ -84,6 +88,15 @@ export class Session {
   /** The last one taken. */
   get rung(): Rung {
     return this.#step.rung;
+  }
+
+  get isAsking(): boolean {
+    return this.#asked > 0;
+  }
+
+  /** Besides the answer that is being taken in, another one is waited for. */
+  get isAhead(): boolean {
+    return this.#asked > 1;
   }
 
   /** Dots of records that the question under way offers: told to nobody twice. */
@@ -107,6 +120,12 @@ export class Session {
     this.#delta.hasGaps = true;
   }
 
+  /** So many records of a page were merged before `take` gets the rest of it. */
+  noteArrived(count: number): void {
+    this.#arrived += count;
+    this.#delta.noteArrived(count);
+  }
+
   /** Rungs taken since the last call. */
   takeSteps(): readonly Step[] {
     return this.#steps.splice(0);
@@ -116,8 +135,27 @@ export class Session {
   next(replica: Replica): SyncRequest | null {
     if (this.roundTrips >= this.#options.roundTripsMax || this.peerRoot === replica.root()) return null;
     const request = this.#climb(replica);
-    this.#isAsking = request !== null;
+    if (request !== null) this.#asked += 1;
     return request;
+  }
+
+  /**
+   * A page has come and is being verified; `take` gets it later, and the pages in their order.
+   *
+   * @param after where it says that it goes on
+   * @returns the question for what follows; null where one is under way already, or there is more to say than that
+   */
+  nextAhead(after: Dot, replica: Replica): SyncRequest | null {
+    const isPaging = this.#asked === 1 && this.#symbols === null && this.#descent === null;
+    if (!isPaging || this.roundTrips + 2 > this.#options.roundTripsMax) return null;
+    const request = this.#delta.nextAhead(after, replica);
+    if (request !== null) this.#asked += 1;
+    return request;
+  }
+
+  /** What was asked ahead stays unanswered: it is asked again in its turn. */
+  forgetAhead(): void {
+    this.#asked -= 1;
   }
 
   /**
@@ -125,8 +163,8 @@ export class Session {
    * @returns why the session must end, or null to go on with `next`
    */
   take(reply: SyncReply, replica: Replica): string | null {
-    if (!this.#isAsking) return 'unasked_reply';
-    this.#isAsking = false;
+    if (this.#asked === 0) return 'unasked_reply';
+    this.#asked -= 1;
     this.roundTrips += 1;
     if (reply.type === 'refused') return `refused_${reply.reason}`;
     this.peerRoot = reply.root;
@@ -134,8 +172,9 @@ export class Session {
     if (this.#descent !== null) return this.#descent.take(reply, replica);
     if (this.#symbols !== null) return this.#symbols.take(reply, replica);
     if (reply.type === 'missing' && this.#step.rung === 'delta') {
-      const lacking = reply.records.length + reply.left;
-      const own = replica.recordCount() - reply.records.length;
+      const came = reply.records.length + this.#arrived;
+      const lacking = came + reply.left;
+      const own = replica.recordCount() - came;
       if (lacking > Math.max(this.#options.snapshotMin, own)) this.#take('snapshot', 'far_behind');
     }
     return this.#delta.take(reply);

@@ -1,0 +1,108 @@
+/**
+ * A thread to which batches are handed over, and that hands them back in their order. It starts when it is first needed, which nobody
+ * waits for: until it is up, and after it has died, whoever has work does it in place.
+ */
+import assert from 'node:assert/strict';
+import { Worker } from 'node:worker_threads';
+import type { Logger } from '../ports.ts';
+
+/** Memory that is kept for the next batch; larger pieces, which large batches need, are not. */
+const KEPT_BYTES = 65_536;
+/** Pieces of it that are kept: half a MiB. */
+const KEPT_MAX = 8;
+/** Beside the sources, and beside the node in one file. */
+const PROGRAM = new URL(
+  import.meta.url.endsWith('.ts') ? './signature-worker.ts' : './signature-worker.mjs',
+  import.meta.url,
+);
+
+export interface BatchThreadModules {
+  readonly logger: Logger;
+  /** what the thread runs; default signature-worker */
+  readonly program?: URL;
+}
+
+export interface BatchThreadOptions {
+  /** 32 bytes: it signs with it; null: it verifies */
+  readonly seed: Uint8Array | null;
+  /** what the log says when it dies */
+  readonly lament: string;
+}
+
+export class BatchThread {
+  readonly #modules: BatchThreadModules;
+  readonly #options: BatchThreadOptions;
+  #thread: Worker | null = null;
+  #state: 'asleep' | 'starting' | 'up' | 'dead' = 'asleep';
+  /** who waits for the batches on their way, oldest first */
+  #away: ((memory: ArrayBuffer | null) => void)[] = [];
+  readonly #memory: ArrayBuffer[] = [];
+
+  constructor(modules: BatchThreadModules, options: BatchThreadOptions) {
+    this.#modules = modules;
+    this.#options = options;
+  }
+
+  get isUp(): boolean {
+    return this.#state === 'up';
+  }
+
+  /** Batches that it has. */
+  get away(): number {
+    return this.#away.length;
+  }
+
+  /** Once; later calls do nothing. */
+  wake(): void {
+    if (this.#state !== 'asleep') return;
+    this.#state = 'starting';
+    const thread = new Worker(this.#modules.program ?? PROGRAM, {
+      workerData: this.#options.seed,
+      execArgv: [],
+      env: {},
+      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 32 },
+    });
+    this.#thread = thread;
+    thread.on('message', (memory: ArrayBuffer | null) => {
+      if (memory !== null) this.#back(memory);
+      else if (this.#state === 'starting') this.#state = 'up';
+    });
+    thread.once('error', (error) => this.#died(error.message));
+    thread.once('exit', (code) => this.#died(`it ended with ${code}`));
+    // What has batches away has a server that listens; nothing else waits for the thread.
+    thread.unref();
+  }
+
+  /** For the next batch. @returns at least so many bytes, not cleared */
+  memoryOf(bytes: number): ArrayBuffer {
+    if (bytes > KEPT_BYTES) return new ArrayBuffer(bytes);
+    return this.#memory.pop() ?? new ArrayBuffer(KEPT_BYTES);
+  }
+
+  /**
+   * Only while it is up.
+   *
+   * @param memory is the thread's from now on
+   * @param back gets it back to read it at once; null when the thread died with it
+   */
+  send(memory: ArrayBuffer, back: (memory: ArrayBuffer | null) => void): void {
+    assert(this.#thread !== null && this.isUp, 'batches are sent to a thread that is up');
+    this.#away.push(back);
+    this.#thread.postMessage(memory, [memory]);
+  }
+
+  #back(memory: ArrayBuffer): void {
+    this.#away.shift()?.(memory);
+    if (memory.byteLength === KEPT_BYTES && this.#memory.length < KEPT_MAX) this.#memory.push(memory);
+  }
+
+  #died(why: string): void {
+    if (this.#state === 'dead') return;
+    this.#state = 'dead';
+    this.#thread = null;
+    this.#modules.logger.warn(this.#options.lament, { reason: why });
+    const away = this.#away;
+    this.#away = [];
+    for (const back of away) back(null);
+  }
+}
