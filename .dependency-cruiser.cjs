@@ -1,5 +1,5 @@
 /** The arrows of docs/ARCHITECTURE.md: who may import whom. Run by `npm run check:arrows`. */
-const TESTS = '\\.test\\.ts$';
+const TESTS = '\\.(test|fixture)\\.ts$';
 const room = (name) => `^node/${name}/`;
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Digest } from '../../protocol/ids.ts';
-import { vectors } from '../../protocol/state/test-vectors.ts';
+import { vectors } from '../../protocol/state/version-vector.fixture.ts';
 import { BEAT_BYTES_MAX, decodeBeat, encodeBeat } from './beats.ts';
 import { FrameError } from './framing.ts';
 

@@ -3,7 +3,7 @@ import { CodecError } from '../codec.ts';
 import { decodeBatch, encodeBatch } from '../gossip/batch.ts';
 import type { Digest, RecordId } from '../ids.ts';
 import { testIdentity, testRecord } from '../state/test-records.ts';
-import { vectors } from '../state/test-vectors.ts';
+import { vectors } from '../state/version-vector.fixture.ts';
 import { decodeReply, decodeRequest, encodeReply, encodeRequest } from './codec.ts';
 import type { SyncReply, SyncRequest } from './messages.ts';
 
