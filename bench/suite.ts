@@ -12,8 +12,16 @@ export interface Suite {
   readonly packages: readonly string[];
   /** what `n` counts, and its default */
   readonly size: { readonly what: string; readonly usual: number };
+  /** what else the command line sets, by name without the dashes */
+  readonly options?: Readonly<Record<string, SuiteOption>>;
   readonly bars: readonly Bar[];
   run(options: RunOptions): Promise<readonly Row[]>;
+}
+
+interface SuiteOption {
+  /** where it is not given */
+  readonly value: string;
+  readonly describe: string;
 }
 
 export interface RunOptions {
@@ -21,6 +29,21 @@ export interface RunOptions {
   readonly n: number;
   /** tells whoever waits what is going on */
   readonly say: (line: string) => void;
+  /** by name, as `Suite.options` has them */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** The command line asks for what there is not. */
+export class UsageError extends Error {}
+
+/** Somebody pressed Ctrl-C, and everything that the suite had made is gone again. */
+export class InterruptedError extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super('interrupted');
+    this.exitCode = exitCode;
+  }
 }
 
 /** One thing measured, by us and by each peer. */

@@ -6,20 +6,32 @@ import { randomBytes } from 'node:crypto';
 import { GenericContainer, PullPolicy, StartupCheckStrategy } from 'testcontainers';
 import type { ContainerRuntimeClient, StartupStatus } from 'testcontainers';
 import { NftCut } from '../faults/nft-cut.ts';
-import { isolate } from '../faults/partition.ts';
+import { NodeFault } from '../faults/node-fault.ts';
+import { deafen, isolate } from '../faults/partition.ts';
+import type { Grudges } from '../faults/partition.ts';
 import { FAULTS_IMAGE, Sidecar } from '../faults/sidecar.ts';
-import type { Fault } from '../faults/fault.ts';
+import type { Fault, FaultKind } from '../faults/fault.ts';
 import { LatticeClient } from './client.ts';
 import { connectEngine, labelsOf, listLabelled, removeLabelled } from './engine.ts';
 import { NODE_IMAGE, ensureNodeImage, inspectImage } from './image.ts';
 import { poll } from './poll.ts';
 import { NodeStartError, WorldUnavailableError } from './port.ts';
-import type { CloseReport, Cluster, ClusterNode, ClusterOptions, NodeState, StopReport } from './port.ts';
+import type {
+  CloseReport,
+  Cluster,
+  ClusterNode,
+  ClusterOptions,
+  NodeState,
+  StartReport,
+  StopReport,
+} from './port.ts';
 
 export const HTTP_PORT = 8000;
 export const P2P_PORT = 9000;
 
 const START_BUDGET_MS = 60_000;
+/** the error of a measured start */
+const LOOK_EVERY_MS = 20;
 /** The contract is five seconds from SIGTERM; Docker's own limit stands behind it. */
 const STOP_BUDGET_SECONDS = 10;
 /** How often leftovers are looked for again: a container whose creation was under way appears late. */
@@ -99,8 +111,30 @@ class DockerCluster implements Cluster {
   }
 
   p2pCut(node: ClusterNode): Fault {
-    const names = this.nodes.map(({ name }) => name);
-    return new NftCut(this.nodes, isolate(names, node.name), { p2pPort: P2P_PORT, httpPort: HTTP_PORT });
+    return this.#cut('p2p-cut', isolate(this.#names, node.name), [P2P_PORT]);
+  }
+
+  fault(kind: FaultKind, node: ClusterNode): Fault {
+    switch (kind) {
+      case 'black-hole':
+        return this.#cut(kind, isolate(this.#names, node.name), [P2P_PORT]);
+      case 'one-way':
+        return this.#cut(kind, deafen(this.#names, node.name), [P2P_PORT]);
+      case 'both-cut':
+        return this.#cut(kind, isolate(this.#names, node.name), [P2P_PORT, HTTP_PORT]);
+      case 'kill':
+      case 'freeze':
+        return new NodeFault(kind, node);
+    }
+  }
+
+  get #names(): readonly string[] {
+    return this.nodes.map(({ name }) => name);
+  }
+
+  #cut(name: string, grudges: Grudges, cut: readonly number[]): Fault {
+    const spared = [P2P_PORT, HTTP_PORT].filter((port) => !cut.includes(port));
+    return new NftCut(name, this.nodes, grudges, { cut, spared });
   }
 
   /** From now on nothing new is made. */
@@ -133,6 +167,8 @@ class DockerCluster implements Cluster {
   }
 }
 
+type Container = ReturnType<ContainerRuntimeClient['container']['getById']>;
+
 interface ContainerNodeOptions {
   readonly name: string;
   readonly network: string;
@@ -155,7 +191,8 @@ class ContainerNode implements ClusterNode {
   #place: Place | null = null;
   #state: NodeState = 'stopped';
   #abandoned = false;
-  #starting: Promise<void> = Promise.resolve();
+  #starting: Promise<unknown> = Promise.resolve();
+  #started: StartReport = { launchedAt: 0, answersAt: 0 };
 
   constructor(engine: ContainerRuntimeClient, options: ContainerNodeOptions) {
     this.#engine = engine;
@@ -179,9 +216,10 @@ class ContainerNode implements ClusterNode {
     return this.#here.sidecar;
   }
 
-  start(): Promise<void> {
-    this.#starting = this.#start();
-    return this.#starting;
+  start(): Promise<StartReport> {
+    const starting = this.#start();
+    this.#starting = starting;
+    return starting;
   }
 
   /** From now on nothing new is made for this node. */
@@ -194,10 +232,10 @@ class ContainerNode implements ClusterNode {
     await this.#starting.catch(() => undefined);
   }
 
-  async #start(): Promise<void> {
-    if (this.#state !== 'stopped' || this.#abandoned) return;
+  async #start(): Promise<StartReport> {
+    if (this.#state !== 'stopped' || this.#abandoned) return this.#started;
     const id = this.#id ?? (await this.#create());
-    if (this.#abandoned) return;
+    if (this.#abandoned) return this.#started;
     const container = this.#engine.container.getById(id);
     let info = await container.inspect();
     if (!info.State.Running) {
@@ -212,14 +250,23 @@ class ContainerNode implements ClusterNode {
     }
     const url = `http://127.0.0.1:${port}`;
     await this.#untilHealthy(url);
-    if (this.#abandoned) return;
+    this.#started = { launchedAt: Date.parse(info.State.StartedAt), answersAt: Date.now() };
+    if (this.#abandoned) return this.#started;
     const { network, runId } = this.#options;
     const sidecar = await Sidecar.start(this.name, `${network}-${this.name}-faults`, id, labelsOf(runId));
     this.#place = { url, address, sidecar };
+    return this.#started;
   }
 
-  async kill(): Promise<void> {
-    await this.#end((container) => container.kill({ signal: 'SIGKILL' }));
+  async kill(): Promise<number> {
+    let struckAt = Date.now();
+    await this.#end(async (container) => {
+      // From inside, because the engine's own way takes tens of milliseconds, of which nobody knows when the blow fell.
+      const said = this.#place === null ? '' : await execute(container, KILL_ALL).catch(() => '');
+      if (/^\d{13}$/.test(said)) struckAt = Number(said);
+      else await container.kill({ signal: 'SIGKILL' });
+    });
+    return struckAt;
   }
 
   async stop(): Promise<StopReport> {
@@ -231,16 +278,29 @@ class ContainerNode implements ClusterNode {
     return { tookMs, exitCode, graceful: exitCode !== 137 };
   }
 
-  async freeze(): Promise<void> {
-    if (this.#id === null || this.#state !== 'running') return;
-    await this.#engine.container.getById(this.#id).pause();
-    this.#state = 'frozen';
+  /** The time is that of the order: it takes the engine some tens of milliseconds. */
+  async freeze(): Promise<number> {
+    const struckAt = Date.now();
+    if (this.#id !== null && this.#state === 'running') {
+      await this.#engine.container.getById(this.#id).pause();
+      this.#state = 'frozen';
+    }
+    return struckAt;
   }
 
-  async thaw(): Promise<void> {
-    if (this.#id === null || this.#state !== 'frozen') return;
-    await this.#engine.container.getById(this.#id).unpause();
-    this.#state = 'running';
+  async thaw(): Promise<number> {
+    if (this.#id !== null && this.#state === 'frozen') {
+      await this.#engine.container.getById(this.#id).unpause();
+      this.#state = 'running';
+    }
+    return Date.now();
+  }
+
+  async cpuMs(): Promise<number> {
+    if (this.#id === null || this.#state === 'stopped') return 0;
+    const container = this.#engine.container.getById(this.#id);
+    const stats = await container.stats({ stream: false, 'one-shot': true });
+    return stats.cpu_stats.cpu_usage.total_usage / 1e6;
   }
 
   async logs(): Promise<string> {
@@ -280,7 +340,7 @@ class ContainerNode implements ClusterNode {
         if (this.#abandoned || (await client.isHealthy())) return 'healthy';
         return (await container.inspect()).State.Running ? null : 'ended';
       },
-      { everyMs: 50, budgetMs: START_BUDGET_MS },
+      { everyMs: LOOK_EVERY_MS, budgetMs: START_BUDGET_MS },
     );
     client.close();
     if (up === 'healthy') return;
@@ -292,9 +352,7 @@ class ContainerNode implements ClusterNode {
     );
   }
 
-  async #end(
-    how: (container: ReturnType<ContainerRuntimeClient['container']['getById']>) => Promise<unknown>,
-  ): Promise<void> {
+  async #end(how: (container: Container) => Promise<unknown>): Promise<void> {
     if (this.#id === null || this.#state === 'stopped') return;
     await this.thaw();
     const container = this.#engine.container.getById(this.#id);
@@ -343,6 +401,18 @@ class NoWait extends StartupCheckStrategy {
   async checkStartupState(): Promise<StartupStatus> {
     return 'SUCCESS';
   }
+}
+
+/** Every process but the first one and the shell itself; with the last of them the first one ends as well. */
+const KILL_ALL = ['sh', '-c', 'date +%s%3N; kill -KILL -1'];
+
+/** @returns what it printed, when it has ended */
+async function execute(container: Container, command: string[]): Promise<string> {
+  const exec = await container.exec({ Cmd: command, AttachStdout: true });
+  const stream = await exec.start({});
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
+  return demultiplexed(Buffer.concat(chunks)).trim();
 }
 
 /** Docker's log frames: stream (1 byte), three zero bytes, length (4 bytes, big-endian), text. */

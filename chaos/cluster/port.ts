@@ -2,7 +2,7 @@
  * What a scenario needs of a cluster, whatever world it runs in: nodes that can be killed and started, and faults.
  * `startProcessCluster` (processes.ts) and `startContainerCluster` (containers.ts) return one.
  */
-import type { Fault } from '../faults/fault.ts';
+import type { Fault, FaultKind } from '../faults/fault.ts';
 
 export type World = 'containers' | 'processes';
 
@@ -14,16 +14,27 @@ export interface ClusterNode {
   readonly url: string;
   readonly state: NodeState;
   /** Starts a stopped node on the state it had; resolves when its `/health` answers. Throws NodeStartError. */
-  start(): Promise<void>;
-  /** SIGKILL. Resolves when the process is gone. Idempotent. */
-  kill(): Promise<void>;
+  start(): Promise<StartReport>;
+  /** SIGKILL. Resolves when the process is gone. Idempotent. @returns when it was struck, ms since the epoch */
+  kill(): Promise<number>;
   /** SIGTERM, and SIGKILL if that does not end it in time. Idempotent. */
   stop(): Promise<StopReport>;
-  /** SIGSTOP: the sockets stay open and say nothing. */
-  freeze(): Promise<void>;
-  thaw(): Promise<void>;
+  /** SIGSTOP: the sockets stay open and say nothing. @returns when it was struck, ms since the epoch */
+  freeze(): Promise<number>;
+  /** @returns since when it runs again, ms since the epoch */
+  thaw(): Promise<number>;
+  /** processor time that it has used since its start, all threads, in ms */
+  cpuMs(): Promise<number>;
   /** everything the node has written so far, over all its starts */
   logs(): Promise<string>;
+}
+
+/** Milliseconds since the epoch. */
+export interface StartReport {
+  /** its process was made */
+  readonly launchedAt: number;
+  /** it was seen to answer */
+  readonly answersAt: number;
 }
 
 export interface StopReport {
@@ -43,6 +54,8 @@ export interface Cluster {
   readonly apiToken: string | null;
   /** Silently cuts this node off from every other on the libp2p port; HTTP stays. Nothing happens before `inject`. */
   p2pCut(node: ClusterNode): Fault;
+  /** One of the lab's faults, on this node. Nothing happens before `inject`. */
+  fault(kind: FaultKind, node: ClusterNode): Fault;
   /** Ends every node, removes everything the cluster made, and looks whether that is true. Idempotent; never throws. */
   close(): Promise<CloseReport>;
 }

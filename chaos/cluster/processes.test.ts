@@ -44,6 +44,39 @@ describe('the process cluster', () => {
     expect(await Promise.all([dial(0, 1), dial(2, 0)])).toEqual(['node2', 'node1']);
   });
 
+  it('cuts both lungs, and the proof is that both are silent', async () => {
+    const target = new URL(node(1).url).port;
+    const cut = cluster.fault('both-cut', node(0));
+    await cut.inject();
+    expect((await cut.evidence()).ok).toBe(false);
+    await text(`${node(0).url}/dial/${target}`);
+    const evidence = await cut.evidence();
+    expect(evidence.ok).toBe(true);
+    expect(evidence.dropped).toBeGreaterThan(0);
+    expect((await cut.heal()).ok).toBe(true);
+  });
+
+  it.each(['kill', 'freeze'] as const)('proves a %s by what the ports say, and its end', async (kind) => {
+    const fault = cluster.fault(kind, node(2));
+    const before = Date.now();
+    const { beganAt } = await fault.inject();
+    expect(beganAt).toBeGreaterThanOrEqual(before);
+    expect(await fault.evidence()).toMatchObject({ ok: true });
+    expect(await fault.lift()).toBeGreaterThanOrEqual(beganAt);
+    expect(await fault.heal()).toMatchObject({ ok: true });
+    // An answering node is neither killed nor frozen.
+    expect(await fault.evidence()).toMatchObject({ ok: false });
+  });
+
+  it('tells when a node was launched, when it answered, and what it has cost', async () => {
+    const launchedBefore = Date.now();
+    await node(1).stop();
+    const report = await node(1).start();
+    expect(report.launchedAt).toBeGreaterThanOrEqual(launchedBefore);
+    expect(report.answersAt).toBeGreaterThanOrEqual(report.launchedAt);
+    expect(await node(1).cpuMs()).toBeGreaterThan(0);
+  });
+
   it('kills and starts again', async () => {
     const before = node(2).pid;
     await node(2).kill();

@@ -1,7 +1,7 @@
 /**
  * A cluster of real node processes on loopback: needs no Docker, works wherever Node does. Each node has its own state
- * directory; between each two nodes stands a forwarder per direction (../faults/forwarder.ts) that carries the libp2p
- * traffic, so that one node's P2P lung can be cut. All of it lives in one temporary directory that `close` removes.
+ * directory; between each two nodes stands a forwarder per direction and lung (../faults/forwarder.ts) that carries their
+ * traffic, so that one lung of a node, or both, can be cut. All of it lives in one temporary directory that `close` removes.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -13,12 +13,21 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Forwarder } from '../faults/forwarder.ts';
 import { LinkCut } from '../faults/link-cut.ts';
-import type { Fault } from '../faults/fault.ts';
+import { NodeFault } from '../faults/node-fault.ts';
+import type { Fault, FaultKind } from '../faults/fault.ts';
 import { LatticeClient } from './client.ts';
 import { poll } from './poll.ts';
 import { NodeStartError } from './port.ts';
 import { freePorts } from './ports.ts';
-import type { CloseReport, Cluster, ClusterNode, ClusterOptions, NodeState, StopReport } from './port.ts';
+import type {
+  CloseReport,
+  Cluster,
+  ClusterNode,
+  ClusterOptions,
+  NodeState,
+  StartReport,
+  StopReport,
+} from './port.ts';
 
 export interface ProcessClusterOptions extends ClusterOptions {
   /** one per node; free ones where not given */
@@ -43,6 +52,8 @@ const REDIRECT = new URL('../faults/redirect.ts', import.meta.url).href;
 
 /** A node answers within a second or two; the rest is for a machine that is busy with something else. */
 const START_BUDGET_MS = 30_000;
+/** the error of a measured start */
+const LOOK_EVERY_MS = 10;
 /** The contract is five seconds from SIGTERM. */
 const STOP_BUDGET_MS = 8_000;
 
@@ -101,10 +112,11 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
   return cluster;
 }
 
-/** The libp2p traffic that `from` dials to `to`. */
-export interface Link {
+/** What one lung of `from` dials to `to`. */
+interface Link {
   readonly from: string;
   readonly to: string;
+  readonly lung: 'p2p' | 'http';
   readonly realPort: number;
   readonly port: number;
   readonly forwarder: Forwarder;
@@ -112,21 +124,20 @@ export interface Link {
 
 interface Place {
   readonly name: string;
+  readonly httpPort: number;
   readonly p2pPort: number;
 }
 
 async function openLinks(places: readonly Place[]): Promise<readonly Link[]> {
   const pairs = places.flatMap((from) => places.filter((to) => to !== from).map((to) => ({ from, to })));
+  const links = pairs.flatMap(({ from, to }) => [
+    { from: from.name, to: to.name, lung: 'p2p' as const, realPort: to.p2pPort },
+    { from: from.name, to: to.name, lung: 'http' as const, realPort: to.httpPort },
+  ]);
   return Promise.all(
-    pairs.map(async ({ from, to }) => {
-      const forwarder = new Forwarder(() => ({ host: '127.0.0.1', port: to.p2pPort }));
-      return {
-        from: from.name,
-        to: to.name,
-        realPort: to.p2pPort,
-        port: await forwarder.listen(),
-        forwarder,
-      };
+    links.map(async (link) => {
+      const forwarder = new Forwarder(() => ({ host: '127.0.0.1', port: link.realPort }));
+      return { ...link, port: await forwarder.listen(), forwarder };
     }),
   );
 }
@@ -148,9 +159,29 @@ class LoopbackCluster implements ProcessCluster {
   }
 
   p2pCut(node: ClusterNode): Fault {
-    const links = this.#links.filter((link) => link.from === node.name || link.to === node.name);
+    return this.#cut('p2p-cut', node, ['p2p'], false);
+  }
+
+  fault(kind: FaultKind, node: ClusterNode): Fault {
+    switch (kind) {
+      case 'black-hole':
+        return this.#cut(kind, node, ['p2p'], false);
+      case 'one-way':
+        return this.#cut(kind, node, ['p2p'], true);
+      case 'both-cut':
+        return this.#cut(kind, node, ['p2p', 'http'], false);
+      case 'kill':
+      case 'freeze':
+        return new NodeFault(kind, node);
+    }
+  }
+
+  #cut(name: string, node: ClusterNode, lungs: readonly Link['lung'][], oneWay: boolean): Fault {
+    const links = this.#links.filter(
+      (link) => (link.from === node.name || link.to === node.name) && lungs.includes(link.lung),
+    );
     const others = this.#links.filter((link) => !links.includes(link));
-    return new LinkCut(node, links, others);
+    return new LinkCut(node, links, others, { name, oneWay });
   }
 
   close(): Promise<CloseReport> {
@@ -191,6 +222,7 @@ export class ProcessNode implements ClusterNode {
   readonly #logFile: string;
   #child: ChildProcess | null = null;
   #state: NodeState = 'stopped';
+  #started: StartReport = { launchedAt: 0, answersAt: 0 };
 
   constructor(options: ProcessNodeOptions) {
     this.#options = options;
@@ -209,8 +241,9 @@ export class ProcessNode implements ClusterNode {
     return this.#child?.pid ?? null;
   }
 
-  async start(): Promise<void> {
-    if (this.#child !== null) return;
+  async start(): Promise<StartReport> {
+    if (this.#child !== null) return this.#started;
+    const launchedAt = Date.now();
     const log = openSync(this.#logFile, 'a');
     const child = spawn(process.execPath, ['--import', REDIRECT, this.#options.main], {
       // Its own directory, where no .env lies that would override the lab's settings.
@@ -230,10 +263,13 @@ export class ProcessNode implements ClusterNode {
     const client = new LatticeClient(() => this.url, null, { timeoutMs: 1_000 });
     const answer = await poll(
       async () => (this.#child !== child ? 'ended' : (await client.isHealthy()) ? 'healthy' : null),
-      { everyMs: 25, budgetMs: START_BUDGET_MS },
+      { everyMs: LOOK_EVERY_MS, budgetMs: START_BUDGET_MS },
     );
     client.close();
-    if (answer === 'healthy') return;
+    if (answer === 'healthy') {
+      this.#started = { launchedAt, answersAt: Date.now() };
+      return this.#started;
+    }
     const reason =
       answer === 'ended'
         ? `it ended with ${child.exitCode ?? child.signalCode}`
@@ -242,8 +278,10 @@ export class ProcessNode implements ClusterNode {
     throw new NodeStartError(this.name, reason, tail(await this.logs()));
   }
 
-  async kill(): Promise<void> {
+  async kill(): Promise<number> {
+    const struckAt = Date.now();
     await this.#end('SIGKILL', STOP_BUDGET_MS);
+    return struckAt;
   }
 
   async stop(): Promise<StopReport> {
@@ -254,12 +292,19 @@ export class ProcessNode implements ClusterNode {
     return { tookMs: performance.now() - startedAt, exitCode: child?.exitCode ?? null, graceful };
   }
 
-  async freeze(): Promise<void> {
+  async freeze(): Promise<number> {
+    const struckAt = Date.now();
     if (this.#child?.kill('SIGSTOP') === true) this.#state = 'frozen';
+    return struckAt;
   }
 
-  async thaw(): Promise<void> {
+  async thaw(): Promise<number> {
     if (this.#child?.kill('SIGCONT') === true) this.#state = 'running';
+    return Date.now();
+  }
+
+  async cpuMs(): Promise<number> {
+    return this.pid === null ? 0 : processorMs(this.pid);
   }
 
   async logs(): Promise<string> {
@@ -324,6 +369,14 @@ export function readRunFile(directory: string): RunFile | null {
   } catch {
     return null;
   }
+}
+
+/** user and system time of all threads; the kernel counts in hundredths of a second */
+async function processorMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The name before it may hold anything, spaces and brackets too.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 function at(list: readonly number[], index: number): number {

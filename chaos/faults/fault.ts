@@ -2,6 +2,18 @@
  * A fault proves that it bit and that it healed; a scenario without that proof is inconclusive, never green.
  */
 
+/**
+ * `black-hole`: a node's libp2p port is silently dropped, both ways. `one-way`: the same, but only what it is sent.
+ * `both-cut`: both lungs of a node. `kill`: SIGKILL. `freeze`: its process stands still, its kernel still accepts.
+ */
+export const FAULT_KINDS = ['black-hole', 'one-way', 'kill', 'freeze', 'both-cut'] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+export interface EvidenceOptions {
+  /** false: only what has been counted and read back; a whole matrix of probes costs the machine a second. Default true */
+  readonly probes?: boolean;
+}
+
 export interface Fault {
   readonly name: string;
   /** how it is done here, for the report: which mechanism, on which node, which port */
@@ -9,11 +21,11 @@ export interface Fault {
   /** Resolves when the fault is in force everywhere. Throws FaultError. */
   inject(): Promise<Injected>;
   /** What shows that it bites now; may be asked several times while it is in force. */
-  evidence(): Promise<Evidence>;
-  /** Lifts the fault, quickly. Idempotent. @returns since when it is lifted, ms since the epoch. Throws FaultError. */
+  evidence(options?: EvidenceOptions): Promise<Evidence>;
+  /** Lifts the fault, quickly. Idempotent. @returns since when it is lifted, or the node started, ms since the epoch. Throws FaultError. */
   lift(): Promise<number>;
   /** Lifts the fault where that has not been done, and checks that it is gone. Idempotent. */
-  heal(): Promise<Evidence>;
+  heal(options?: EvidenceOptions): Promise<Evidence>;
 }
 
 /** Milliseconds since the epoch. Several places cannot be changed in the same instant. */

@@ -95,6 +95,21 @@ describe('a forwarder', () => {
     await eventually(() => line.accepted[0]?.destroyed === true);
   });
 
+  it('keeps back one way only, where only one side shall hear nothing', async () => {
+    const { socket, heard } = await line.dial();
+    socket.write('a');
+    await eventually(() => heard() === 'a');
+    line.forwarder.cut('dialler');
+    socket.write('b');
+    // The echo of what arrived at the other side is what is kept back.
+    await eventually(() => line.forwarder.counts.bytes === 1);
+    expect(heard()).toBe('a');
+    const late = await line.dial();
+    late.socket.write('new');
+    await eventually(() => line.forwarder.counts.bytes === 4);
+    expect(line.accepted).toHaveLength(1);
+  });
+
   it('lets a new connection through as soon as it is healed', async () => {
     line.forwarder.cut();
     line.forwarder.heal();
@@ -111,11 +126,27 @@ describe('the cut of a node’s links', () => {
   });
   afterEach(() => line.close());
 
+  it.each([
+    ['node1', 'dialler'],
+    ['node2', 'target'],
+  ])('deafens %s as the %s of the link', async (name, silence) => {
+    const cut = line.forwarder.cut.bind(line.forwarder);
+    const asked: unknown[] = [];
+    line.forwarder.cut = (way) => {
+      asked.push(way);
+      cut(way);
+    };
+    const link = { from: 'node1', to: 'node2', forwarder: line.forwarder };
+    await new LinkCut({ name }, [link], [], { name: 'one-way', oneWay: true }).inject();
+    expect(asked).toEqual([silence]);
+  });
+
   it('is no evidence before anything was kept back', async () => {
     const cut = new LinkCut(
       { name: 'node1' },
       [{ from: 'node1', to: 'node2', forwarder: line.forwarder }],
       [],
+      { name: 'p2p-cut', oneWay: false },
     );
     await cut.inject();
     expect((await cut.evidence()).ok).toBe(false);

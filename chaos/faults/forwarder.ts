@@ -13,6 +13,9 @@ import { once } from 'node:events';
 /** What a cut connection may keep per direction before it stops reading; a socket buffer's usual order of size. */
 const KEPT_BYTES_MAX = 1_048_576;
 
+/** Who hears nothing during a cut: the side that dialled, the side that was dialled, or both. */
+export type Silence = 'both' | 'dialler' | 'target';
+
 export interface ForwarderCounts {
   /** chunks and bytes that were kept back since the last cut began */
   readonly chunks: number;
@@ -27,8 +30,8 @@ export class Forwarder {
     this.#accept(socket),
   );
   readonly #pipes = new Set<Pipe>();
-  /** true while nothing may pass */
-  #cut = false;
+  /** whom nothing may reach now; null: everything passes */
+  #cut: Silence | null = null;
   #cutAt = 0;
   #counts = { chunks: 0, bytes: 0, dials: 0 };
   #timers = new Set<NodeJS.Timeout>();
@@ -57,25 +60,26 @@ export class Forwarder {
   }
 
   get isCut(): boolean {
-    return this.#cut;
+    return this.#cut !== null;
   }
 
-  cut(): void {
-    if (this.#cut) return;
-    this.#cut = true;
+  /** A new connection needs both ways, so it hears nothing whoever of the two shall hear nothing. */
+  cut(silence: Silence = 'both'): void {
+    if (this.#cut !== null) return;
+    this.#cut = silence;
     this.#cutAt = performance.now();
     this.#counts = { chunks: 0, bytes: 0, dials: 0 };
-    for (const pipe of this.#pipes) pipe.silence();
+    for (const pipe of this.#pipes) pipe.silence(silence);
   }
 
   heal(): void {
-    if (!this.#cut) return;
-    this.#cut = false;
+    if (this.#cut === null) return;
+    this.#cut = null;
     const silentMs = performance.now() - this.#cutAt;
     const old = [...this.#pipes].filter((pipe) => pipe.silent);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      if (!this.#cut) for (const pipe of old) pipe.resume();
+      if (this.#cut === null) for (const pipe of old) pipe.resume();
     }, silentMs);
     timer.unref();
     this.#timers.add(timer);
@@ -99,9 +103,9 @@ export class Forwarder {
       ended: () => this.#pipes.delete(pipe),
     });
     this.#pipes.add(pipe);
-    if (this.#cut) {
+    if (this.#cut !== null) {
       this.#counts.dials += 1;
-      pipe.silence();
+      pipe.silence('both');
     } else {
       pipe.connect();
     }
@@ -119,7 +123,7 @@ class Pipe {
   #far: net.Socket | null = null;
   readonly #target: { readonly host: string; readonly port: number };
   readonly #events: PipeEvents;
-  #silent = false;
+  #silence: Silence | null = null;
   /** what each side said while silent, in order; `close` is that side's end */
   #kept: { readonly from: net.Socket; readonly said: Buffer | 'close' }[] = [];
   readonly #keptBytes = new Map<net.Socket, number>();
@@ -136,7 +140,7 @@ class Pipe {
   }
 
   get silent(): boolean {
-    return this.#silent;
+    return this.#silence !== null;
   }
 
   connect(): void {
@@ -144,13 +148,13 @@ class Pipe {
     this.#listenTo(this.#far);
   }
 
-  silence(): void {
-    this.#silent = true;
+  silence(silence: Silence): void {
+    this.#silence = silence;
   }
 
   resume(): void {
-    if (!this.#silent) return;
-    this.#silent = false;
+    if (this.#silence === null) return;
+    this.#silence = null;
     if (this.#far === null && !this.#near.destroyed) this.connect();
     const kept = this.#kept;
     this.#kept = [];
@@ -170,18 +174,33 @@ class Pipe {
   }
 
   #listenTo(socket: net.Socket): void {
-    socket.on('data', (bytes) => (this.#silent ? this.#keep(socket, bytes) : this.#pass(socket, bytes)));
+    socket.on('data', (bytes) =>
+      this.#mayPass(socket) ? this.#pass(socket, bytes) : this.#keep(socket, bytes),
+    );
     socket.on('drain', () => this.#otherOf(socket)?.resume());
     socket.on('end', () => {
-      if (this.#silent) this.#kept.push({ from: socket, said: 'close' });
-      else this.#otherOf(socket)?.end();
+      if (this.#mayPass(socket)) this.#otherOf(socket)?.end();
+      else this.#kept.push({ from: socket, said: 'close' });
     });
     // The 'close' that follows tells the other side.
     socket.on('error', () => undefined);
     socket.on('close', () => {
-      if (this.#silent) this.#kept.push({ from: socket, said: 'close' });
-      else this.destroy();
+      if (this.#mayPass(socket)) this.destroy();
+      else this.#kept.push({ from: socket, said: 'close' });
     });
+  }
+
+  #mayPass(from: net.Socket): boolean {
+    switch (this.#silence) {
+      case null:
+        return true;
+      case 'both':
+        return false;
+      case 'dialler':
+        return from === this.#near;
+      case 'target':
+        return from !== this.#near;
+    }
   }
 
   #pass(from: net.Socket, bytes: Buffer): void {

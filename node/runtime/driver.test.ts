@@ -4,6 +4,7 @@ import { Core } from '../protocol/core.ts';
 import { CORE_DEFAULTS } from '../protocol/defaults.ts';
 import type { Digest } from '../protocol/ids.ts';
 import { canonicalOf } from '../protocol/state/kept-record.ts';
+import { decodeKnowledge } from '../protocol/state/knowledge.ts';
 import { decodeRecord, signDraft, verifyRecord } from '../protocol/state/record.ts';
 import type { SignedRecord, VerifiedRecord } from '../protocol/state/record.ts';
 import { TEST_SALT, testIdentity, testRecord } from '../protocol/state/test-records.ts';
@@ -60,6 +61,23 @@ describe('the driver', () => {
     const [ask] = sent.flatMap((effect) => (effect.type === 'ask' ? [decodeRequest(effect.bytes)] : []));
     const [told] = ask?.type === 'transfer' ? ask.records : [];
     expect(told && verifyRecord(told)).not.toBeNull();
+  });
+
+  it('stores with a commit no knowledge of what comes while it is being signed', async () => {
+    const signer = new HeldSigner();
+    const { driver, store, core } = make(new HeldStorage(), signer);
+    const writing = driver.write([{ key: 'k', value: '1' }], null);
+    await turn();
+    await turn();
+    const late = testRecord({ author: testIdentity(2), key: 'late' });
+    driver.dispatch({ type: 'gossip', peer: testIdentity(2).id, records: [late] });
+    expect(core.replica.vector.has(late.dot)).toBe(true);
+    signer.finish();
+    await store.asked(1);
+    const { knowledge } = store.batches[0]?.meta ?? { knowledge: null };
+    expect(knowledge && decodeKnowledge(knowledge).vector.has(late.dot)).toBe(false);
+    store.finish();
+    await writing;
   });
 
   it('signs also what was replaced before it was stored, for it may have been told of', async () => {

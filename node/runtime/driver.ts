@@ -251,7 +251,9 @@ export class Driver {
       this.#committing = group;
       this.#gathering = null;
       const state = this.#state();
-      await this.#makeDurable(group);
+      // Before anything else is stepped: a store that knew of records which it does not have would refuse them for ever.
+      const knowledge = group.meta.knowledge();
+      await this.#makeDurable(group, knowledge);
       this.#durableState = state;
       this.#committing = null;
       for (const effect of group.held) this.#perform(effect);
@@ -260,13 +262,13 @@ export class Driver {
     this.#isCommitting = false;
   }
 
-  async #makeDurable(group: Group): Promise<void> {
+  async #makeDurable(group: Group, knowledge: Uint8Array): Promise<void> {
     await Promise.all(group.signing);
     this.#modules.core.signed(group.drafts);
     const batch = {
       put: [...group.put].map(([slot, record]) => ({ slot, bytes: keptForm(record) })),
       remove: [...group.remove],
-      meta: { ...group.meta, knowledge: group.meta.knowledge() },
+      meta: { ...group.meta, knowledge },
     };
     for (;;) {
       const startedAt = performance.now();
