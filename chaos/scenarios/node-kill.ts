@@ -25,8 +25,7 @@ async function playRound(stage: Stage, round: number): Promise<void> {
   const { name } = victim.node;
 
   stage.progress(`round ${round}: SIGKILL to ${name}`);
-  const killedAt = history.now();
-  await victim.node.kill();
+  const killedAt = history.timeOf(await victim.node.kill());
   history.add({ type: 'mark', mark: 'killed', node: name }, killedAt);
   const noticedAt = await until(stage, `all others without ${name}`, NOTICE_LIMIT_MS, () =>
     others.every(({ node }) => (observer.latest(node.name)?.p2pAlive ?? members.length) < others.length),

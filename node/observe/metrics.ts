@@ -126,7 +126,10 @@ export class NodeMetrics {
 
   constructor(modules: MetricsModules, options: MetricsOptions = {}) {
     this.#status = modules.status;
-    if (options.withProcess ?? true) collectDefaultMetrics({ register: this.#registry });
+    // At the usual 10 ms the event loop's delay would wake an idle node a hundred times a second, to tell that it sleeps.
+    const eventLoopMonitoringPrecision = 1_000;
+    if (options.withProcess ?? true)
+      collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision });
   }
 
   observe(dated: DatedEvent): void {

@@ -337,6 +337,9 @@ export class Core {
 
   #heard(id: NodeId, lung: LungName, rttMs: number | null, beacon: Beacon | null): void {
     if (id === this.#modules.self) return;
+    const was = this.#state(id, lung);
+    // What was asked while the lung was in doubt may be lost: it is asked anew at once.
+    if (beacon !== null && (was === 'suspect' || was === 'dead')) this.#giveUpSession(id, lung, 'lung_back');
     const peer = this.#evidence(id, lung, rttMs);
     if (beacon === null) return;
     if (beacon.wallMs !== null) {
@@ -376,7 +379,7 @@ export class Core {
     this.#emit({ type: 'peer', peer: id, lung, from, to, reason });
     const peer = this.#peer(id);
     if (lung === 'p2p' && to === 'dead' && peer.linked.p2p) this.#reset(peer);
-    if (to !== 'alive') this.#giveUpSession(id, lung);
+    if (to !== 'alive') this.#giveUpSession(id, lung, 'lung_in_doubt');
     peer.urgent = true;
     peer.dueSince = null;
     peer.sessionBackoffMs = this.#policy.sessionBackoffMinMs;
@@ -411,7 +414,7 @@ export class Core {
 
   #forget(id: NodeId): void {
     this.#peers.delete(id);
-    for (const lung of ['p2p', 'http'] as const) this.#giveUpSession(id, lung);
+    for (const lung of ['p2p', 'http'] as const) this.#giveUpSession(id, lung, 'forgotten');
     this.#pushes.drop(id);
     this.#acks.forget(id);
     this.#detector.forget(id);
@@ -689,10 +692,13 @@ export class Core {
       case 'ack':
         // The tick asks again, over whichever lung is right then, until the demand's own time limit.
         return this.#acks.failed(id, this.#now.monotonicMs);
-      case 'session':
+      case 'session': {
+        const peer = this.#peers.get(id);
+        if (peer !== undefined) peer.bytesMax = Math.max(BYTES_MIN, peer.bytesMax / 4);
         return purpose.session.isAhead
           ? purpose.session.forgetAhead()
           : this.#endSession(purpose.session, reason);
+      }
     }
   }
 
@@ -779,8 +785,7 @@ export class Core {
         ? sessionBackoffMinMs
         : Math.min(peer.sessionBackoffMs * 2, sessionBackoffMaxMs);
       peer.stuck = hasMoved || equal || remote === null ? null : { local, remote };
-      peer.bytesMax =
-        failure === null ? Math.min(peer.bytesMax * 2, BYTES_MAX) : Math.max(BYTES_MIN, peer.bytesMax / 4);
+      if (failure === null) peer.bytesMax = Math.min(peer.bytesMax * 2, BYTES_MAX);
     }
     this.#emit({
       type: 'reconciliation',
@@ -816,10 +821,10 @@ export class Core {
   }
 
   /** A session over a lung in doubt would hold up the one over the other lung. Its answers, should they come, are not waited for. */
-  #giveUpSession(id: NodeId, lung: LungName): void {
+  #giveUpSession(id: NodeId, lung: LungName, reason: string): void {
     const session = this.#sessions.get(id);
     if (session === undefined || session.start.lung !== lung) return;
-    this.#endSession(session, 'lung_in_doubt');
+    this.#endSession(session, reason);
   }
 
   #ask(peer: NodeId, lung: LungName, message: SyncRequest, purpose: Purpose): void {
