@@ -95,6 +95,8 @@ function stepsOf(calls: readonly string[]): readonly Step[] {
     const used = /^(\w+)\((\d+)<[^>]*data\.mdb>(.*)$/s.exec(decodedPath(call));
     if (used === null) continue;
     const [, name = '', descriptor = '', rest = ''] = used;
+    // What the kill broke off told nobody anything: it is as if it had never been asked for.
+    if (!/\) += \d+$/.test(rest.trimEnd())) continue;
     const isFlushed = flushing.has(descriptor);
     const chunks = [...rest.matchAll(/"((?:\\x[0-9a-f]{2})*)"/g)].map(([, hex = '']) => bytesOf(hex));
     switch (name) {
