@@ -117,22 +117,22 @@ interface Takeover {
   readonly cpuMs: number;
 }
 
+/** The newcomer is there first and is listened to, so that no event is missed. */
 async function takeOver(directory: string, lung: 'http' | 'p2p', root: string): Promise<Takeover> {
   const [httpA = 0, p2pA = 0, httpB = 0, p2pB = 0] = await freePorts(4);
   const empty = mkdtempSync(join(directory, 'empty-'));
-  const full = start(join(directory, 'full'), lung, { http: httpA, p2p: p2pA, hidden: httpB }, {});
-  let newcomer: ChildProcess | null = null;
+  const member: Readonly<Record<string, string>> =
+    lung === 'http'
+      ? { AETHEL_LATTICE_NODES: `http://127.0.0.1:${httpA}` }
+      : { AETHEL_P2P_BOOTSTRAP: `/ip4/127.0.0.1/tcp/${p2pA}` };
+  const newcomer = start(empty, lung, { http: httpB, p2p: p2pB, hidden: httpA }, member);
+  let full: ChildProcess | null = null;
   try {
-    await up(httpA);
-    const member: Readonly<Record<string, string>> =
-      lung === 'http'
-        ? { AETHEL_LATTICE_NODES: `http://127.0.0.1:${httpA}` }
-        : { AETHEL_P2P_BOOTSTRAP: `/ip4/127.0.0.1/tcp/${p2pA}` };
-    const before = cpuMsOf(full.pid);
-    newcomer = start(empty, lung, { http: httpB, p2p: p2pB, hidden: httpA }, member);
     await up(httpB);
-    const ms = await watch(httpB, root);
-    return { ms, cpuMs: cpuMsOf(full.pid) - before + cpuMsOf(newcomer.pid) };
+    const cpuMs = (): number => cpuMsOf(newcomer.pid) + cpuMsOf(full?.pid);
+    const taking = watch(httpB, root, cpuMs);
+    full = start(join(directory, 'full'), lung, { http: httpA, p2p: p2pA, hidden: httpB }, {});
+    return await taking;
   } finally {
     await Promise.all([full, newcomer].map(end));
     rmSync(empty, { recursive: true, force: true });
@@ -180,11 +180,11 @@ async function up(port: number): Promise<void> {
   throw new Error('the node never answered');
 }
 
-/** @returns ms from the first divergence, by the node's own clock, until the root is there */
-function watch(port: number, root: string): Promise<number> {
+/** From the first divergence, by the node's own clock, until the root is there. */
+function watch(port: number, root: string, cpuMs: () => number): Promise<Takeover> {
   return new Promise((resolve, reject) => {
     const tooLate = setTimeout(() => fail(new Error('the newcomer never had the root')), BUDGET_MS);
-    let startedAt: number | null = null;
+    let before: { readonly at: number; readonly cpuMs: number } | null = null;
     const request = get(`http://127.0.0.1:${port}/api/lattice/events`, { agent: false }, (response) => {
       let tail = '';
       response.setEncoding('utf8');
@@ -199,13 +199,13 @@ function watch(port: number, root: string): Promise<number> {
     });
     const take = ({ at, event }: Partial<DatedEvent>): void => {
       if (at === undefined || event === undefined) return;
-      if (event.type === 'divergence') startedAt ??= at;
+      if (event.type === 'divergence') before ??= { at, cpuMs: cpuMs() };
       const isEqual =
         (event.type === 'root' && event.root === root) ||
         (event.type === 'reconciliation' && event.outcome === 'equal');
-      if (!isEqual || startedAt === null) return;
+      if (!isEqual || before === null) return;
       clearTimeout(tooLate);
-      resolve(at - startedAt);
+      resolve({ ms: at - before.at, cpuMs: cpuMs() - before.cpuMs });
       request.destroy();
     };
     const fail = (error: Error): void => {
