@@ -346,7 +346,10 @@ export class Core {
       const { monotonicMs } = this.#now;
       peer.clock = { leadMs: beacon.wallMs - monotonicMs, at: monotonicMs };
     }
-    if (beacon.vector !== null) peer.settled.hear(beacon.vector);
+    if (beacon.vector !== null) {
+      peer.settled.hear(beacon.vector);
+      this.#noteOwn(id, beacon.vector);
+    }
     this.#noteRoot(peer, beacon.root);
     if (lung === 'http') {
       peer.pollingSince = null;
@@ -662,6 +665,7 @@ export class Core {
     this.#exchanges.delete(exchange);
     if (message.type === 'missing') this.#noteOwn(id, message.vector);
     const { refused } = this.#merge(recordsOf(message), 'sync', id, lung);
+    if (message.type === 'missing') this.#noteOwn(id, message.vector);
     if (refused > 0 && purpose.kind === 'session') purpose.session.noteGap();
     if (message.type !== 'refused') this.#noteRoot(peer, message.root);
     switch (purpose.kind) {

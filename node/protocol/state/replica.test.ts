@@ -462,6 +462,19 @@ function reread(bytes: Uint8Array): VerifiedRecord {
   return record;
 }
 
+describe('a store restored from a backup', () => {
+  it('believes that later sequences were used than its clock allows, once a record of its own says so', () => {
+    const replica = replicaOf(ada);
+    const [now, ahead] = [1_767_225_600_000, 1_767_229_200_000];
+    const own = testRecord({ author: ada, sequence: ahead * 1_000, stamp: { wallMs: now, counter: 0 } });
+    expect(replica.noteOwnSequence(own.dot.sequence + 7, now)).toBe(false);
+    replica.merge(own, now);
+    expect(replica.noteOwnSequence(own.dot.sequence + 7, now)).toBe(true);
+    const [next] = recordsOf(replica.write([{ key: 'next', value: '1' }], null, now));
+    expect(next?.dot.sequence).toBe(own.dot.sequence + 8);
+  });
+});
+
 describe('a collected tombstone', () => {
   it('keeps out what it had replaced, also where that never came', () => {
     const value = testRecord({ author: ada, value: '1', sequence: 1 });

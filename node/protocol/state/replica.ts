@@ -187,13 +187,18 @@ export class Replica {
 
   /**
    * A peer has seen our own writes up to this one. When we do not remember them, our store is a restored backup, and those
-   * sequences must not be used again. What no clock could have reached is not believed.
+   * sequences must not be used again. What no clock could have reached is not believed, but for a clock that was ahead before: a
+   * record of ours says so, under our signature.
    *
    * @returns whether that was news
    */
   noteOwnSequence(sequence: number, wallMs: number): boolean {
-    if (sequence <= this.#sequence || sequence > firstSequence(0, wallMs + this.#options.aheadMaxMs))
-      return false;
+    const { aheadMaxMs } = this.#options;
+    const credible = Math.max(
+      firstSequence(0, wallMs + aheadMaxMs),
+      this.#sequence + firstSequence(0, aheadMaxMs),
+    );
+    if (sequence <= this.#sequence || sequence > credible) return false;
     this.#sequence = sequence;
     return true;
   }
