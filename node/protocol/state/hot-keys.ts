@@ -12,8 +12,14 @@ import type { SignedRecord } from './record.ts';
 const PLACES = 2_048;
 
 export class HotKeys {
-  readonly #keys = Array.from<string | undefined>({ length: PLACES });
-  readonly #live = Array.from<readonly SignedRecord[] | null | undefined>({ length: PLACES });
+  readonly #keys: (string | undefined)[] = [];
+  readonly #live: (readonly SignedRecord[] | null | undefined)[] = [];
+
+  constructor() {
+    // Room for all at once: a list that grows place by place at random would become a map.
+    this.#keys.length = PLACES;
+    this.#live.length = PLACES;
+  }
 
   get(key: string): readonly SignedRecord[] | null {
     const place = placeOf(key);
