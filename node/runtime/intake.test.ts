@@ -86,6 +86,17 @@ describe('the intake', () => {
     expect(made.inputs.map(({ type }) => type)).toEqual(['asking', 'asked']);
   });
 
+  it('refuses a question of which one record is not its author’s: the answer counts them by their places', async () => {
+    const made = make();
+    const records = recordsOf(3);
+    let answered: Uint8Array | null | undefined;
+    made.sink({ type: 'asked', peer, bytes: question(records), answer: (bytes) => (answered = bytes) });
+    await made.verifier.asked(1);
+    made.verifier.tell(0, (record) => record.id !== records[1]?.id);
+    expect(made.inputs.map(({ type }) => type)).toEqual(['asking']);
+    expect(answered).toBeNull();
+  });
+
   it('lets so many records wait and no more: gossip is left out, a question refused, an answer called none', async () => {
     const made = make();
     made.sink({ type: 'gossip', peer, bytes: encodeBatch(recordsOf(12)) });

@@ -102,8 +102,10 @@ export class Intake {
     const message = this.#decode(lung, peer, () => decodeRequest(bytes));
     if (message === null) return answer(null);
     if (!isPush(message)) this.#modules.driver.dispatch({ type: 'asking', peer, lung });
-    this.#verify(lung, peer, recordsOf(message), (records) => {
-      if (records === null) return answer(null);
+    const offered = recordsOf(message);
+    this.#verify(lung, peer, offered, (records) => {
+      // The answer counts the records by their places; and "taken" would be said of one that was not.
+      if (records === null || records.length < offered.length) return answer(null);
       const exchange = this.#modules.driver.expectAnswer(answer);
       const verified = 'records' in message ? { ...message, records } : message;
       this.#modules.driver.dispatch({ type: 'asked', peer, lung, exchange, message: verified });
