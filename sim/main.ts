@@ -34,12 +34,19 @@ async function main(): Promise<number> {
   }
 }
 
+/** Smaller worlds take seconds. */
+const TOLD_FROM_NODES = 100;
+
 function runOne(command: Command & { readonly do: 'run' }): number {
   const schedule = scheduleOf(command);
   if (typeof schedule === 'string') return usage(schedule);
   if (command.save !== null && !save(command.save, schedule)) return USAGE;
   if (command.print) printSchedule(schedule);
-  const report = run(schedule);
+  const { nodes, faultsMs } = schedule.options;
+  const seconds = (ms: number): number => Math.round(ms / 1_000);
+  const tell = (doneMs: number): void =>
+    console.error(`… ${seconds(doneMs)} of ${seconds(faultsMs)} virtual seconds`);
+  const report = run(schedule, nodes >= TOLD_FROM_NODES ? { onProgress: tell } : {});
   if (command.json) console.log(JSON.stringify(report, null, 2));
   else printReport(report, schedule);
   if (report.verdict !== 'pass' && !command.json) {

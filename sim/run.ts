@@ -36,10 +36,12 @@ export interface RunReport {
 export interface RunExtras {
   /** planted bugs of the machine, so that the checks can be seen failing */
   readonly sabotage?: Sabotage;
+  /** called now and then while there are faults: a large world takes minutes. @param doneMs virtual */
+  readonly onProgress?: (doneMs: number) => void;
 }
 
 export function run(schedule: Schedule, extras: RunExtras = {}): RunReport {
-  return new Run(schedule, extras.sabotage ?? {}).report();
+  return new Run(schedule, extras).report();
 }
 
 /** A fresh write that a node refuses, for its clock is not right yet, is tried again so much later, in ms. */
@@ -50,6 +52,8 @@ const LOOK_LARGE_MS = 50;
 /** After convergence: the slowest disk has synced, and heartbeats have told of it, in ms. */
 const SETTLE_MS = 500;
 const LARGE = 64;
+/** How often somebody who waits is told, in virtual ms. */
+const PROGRESS_MS = 10_000;
 
 class Run {
   readonly #schedule: Schedule;
@@ -59,12 +63,14 @@ class Run {
   readonly #faults: Faults;
   readonly #conductor: Conductor;
   readonly #lookMs: number;
+  readonly #onProgress: (doneMs: number) => void;
   #coreConvergedMs: number | null = null;
   #convergedMs: number | null = null;
   #healing: { readonly sessions: number; readonly bytes: number } = { sessions: 0, bytes: 0 };
 
-  constructor(schedule: Schedule, sabotage: Sabotage) {
+  constructor(schedule: Schedule, { sabotage = {}, onProgress = () => {} }: RunExtras) {
     this.#schedule = schedule;
+    this.#onProgress = onProgress;
     const { seed, options } = schedule;
     const core = coreOptions(options.knobs);
     this.#world = new World({ seed, quality: options.quality });
@@ -116,6 +122,10 @@ class Run {
     const { faultsMs, core } = this.#schedule.options;
     for (const host of this.#hosts) host.start();
     this.#conductor.begin();
+    for (let at = PROGRESS_MS; at < faultsMs && !this.#world.isHalted; at += PROGRESS_MS) {
+      this.#world.runTo(at);
+      this.#onProgress(at);
+    }
     this.#world.runTo(faultsMs);
     if (this.#world.isHalted) return;
 
