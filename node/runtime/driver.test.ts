@@ -242,6 +242,24 @@ describe('the driver', () => {
     expect(core.replica.get('l')).toBeNull();
   });
 
+  it('stores nothing more, and tells of nothing, once a commit has failed while it stops', async () => {
+    const { driver, store, sent } = make();
+    linkPeer(driver);
+    const gossip = testRecord({ author: testIdentity(2), key: 'k' });
+    driver.dispatch({ type: 'gossip', peer: testIdentity(2).id, records: [gossip] });
+    await store.asked(1);
+    const writing = driver.write([{ key: 'own', value: '1' }], null);
+    const rejected = expect(writing).rejects.toThrow();
+    const stopping = driver.stop(200);
+    store.fail(new Error('no space left'));
+    await stopping;
+    await rejected;
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+    // What came next would have been stored with the knowledge of what was not.
+    expect(store.batches).toHaveLength(1);
+    expect(sent.filter(({ type }) => type === 'publish')).toEqual([]);
+  });
+
   it('asks for acknowledgements in messages that a lung can carry, however large the batch', async () => {
     const { driver, sent } = make(new MemoryStorage(newMemoryDisk()));
     linkPeer(driver);

@@ -253,7 +253,7 @@ export class Driver {
       const state = this.#state();
       // Before anything else is stepped: a store that knew of records which it does not have would refuse them for ever.
       const knowledge = group.meta.knowledge();
-      await this.#makeDurable(group, knowledge);
+      if (!(await this.#makeDurable(group, knowledge))) return this.#endUndurable();
       this.#durableState = state;
       this.#committing = null;
       for (const effect of group.held) this.#perform(effect);
@@ -262,7 +262,17 @@ export class Driver {
     this.#isCommitting = false;
   }
 
-  async #makeDurable(group: Group, knowledge: Uint8Array): Promise<void> {
+  /** We stop, and the store takes nothing: what waits is not told, and no later commit may know of what this one lacks. */
+  #endUndurable(): void {
+    for (const group of [this.#committing, this.#gathering]) {
+      if (group === null) continue;
+      group.held = [];
+      for (const end of group.done.splice(0)) end(false);
+    }
+  }
+
+  /** @returns false when the store refuses and we stop */
+  async #makeDurable(group: Group, knowledge: Uint8Array): Promise<boolean> {
     await Promise.all(group.signing);
     this.#modules.core.signed(group.drafts);
     const batch = {
@@ -277,10 +287,10 @@ export class Driver {
         this.#modules.committed?.((performance.now() - startedAt) / 1000);
         if (this.#failure !== null) this.#modules.logger.info('the store takes commits again');
         this.#failure = null;
-        return;
+        return true;
       } catch (error) {
         this.#fail(error instanceof Error ? error : new Error(String(error)));
-        if (this.#stopping) return;
+        if (this.#stopping) return false;
         await new Promise<void>((resolve) => this.#modules.clock.after(this.#options.commitRetryMs, resolve));
       }
     }

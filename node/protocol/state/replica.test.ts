@@ -475,6 +475,23 @@ describe('a store restored from a backup', () => {
   });
 });
 
+describe('a tombstone that claims too much', () => {
+  it('keeps nobody from a write that was not made yet, and invents no authors', () => {
+    const replica = replicaOf(ada);
+    const [own] = recordsOf(replica.write([{ key: 'a', value: '1' }], null, 10));
+    const next = { author: ada.id, sequence: (own?.dot.sequence ?? 0) + 1 };
+    const invented = { author: testIdentity(77).id, sequence: 1 };
+    const context = [next, invented].toSorted((one, other) => (one.author < other.author ? -1 : 1));
+    const stamp = { wallMs: 10, counter: 0 };
+    const claim = testRecord({ author: eve, key: 'b', value: null, sequence: 1, stamp, context });
+    replica.merge(claim, 10);
+    expect(replica.collect(replica.lastSlot, Infinity, 10)).toBe(1);
+    expect(replica.vector.has(invented)).toBe(false);
+    const [after] = recordsOf(replica.write([{ key: 'c', value: '1' }], null, 10));
+    expect(after?.dot.sequence).toBeGreaterThan(next.sequence);
+  });
+});
+
 describe('a collected tombstone', () => {
   it('keeps out what it had replaced, also where that never came', () => {
     const value = testRecord({ author: ada, value: '1', sequence: 1 });

@@ -145,6 +145,8 @@ export class Replica {
   #removed = new Set<number>();
   #drafts: StoredRecord[] = [];
   #sequenceTaken = 0;
+  /** the greatest own sequence that a signature of ours speaks for */
+  #sequenceSigned = 0;
 
   constructor(modules: ReplicaModules, options: ReplicaOptions) {
     this.#modules = modules;
@@ -196,7 +198,7 @@ export class Replica {
     const { aheadMaxMs } = this.#options;
     const credible = Math.max(
       firstSequence(0, wallMs + aheadMaxMs),
-      this.#sequence + firstSequence(0, aheadMaxMs),
+      this.#sequenceSigned + firstSequence(0, aheadMaxMs),
     );
     if (sequence <= this.#sequence || sequence > credible) return false;
     this.#sequence = sequence;
@@ -266,13 +268,23 @@ export class Replica {
       );
       if (!isDead) continue;
       for (const one of live) {
-        // What it replaced may never have come here. As long as it lived it kept that out, and so it shall be.
-        for (const dot of one.context) this.#vector.add(dot);
+        this.#keepOut(one);
         this.drop(one.id);
       }
       collected += live.length;
     }
     return collected;
+  }
+
+  /**
+   * What a collected tombstone had replaced may never have come here. As long as the tombstone lived it kept that out, and so it shall
+   * be. A context is its author's claim: of authors that nobody has heard of, and of sequences beyond any clock, it is not believed.
+   */
+  #keepOut({ context, stamp }: SignedRecord): void {
+    const credible = firstSequence(0, stamp.wallMs + this.#options.aheadMaxMs);
+    for (const dot of context) {
+      if (dot.sequence <= credible && this.#vector.last(dot.author) > 0) this.#vector.add(dot);
+    }
   }
 
   /**
@@ -473,6 +485,7 @@ export class Replica {
   #integrate(stored: StoredRecord, isDraft = false): Exclude<MergeOutcome, 'ahead'> {
     const { record } = stored;
     this.#noteSequence(record.dot);
+    this.#noteClaims(record);
     const before = this.#live(record.key);
     const { outcome, removed } = mergeKey(before, record);
     if (outcome !== 'fresh') return outcome;
@@ -508,7 +521,16 @@ export class Replica {
 
   /** An own record from the future of our sequence: the store was restored from a backup. No sequence is used twice. */
   #noteSequence({ author, sequence }: Dot): void {
-    if (author === this.#modules.self) this.#sequence = Math.max(this.#sequence, sequence);
+    if (author !== this.#modules.self) return;
+    this.#sequence = Math.max(this.#sequence, sequence);
+    this.#sequenceSigned = Math.max(this.#sequenceSigned, sequence);
+  }
+
+  /** Who claims to have replaced a write of ours that we have not made yet keeps us from making it under that dot. */
+  #noteClaims({ context, stamp }: SignedRecord): void {
+    for (const { author, sequence } of context) {
+      if (author === this.#modules.self) this.noteOwnSequence(sequence, stamp.wallMs);
+    }
   }
 
   /** Stores a live record. A dot names one; a second one under it is its author's lie, or its author's restored backup. */

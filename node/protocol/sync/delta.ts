@@ -6,6 +6,7 @@
  * Of a key that was written over and over while both were apart only the last record is sent, so what the two have seen stays unlike
  * for ever. What a pass has settled in this way is remembered (`Settled`), or it would be looked up in every session.
  */
+import type { Digest } from '../ids.ts';
 import { MerkleTrie } from '../state/merkle.ts';
 import type { Replica } from '../state/replica.ts';
 import type { Dot, SignedRecord } from '../state/record.ts';
@@ -28,7 +29,7 @@ export interface DeltaLimits {
 export class Settled {
   #seen: VersionVector | null = null;
   /** the peer has seen it, and what of it lives was sent to us */
-  readonly pulled = new VersionVector();
+  pulled = new VersionVector();
   /** we have seen it, and what of it lives was taken by the peer */
   pushed = new VersionVector();
 
@@ -109,6 +110,8 @@ export class Delta {
   #pushing: readonly SignedRecord[] = [];
   /** this pass moved a record */
   #hasMoved = false;
+  /** ours, when this pass began: what came and was known, or refused, leaves it as it is */
+  #passRoot: Digest | null = null;
   /** a record was not taken, here or there: nothing is settled */
   hasGaps = false;
   pushed = 0;
@@ -148,6 +151,7 @@ export class Delta {
   next(replica: Replica): SyncRequest | null {
     if (this.#passes === 0) this.#beginPass(replica);
     else if (this.#isPassOver(replica)) {
+      if (replica.root() !== this.#passRoot) this.#hasMoved = true;
       if (!this.#hasMoved || this.#passes >= this.#limits.passesMax) return null;
       this.#beginPass(replica);
     }
@@ -172,7 +176,6 @@ export class Delta {
 
   noteArrived(count: number): void {
     this.pulled += count;
-    if (count > 0) this.#hasMoved = true;
   }
 
   /** Records in the reply must have been merged. @returns what is wrong with it; null when nothing is */
@@ -192,7 +195,8 @@ export class Delta {
     this.#pullVector ??= vector;
     this.#pullAfter = after;
     this.#hasPulled = after === null;
-    if (this.#hasPulled && !this.hasGaps) this.#settled.pulled.join(this.#pullVector);
+    // Only the last word: a broken member's inventions shall not pile up.
+    if (this.#hasPulled && !this.hasGaps) this.#settled.pulled = this.#pullVector;
     return null;
   }
 
@@ -210,6 +214,7 @@ export class Delta {
     this.#pushAfter = null;
     this.#hasPushed = false;
     this.#pushVector = replica.vector.clone();
+    this.#passRoot = replica.root();
     this.#hasMoved = false;
   }
 

@@ -184,6 +184,22 @@ describe('the rung of version vectors', () => {
     expect(theirs.vector.without(ours.vector).without(settled.pulled).size).toBe(0);
   });
 
+  it('goes on to the symbols when what comes is known, or not taken', () => {
+    const [ours, theirs] = twoReplicas([], [], ['c']);
+    const [ahead] = write(theirs, 'ahead', '1');
+    if (ahead === undefined) throw new Error('it was written');
+    const session = new Session(startOf({}), SESSION_DEFAULTS);
+    const rungs: string[] = [];
+    for (let question = session.next(ours); question !== null; question = session.next(ours)) {
+      rungs.push(...session.takeSteps().map(({ rung }) => rung));
+      const reply = answer(question, { refused: 0, covered: [] }, VECTOR, theirs, ANSWER_DEFAULTS);
+      // Refused: a stamp beyond our clock.
+      if (recordsOf(reply).length > 0) session.noteGap();
+      expect(session.take(reply, ours)).toBeNull();
+    }
+    expect(rungs).toContain('sketch');
+  });
+
   it('ends although both sides go on writing', () => {
     const [ours, theirs] = twoReplicas(range('a', 5), range('b', 5), []);
     let n = 0;
