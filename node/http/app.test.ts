@@ -133,6 +133,15 @@ describe('keys', () => {
     expect(answer.text).toContain('"value":12345678901234567890');
   });
 
+  it.each(['/openapi.json', '/health', '/api/lattice/nodes'])(
+    'knows no tag of %s, and no condition on it',
+    async (path) => {
+      const { send } = await start();
+      const answer = await send('GET', path, { headers: { 'If-None-Match': '*' } });
+      expect(answer.status).toBe(200);
+    },
+  );
+
   it('honours conditions, and says the version that is there', async () => {
     const { send, get } = await start();
     const path = '/api/lattice/state/k';

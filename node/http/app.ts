@@ -67,6 +67,8 @@ export function createApp(modules: AppModules, options: AppOptions): ServedApp {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  // The routes that have a tag answer conditions themselves; Express would answer `If-None-Match: *` with 304 everywhere.
+  Object.defineProperty(app.request, 'fresh', { configurable: true, get: () => false });
   app.set('query parser', false);
 
   const closing = new AbortController();
