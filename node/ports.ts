@@ -27,8 +27,8 @@ export type LungSink = (event: LungEvent) => void;
 
 /** Bounded everywhere: no batch of gossip above this is sent, and a larger one that arrives is refused. */
 export const MESSAGE_BYTES_MAX = 1_048_576;
-/** The same for a question or an answer of anti-entropy; a larger one ends its stream. 4 MiB: 10,000 records in one round trip. */
-export const EXCHANGE_BYTES_MAX = 4_194_304;
+/** The same for a question or an answer of anti-entropy; a larger one ends its stream. */
+export { EXCHANGE_BYTES_MAX } from './protocol/sync/messages.ts';
 
 export type LungEffect =
   | { readonly type: 'publish'; readonly bytes: Uint8Array }

@@ -663,6 +663,7 @@ export class Core {
     const purpose = this.#exchanges.get(exchange);
     if (purpose === undefined) return;
     this.#exchanges.delete(exchange);
+    // Before the records, which raise the own sequence silently; and after, for one of ours among them may make the rest credible.
     if (message.type === 'missing') this.#noteOwn(id, message.vector);
     const { refused } = this.#merge(recordsOf(message), 'sync', id, lung);
     if (message.type === 'missing') this.#noteOwn(id, message.vector);

@@ -3,6 +3,7 @@
  */
 import type { LungName } from './events.ts';
 import type { Digest, NodeId } from './ids.ts';
+import { ANSWER_DEFAULTS } from './sync/answer.ts';
 import { Settled } from './sync/delta.ts';
 
 export interface Peer {
@@ -45,8 +46,8 @@ export interface Peer {
   heardAt: number;
 }
 
-/** 3.5 MiB: some 12,000 records of 300 bytes in one round trip. */
-export const BYTES_MAX = 3_670_016;
+/** As much as an answer holds: some 12,000 records of 300 bytes in one round trip. */
+export const BYTES_MAX = ANSWER_DEFAULTS.recordBytesMax;
 
 /** Questions of one member in a burst, and per second; 256. A descent asks some 50 a second, a page of a snapshot takes longer to verify. */
 export const QUESTIONS_MAX = 256;

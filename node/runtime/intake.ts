@@ -101,8 +101,8 @@ export class Intake {
   #asked(lung: LungName, peer: NodeId, bytes: Uint8Array, answer: (bytes: Uint8Array | null) => void): void {
     const message = this.#decode(lung, peer, () => decodeRequest(bytes));
     if (message === null) return answer(null);
-    if (!isPush(message)) this.#modules.driver.dispatch({ type: 'asking', peer, lung });
     const offered = recordsOf(message);
+    if (offered.length > 0 && !isPush(message)) this.#modules.driver.dispatch({ type: 'asking', peer, lung });
     this.#verify(lung, peer, offered, (records) => {
       // The answer counts the records by their places; and "taken" would be said of one that was not.
       if (records === null || records.length < offered.length) return answer(null);

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { canonicalOf } from '../../node/protocol/state/kept-record.ts';
 import { decodeRecord } from '../../node/protocol/state/record.ts';
 import { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
+import { rngOf } from '../../sim/rng.ts';
 import { CLUSTER_KEY, freePort, NodeProcess, until } from './node-process.ts';
 import { keyUrl, talk } from './talk.ts';
 
@@ -88,7 +89,7 @@ class Run {
 
   constructor(options: KillOptions) {
     this.#options = options;
-    this.#random = randomOf(options.seed);
+    this.#random = rngOf(options.seed);
   }
 
   get #storeDir(): string {
@@ -380,15 +381,4 @@ async function entriesOf(url: string): Promise<ReadonlyMap<string, Entry>> {
     cursor = body['next_cursor'];
   }
   return found;
-}
-
-/** mulberry32 */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

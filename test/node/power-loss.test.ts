@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
+import { rngOf } from '../../sim/rng.ts';
 
 const WRITER = fileURLToPath(new URL('../fixtures/storage-writer.ts', import.meta.url));
 const SECTOR = 512;
@@ -157,7 +158,7 @@ function bytesOf(hex: string): Buffer {
 /** Lets the power go at many instants. @returns what was wrong with which file */
 async function faultsAfter(steps: readonly Step[], directory: string): Promise<readonly string[]> {
   const faults: string[] = [];
-  const random = randomOf(1);
+  const random = rngOf(1);
   const disk = new Disk();
   let promised = 0;
   let losses = 0;
@@ -234,15 +235,4 @@ async function faultOf(image: Buffer, promised: number, directory: string): Prom
   } catch (error) {
     return String(error);
   }
-}
-
-/** mulberry32 */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -205,7 +205,7 @@ export class Replica {
     return true;
   }
 
-  /** Every dot ever seen here, each under its author's signature; to be read and sent, not to be changed. */
+  /** Every dot ever seen here, or replaced by a tombstone that was collected; to be read and sent, not to be changed. */
   get vector(): VersionVector {
     return this.#vector;
   }

@@ -1,7 +1,8 @@
 /**
  * Which dots a node has seen: per author a set of sequence numbers, kept as ranges. "Seen" means that the record, with its
- * author's signature, was merged here once. So a dot that is in the vector and has no live record belongs to a record that was
- * replaced: it never comes back to life. Nobody else's claim enters the own vector, or a lie could keep records out.
+ * author's signature, was merged here once, or that a tombstone which every member had and which was collected had replaced it. So a
+ * dot that is in the vector and has no live record belongs to a record that was replaced: it never comes back to life. Nobody
+ * else's claim enters the own vector otherwise, or a lie could keep records out.
  *
  * An author leaves holes (a restart jumps ahead, a record is replaced before it is told), hence ranges instead of one number.
  *
@@ -109,17 +110,11 @@ export class VersionVector {
    * vector may claim less than is true, never more.
    */
   write(writer: ByteWriter): ByteWriter {
-    let room: number = VECTOR_LIMITS.rangesMax;
-    const authors = this.authors().slice(0, VECTOR_LIMITS.authorsMax);
-    writer.u16(authors.length);
-    for (const author of authors) {
-      const ranges = this.#ranges.get(author) ?? [];
-      const told = Math.min(room, ranges.length / 2);
-      room -= told;
-      writer.bytes(publicKeyOf(author)).u16(told);
-      for (let i = 0; i < 2 * told; i += 2) writer.u64(ranges[i] ?? 0).u64(ranges[i + 1] ?? 0);
-    }
-    return writer;
+    return this.#write(
+      writer,
+      (count) => writer.u16(count),
+      (from, to) => writer.u64(from).u64(to),
+    );
   }
 
   /**
@@ -127,21 +122,29 @@ export class VersionVector {
    * before, varint length - 1)), sorted by author. About 45 bytes an author without holes.
    */
   writeShort(writer: ByteWriter): ByteWriter {
+    return this.#write(
+      writer,
+      (count) => writer.varint(count),
+      (from, to, end) => writer.varint(from - end).varint(to - from),
+    );
+  }
+
+  /** @param range writes a range, given the end of the one before */
+  #write(
+    writer: ByteWriter,
+    count: (count: number) => void,
+    range: (from: number, to: number, end: number) => void,
+  ): ByteWriter {
     let room: number = VECTOR_LIMITS.rangesMax;
     const authors = this.authors().slice(0, VECTOR_LIMITS.authorsMax);
-    writer.varint(authors.length);
+    count(authors.length);
     for (const author of authors) {
       const ranges = this.#ranges.get(author) ?? [];
       const told = Math.min(room, ranges.length / 2);
       room -= told;
-      writer.bytes(publicKeyOf(author)).varint(told);
-      let end = 0;
-      for (let i = 0; i < 2 * told; i += 2) {
-        const from = ranges[i] ?? 0;
-        const to = ranges[i + 1] ?? 0;
-        writer.varint(from - end).varint(to - from);
-        end = to;
-      }
+      writer.bytes(publicKeyOf(author));
+      count(told);
+      for (let i = 0; i < 2 * told; i += 2) range(ranges[i] ?? 0, ranges[i + 1] ?? 0, ranges[i - 1] ?? 0);
     }
     return writer;
   }

@@ -21,10 +21,14 @@ import { CELLS_MAX } from '../state/sketch/cell-walk.ts';
 import { CELL_BYTES } from '../state/sketch/coded-symbols.ts';
 import { ESTIMATOR_BYTES } from '../state/sketch/estimator.ts';
 import { VersionVector } from '../state/version-vector.ts';
-import type { Difference, Subtree, SyncReply, SyncRequest } from './messages.ts';
+import {
+  EXCHANGE_BYTES_MAX,
+  type Difference,
+  type Subtree,
+  type SyncReply,
+  type SyncRequest,
+} from './messages.ts';
 
-/** One message, in bytes: what every lung carries (ports.ts, EXCHANGE_BYTES_MAX). */
-const BYTES_MAX = 4_194_304;
 const VERSION = 2;
 const KIND = {
   delta: 1,
@@ -185,7 +189,7 @@ function readReply(reader: ByteReader, kind: number, root: Digest): SyncReply {
 }
 
 function begin(kind: number, root: string): ByteWriter {
-  return new ByteWriter(BYTES_MAX).u8(VERSION).u8(kind).hex32(root);
+  return new ByteWriter(EXCHANGE_BYTES_MAX).u8(VERSION).u8(kind).hex32(root);
 }
 
 function open(bytes: Uint8Array): {
@@ -193,8 +197,8 @@ function open(bytes: Uint8Array): {
   readonly kind: number;
   readonly root: Digest;
 } {
-  if (bytes.length > BYTES_MAX)
-    throw new CodecError(`message of ${bytes.length} bytes, at most ${BYTES_MAX}`);
+  if (bytes.length > EXCHANGE_BYTES_MAX)
+    throw new CodecError(`message of ${bytes.length} bytes, at most ${EXCHANGE_BYTES_MAX}`);
   const reader = new ByteReader(bytes);
   const version = reader.u8();
   if (version !== VERSION) throw new CodecError(`sync version ${version}`);
@@ -276,7 +280,7 @@ function writeRecords(writer: ByteWriter, records: readonly SignedRecord[]): voi
 }
 
 function readRecords(reader: ByteReader): readonly SignedRecord[] {
-  return times(reader, () => decodeRecord(reader.block(BYTES_MAX)));
+  return times(reader, () => decodeRecord(reader.block(EXCHANGE_BYTES_MAX)));
 }
 
 /** Reads a number, and as many items. What is missing ends it: no memory is taken on the number's word. */

@@ -13,6 +13,9 @@ import type { Dot, SignedRecord } from '../state/record.ts';
 import type { ShortId } from '../state/sketch/short-id.ts';
 import type { VersionVector } from '../state/version-vector.ts';
 
+/** One message, in bytes; every lung carries so much. 4 MiB: 10,000 records in one round trip. */
+export const EXCHANGE_BYTES_MAX = 4_194_304;
+
 /** A subtree: its path in hex nibbles from the root ('' is the whole state) and its digest. */
 export interface Subtree {
   readonly prefix: string;

@@ -15,6 +15,7 @@ import type { Digest, NodeId } from '../ids.ts';
 import type { Dot } from '../state/record.ts';
 import type { Replica } from '../state/replica.ts';
 import type { VersionVector } from '../state/version-vector.ts';
+import { ANSWER_DEFAULTS } from './answer.ts';
 import { Delta, type DeltaLimits, type Settled } from './delta.ts';
 import { Descent } from './descent.ts';
 import type { SyncReply, SyncRequest } from './messages.ts';
@@ -33,7 +34,7 @@ export interface SessionOptions extends DeltaLimits, TransferLimits {
 export const SESSION_DEFAULTS: SessionOptions = {
   pushBytesMax: 524_288,
   passesMax: 3,
-  rangesMax: 4_096,
+  rangesMax: ANSWER_DEFAULTS.rangesMax,
   wantMax: 8_192,
   subtreesMax: 256,
   snapshotMin: 1_000,
