@@ -71,5 +71,5 @@ async function performRun(command: Extract<Command, { command: 'run' }>): Promis
       console.log(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}`),
   });
   process.stdout.write(renderResult(result));
-  return EXIT_CODES[result.verdict];
+  return EXIT_CODES[result.results.verdict];
 }

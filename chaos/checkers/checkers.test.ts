@@ -37,7 +37,9 @@ function goodRun(): HistoryLine[] {
 }
 
 function without(type: HistoryLine['type'], node?: string): HistoryLine[] {
-  return goodRun().filter((line) => line.type !== type || (node !== undefined && line.node !== node));
+  return goodRun().filter(
+    (line) => line.type !== type || (node !== undefined && 'node' in line && line.node !== node),
+  );
 }
 
 /** The final reads of one node, spoiled. */

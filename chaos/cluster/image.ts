@@ -11,7 +11,7 @@ import type { ContainerRuntimeClient } from 'testcontainers';
 import { WorldUnavailableError } from './port.ts';
 
 export const NODE_IMAGE = `aethel/node:${process.env['AETHEL_TAG'] ?? 'dev'}`;
-const SOURCE_LABEL = 'aethel.source';
+export const SOURCE_LABEL = 'aethel.source';
 const LOCAL_BASE = 'aethel/base:24';
 const PUBLIC_BASE = 'node:24-bookworm-slim';
 

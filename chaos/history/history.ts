@@ -54,6 +54,16 @@ export type HistoryLine =
       readonly httpUp: number;
     }
   | { readonly type: 'unreachable'; readonly at: number; readonly node: string; readonly reason: string }
+  /** the first digits of the node's Merkle root, whenever it has changed */
+  | { readonly type: 'root'; readonly at: number; readonly node: string; readonly root: string }
+  /** what must happen did not within its hard limit: the scenario ended here */
+  | {
+      readonly type: 'limit';
+      readonly at: number;
+      readonly what: string;
+      readonly limitMs: number;
+      readonly seen: string;
+    }
   | {
       readonly type: 'mark';
       readonly at: number;

@@ -1,11 +1,11 @@
 /** The verdict as a table for a terminal or a CI log; the same facts lie in results.json. */
-import type { Measurement } from '../scenarios/scenario.ts';
-import type { RunResult } from '../runner/run.ts';
+import type { Run } from '../runner/leave.ts';
+import type { Results } from './results.ts';
 
-export function renderResult(result: RunResult): string {
+export function renderResult({ results: result, proofs, directory }: Run): string {
   const lines = [
     '',
-    `${result.scenario} on ${result.nodes} ${result.world}, ${result.rounds} round${result.rounds === 1 ? '' : 's'}, seed ${result.seed}, run ${result.runId}`,
+    `${result.scenario} on ${result.nodes.length} ${result.world}, ${result.rounds} round${result.rounds === 1 ? '' : 's'}, seed ${result.seed}, run ${result.runId}`,
     `writes: ${result.writes.ok} acknowledged, ${result.writes.fail} refused, ${result.writes.info} unknown`,
     '',
     ...table(
@@ -23,7 +23,7 @@ export function renderResult(result: RunResult): string {
     ),
     ...table(
       ['evidence', '', ''],
-      result.proofs.flatMap(({ what, evidence }) => [
+      proofs.flatMap(({ what, evidence }) => [
         ...evidence.checks.map((check) => [what, check.holds ? 'yes' : 'NO', check.claim]),
         ...(evidence.dropped > 0
           ? [[what, '', `${evidence.dropped} packets or chunks, ${evidence.droppedBytes} bytes dropped`]]
@@ -33,20 +33,20 @@ export function renderResult(result: RunResult): string {
     result.cleanUp.leftovers.length === 0
       ? `clean-up: ${result.cleanUp.removed} removed, nothing left`
       : `clean-up: LEFT BEHIND ${result.cleanUp.leftovers.join(', ')}`,
-    `report: ${result.directory}`,
+    `report: ${directory}`,
     `verdict: ${result.verdict.toUpperCase()}`,
     ...result.reasons.map((reason) => `  ${reason}`),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function withinBudget({ ms, budgetMs }: Measurement): string {
+function withinBudget({ ms, budgetMs }: Results['measurements'][number]): string {
   if (budgetMs === null) return '';
-  return ms <= budgetMs ? 'met' : 'over';
+  return ms !== null && ms <= budgetMs ? 'met' : 'over';
 }
 
-function milliseconds(ms: number): string {
-  return Number.isFinite(ms) ? `${Math.round(ms)} ms` : 'never';
+function milliseconds(ms: number | null): string {
+  return ms === null ? 'never' : `${Math.round(ms)} ms`;
 }
 
 /** Columns as wide as their longest cell, the last one left free; nothing at all where there are no rows. */

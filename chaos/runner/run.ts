@@ -2,22 +2,23 @@
  * One run of one scenario: set up → play → checkers → report, and clean up whatever happens, also when interrupted. The
  * cluster is closed before the verdict is printed, so that a leftover is part of it.
  */
-import { randomInt } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { CheckResult } from '../checkers/checker.ts';
 import { LatticeClient } from '../cluster/client.ts';
 import { NodeStartError, WorldUnavailableError } from '../cluster/port.ts';
 import type { CloseReport, Cluster, ClusterOptions, World } from '../cluster/port.ts';
 import { FaultError } from '../faults/fault.ts';
-import type { Evidence } from '../faults/fault.ts';
 import { History } from '../history/history.ts';
-import { asCheck, LimitExceededError } from '../scenarios/scenario.ts';
+import { LimitExceededError } from '../scenarios/scenario.ts';
 import type { Measurement, Scenario, Stage } from '../scenarios/scenario.ts';
 import { Observer } from '../workloads/observer.ts';
 import { UniqueFacts } from '../workloads/unique-facts.ts';
-import { verdictOf } from './verdict.ts';
-import type { Verdict } from './verdict.ts';
+import { VERSION } from '../reports/results.ts';
+import type { Proof, Schedule } from '../reports/results.ts';
+import { describeEnvironment } from './environment.ts';
+import { leaveReports } from './leave.ts';
+import type { Ending, Run } from './leave.ts';
+import { FILES, makeRunDirectory, newRunId, writeJson } from './run-directory.ts';
 
 export interface RunOptions {
   readonly scenario: Scenario;
@@ -31,30 +32,6 @@ export interface RunOptions {
   readonly progress: (line: string) => void;
 }
 
-interface Proof {
-  readonly what: string;
-  readonly evidence: Evidence;
-}
-
-export interface RunResult {
-  readonly runId: string;
-  readonly scenario: string;
-  readonly world: World;
-  readonly nodes: number;
-  readonly rounds: number;
-  readonly seed: number;
-  readonly verdict: Verdict;
-  /** why it is not a pass, one line each */
-  readonly reasons: readonly string[];
-  readonly tookMs: number;
-  readonly writes: { readonly ok: number; readonly fail: number; readonly info: number };
-  readonly measurements: readonly Measurement[];
-  readonly checks: readonly CheckResult[];
-  readonly proofs: readonly Proof[];
-  readonly cleanUp: CloseReport;
-  readonly directory: string;
-}
-
 const WRITE_EVERY_MS = 250;
 /** 8 to 20 pairs are looked at, and each look costs a node half a millisecond */
 const READ_EVERY_MS = 40;
@@ -62,35 +39,59 @@ const READ_EVERY_MS = 40;
 const STATUS_EVERY_MS = 40;
 const REQUEST_TIMEOUT_MS = 5_000;
 
-export async function run(options: RunOptions): Promise<RunResult> {
-  const startedAt = performance.now();
+export async function run(options: RunOptions): Promise<Run> {
+  const startedAt = new Date();
+  const clock = performance.now();
   const runId = newRunId();
-  const directory = path.join(options.resultsIn, runId);
-  mkdirSync(directory, { recursive: true });
-  const history = new History(path.join(directory, 'history.jsonl'));
+  const directory = makeRunDirectory(options.resultsIn, runId);
+  writeJson(directory, FILES.schedule, scheduleOf(options));
+  const history = new History(path.join(directory, FILES.history));
+  const ending = await playAndClose(options, runId, directory, history);
+  return leaveReports(directory, {
+    ...ending,
+    runId,
+    scenario: options.scenario,
+    schedule: scheduleOf(options),
+    history: history.lines,
+    startedAt: startedAt.toISOString(),
+    tookMs: Math.round(performance.now() - clock),
+    environment: await describeEnvironment(options.world === 'containers'),
+  });
+}
+
+/** What a run came to, before it is judged. */
+async function playAndClose(
+  options: RunOptions,
+  runId: string,
+  directory: string,
+  history: History,
+): Promise<Ending> {
   const measurements: Measurement[] = [];
   const proofs: Proof[] = [];
-  const checks: CheckResult[] = [];
   const troubles: string[] = [];
+  let nodes: readonly string[] = [];
   let cleanUp: CloseReport = { leftovers: [], removed: 0 };
   let cluster: Cluster | null = null;
-  let interrupted = false;
+  let ended: Ending['ended'] = 'early';
   try {
     cluster = await openCluster(options.world, {
       ...options,
       runId,
       cleanedUp: (report) => (cleanUp = report),
     });
-    const stage = await play(cluster, options, history, {
+    nodes = cluster.nodes.map(({ name }) => name);
+    await play(cluster, options, history, {
       measured: (measurement) => measurements.push(measurement),
-      proof: (what, evidence) => proofs.push({ what, evidence }),
+      proof: (what, evidence) => proofs.push({ what, at: history.now(), evidence }),
     });
-    const names = stage.map(({ node }) => node.name);
-    for (const checker of options.scenario.checkers) checks.push(checker(history.lines, names));
+    ended = 'played';
   } catch (error) {
-    if (options.signal.aborted) interrupted = true;
-    else if (error instanceof LimitExceededError) checks.push(asCheck(error));
-    else if (error instanceof FaultError) troubles.push(`inconclusive: ${messageOf(error)}`);
+    if (options.signal.aborted) ended = 'interrupted';
+    else if (error instanceof LimitExceededError) {
+      const { what, limitMs, seen } = error;
+      history.add({ type: 'limit', what, limitMs, seen });
+      ended = 'played';
+    } else if (error instanceof FaultError) troubles.push(`inconclusive: ${messageOf(error)}`);
     else if (error instanceof WorldUnavailableError) throw error;
     else troubles.push(`harness: ${messageOf(error)}`);
   } finally {
@@ -102,34 +103,11 @@ export async function run(options: RunOptions): Promise<RunResult> {
     }
     await history.close();
   }
-  const count = (type: 'ok' | 'fail' | 'info'): number =>
-    history.lines.filter((line) => line.type === type).length;
-  const { verdict, reasons } = verdictOf({
-    checks,
-    proofs,
-    troubles,
-    leftovers: cleanUp.leftovers,
-    interrupted,
-  });
-  const result: RunResult = {
-    runId,
-    scenario: options.scenario.name,
-    world: options.world,
-    nodes: options.nodes,
-    rounds: options.rounds,
-    seed: options.seed,
-    verdict,
-    reasons,
-    tookMs: Math.round(performance.now() - startedAt),
-    writes: { ok: count('ok'), fail: count('fail'), info: count('info') },
-    measurements,
-    checks,
-    proofs,
-    cleanUp,
-    directory,
-  };
-  writeFileSync(path.join(directory, 'results.json'), `${JSON.stringify(result, null, 2)}\n`);
-  return result;
+  return { nodes, measurements, proofs, troubles, cleanUp, ended };
+}
+
+function scheduleOf({ scenario, world, nodes, rounds, seed }: RunOptions): Schedule {
+  return { version: VERSION, scenario: scenario.name, world, nodes, rounds, seed };
 }
 
 async function openCluster(world: World, options: ClusterOptions): Promise<Cluster> {
@@ -147,7 +125,7 @@ async function play(
   options: RunOptions,
   history: History,
   notes: Pick<Stage, 'measured' | 'proof'>,
-): Promise<Stage['members']> {
+): Promise<void> {
   const members = cluster.nodes.map((node) => ({
     node,
     client: new LatticeClient(() => node.url, cluster.apiToken, { timeoutMs: REQUEST_TIMEOUT_MS }),
@@ -175,13 +153,6 @@ async function play(
     await Promise.all([facts.stop(), observer.stop()]);
     for (const { client } of members) client.close();
   }
-  return members;
-}
-
-/** Sortable by time, and unique. */
-function newRunId(): string {
-  const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
-  return `${time}-${randomInt(0x1_0000).toString(16).padStart(4, '0')}`;
 }
 
 /** mulberry32: small, and the same everywhere; nothing here needs more of a generator. */

@@ -6,6 +6,7 @@ const good: Findings = {
   proofs: [
     {
       what: 'the cut bites',
+      at: 1,
       evidence: { ok: true, checks: [{ claim: 'packets', holds: true }], dropped: 3, droppedBytes: 180 },
     },
   ],
@@ -19,6 +20,7 @@ const broken: Findings['checks'] = [
 const unproven: Findings['proofs'] = [
   {
     what: 'the cut bites',
+    at: 1,
     evidence: { ok: false, checks: [{ claim: 'packets', holds: false }], dropped: 0, droppedBytes: 0 },
   },
 ];

@@ -3,9 +3,7 @@
  * missing; a pass is what is left.
  */
 import type { CheckResult } from '../checkers/checker.ts';
-import type { Evidence } from '../faults/fault.ts';
-
-export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'error' | 'interrupted';
+import type { Proof, Verdict } from '../reports/results.ts';
 
 export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
   pass: 0,
@@ -17,7 +15,7 @@ export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
 
 export interface Findings {
   readonly checks: readonly CheckResult[];
-  readonly proofs: readonly { readonly what: string; readonly evidence: Evidence }[];
+  readonly proofs: readonly Proof[];
   /** `harness: …` or `inconclusive: …` */
   readonly troubles: readonly string[];
   readonly leftovers: readonly string[];

@@ -1,7 +1,7 @@
 /**
  * What a scenario is given and what it gives back. It acts and measures; the checkers judge its history afterwards.
  */
-import type { CheckResult, Checker } from '../checkers/checker.ts';
+import type { Checker } from '../checkers/checker.ts';
 import type { Cluster } from '../cluster/port.ts';
 import type { Evidence } from '../faults/fault.ts';
 import type { History } from '../history/history.ts';
@@ -42,20 +42,15 @@ export interface Measurement {
 /** The scenario cannot go on, because what must happen did not happen within its hard limit: the product's failure. */
 export class LimitExceededError extends Error {
   readonly code = 'limit_exceeded';
+  readonly what: string;
   readonly limitMs: number;
+  readonly seen: string;
 
   constructor(what: string, limitMs: number, seen: string) {
     super(`${what} did not happen within ${limitMs / 1000} s; ${seen}`);
     this.name = 'LimitExceededError';
+    this.what = what;
     this.limitMs = limitMs;
+    this.seen = seen;
   }
-}
-
-export function asCheck(error: LimitExceededError): CheckResult {
-  return {
-    claim: 'everything happens within its hard limit',
-    verdict: 'fail',
-    detail: error.message,
-    violations: [error.message],
-  };
 }

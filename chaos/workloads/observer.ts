@@ -22,6 +22,9 @@ export interface Observation {
   readonly p2pAlive: number;
 }
 
+/** enough to tell any two roots of a run apart */
+const ROOT_DIGITS = 16;
+
 export class Observer {
   readonly #members: readonly Member[];
   readonly #history: History;
@@ -59,6 +62,7 @@ export class Observer {
 
   async #watch({ node, client }: Member): Promise<void> {
     let noted = '';
+    let notedRoot = '';
     while (this.#running) {
       const next = delay(this.#everyMs);
       const said = node.state === 'stopped' ? 'it is stopped' : await this.#ask(node.name, client);
@@ -76,6 +80,10 @@ export class Observer {
           );
         }
       }
+      const root = typeof said === 'string' ? '' : said.status.merkle_root.slice(0, ROOT_DIGITS);
+      if (root !== notedRoot && typeof said !== 'string')
+        this.#history.add({ type: 'root', node: node.name, root }, said.at);
+      notedRoot = root;
       await next;
     }
   }

@@ -1,0 +1,114 @@
+/**
+ * What a run leaves in results.json and evidence.json: the shape that is written, and checked again wherever it is read.
+ * `VERSION` changes with the shape; an older or newer file is refused instead of guessed at.
+ */
+import { z } from 'zod';
+
+export const VERSION = 1;
+
+const Text = z.string().max(20_000);
+const Texts = z.array(Text).max(10_000).readonly();
+const Count = z.number().int().nonnegative();
+const Milliseconds = z.number().nonnegative();
+
+const World = z.enum(['containers', 'processes', 'simulated']);
+
+const Verdict = z.enum(['pass', 'fail', 'inconclusive', 'error', 'interrupted']);
+export type Verdict = z.infer<typeof Verdict>;
+
+const Measurement = z.strictObject({
+  what: Text,
+  /** null: never */
+  ms: z.number().nullable(),
+  budgetMs: Milliseconds.nullable(),
+  round: Count,
+});
+
+const CheckResult = z.strictObject({
+  claim: Text,
+  verdict: z.enum(['pass', 'fail', 'unknown']),
+  detail: Text,
+  violations: Texts,
+});
+
+const Proof = z.strictObject({
+  what: Text,
+  /** when it was taken, on the history's clock */
+  at: z.number(),
+  /** A fault may tell more than this. */
+  evidence: z.object({
+    ok: z.boolean(),
+    checks: z
+      .array(z.object({ claim: Text, holds: z.boolean() }))
+      .max(100_000)
+      .readonly(),
+    dropped: Count,
+    droppedBytes: Count,
+  }),
+});
+export type Proof = z.infer<typeof Proof>;
+
+const Environment = z.strictObject({
+  /** null where there is no git checkout */
+  commit: z.string().max(64).nullable(),
+  /** the checkout differs from its commit */
+  dirty: z.boolean(),
+  node: z.string().max(64),
+  platform: z.string().max(200),
+  kernel: z.string().max(200),
+  cpu: z.string().max(200),
+  cores: Count,
+  memoryBytes: Count,
+  /** the Docker engine, where it was used */
+  engine: z.string().max(200).nullable(),
+  images: z
+    .array(
+      z.strictObject({ name: z.string().max(300), id: z.string().max(100), source: z.string().max(100) }),
+    )
+    .max(20)
+    .readonly(),
+});
+export type Environment = z.infer<typeof Environment>;
+
+const Results = z.strictObject({
+  version: z.literal(VERSION),
+  runId: z.string().max(100),
+  scenario: z.string().max(100),
+  says: Text,
+  world: World,
+  nodes: z.array(z.string().max(100)).max(10_000).readonly(),
+  rounds: Count,
+  seed: Count,
+  /** ISO 8601 */
+  startedAt: z.string().max(40),
+  tookMs: Milliseconds,
+  verdict: Verdict,
+  /** why it is not a pass, one line each */
+  reasons: Texts,
+  writes: z.strictObject({ ok: Count, fail: Count, info: Count }),
+  measurements: z.array(Measurement).max(100_000).readonly(),
+  checks: z.array(CheckResult).max(1_000).readonly(),
+  /** `harness: …` or `inconclusive: …` */
+  troubles: Texts,
+  interrupted: z.boolean(),
+  cleanUp: z.strictObject({ leftovers: Texts, removed: Count }),
+  environment: Environment,
+});
+export type Results = z.infer<typeof Results>;
+
+const EvidenceFile = z.strictObject({
+  version: z.literal(VERSION),
+  proofs: z.array(Proof).max(100_000).readonly(),
+});
+export type EvidenceFile = z.infer<typeof EvidenceFile>;
+
+/** schedule.json: what a run was asked for, before anything happened. `chaos replay` asks for the same again. */
+const Schedule = z.strictObject({
+  version: z.literal(VERSION),
+  scenario: z.string().max(100),
+  world: World,
+  nodes: Count,
+  rounds: Count,
+  seed: Count,
+});
+export type Schedule = z.infer<typeof Schedule>;

@@ -1,0 +1,68 @@
+/** A small finished run, one of everything, for the tests of the reports. */
+import type { Proof, Results } from '../results.ts';
+
+export function sampleResults(): Results {
+  return {
+    version: 1,
+    runId: '20260101-120000-abcd',
+    scenario: 'p2p-cut',
+    says: 'drops the libp2p port of one node',
+    world: 'processes',
+    nodes: ['node1', 'node2', 'node3'],
+    rounds: 1,
+    seed: 7,
+    startedAt: '2026-01-01T12:00:00.000Z',
+    tookMs: 15_000,
+    verdict: 'fail',
+    reasons: ['no acknowledged write is lost: 1 against it; 40 acknowledged'],
+    writes: { ok: 40, fail: 1, info: 2 },
+    measurements: [
+      { what: 'P2P dropped → sync_mode HTTP', ms: 989, budgetMs: 1_500, round: 1 },
+      { what: 'lifted → back to P2P', ms: null, budgetMs: 2_000, round: 1 },
+      { what: 'first write carried by HTTP, inward', ms: 380.2, budgetMs: null, round: 1 },
+    ],
+    checks: [
+      {
+        claim: 'no acknowledged write is lost',
+        verdict: 'fail',
+        detail: '1 against it; 40 acknowledged',
+        violations: ['fact/node1/00000001 was acknowledged and is not on node2'],
+      },
+      { claim: 'sync_mode says what carries data', verdict: 'pass', detail: '12 changes', violations: [] },
+      { claim: 'equal roots everywhere', verdict: 'unknown', detail: 'nothing was healed', violations: [] },
+    ],
+    troubles: [],
+    interrupted: false,
+    cleanUp: { leftovers: [], removed: 3 },
+    environment: {
+      commit: '0123456789abcdef0123456789abcdef01234567',
+      dirty: false,
+      node: 'v24.0.0',
+      platform: 'linux x64',
+      kernel: 'Linux 6.1',
+      cpu: 'a processor',
+      cores: 2,
+      memoryBytes: 8 * 2 ** 30,
+      engine: null,
+      images: [],
+    },
+  };
+}
+
+export function sampleProofs(): readonly Proof[] {
+  return [
+    {
+      what: 'round 1: the cut bites',
+      at: 5_000,
+      evidence: {
+        ok: false,
+        checks: [
+          { claim: 'traffic was kept back', holds: true },
+          { claim: 'no other link is touched', holds: false },
+        ],
+        dropped: 12,
+        droppedBytes: 3_400,
+      },
+    },
+  ];
+}

@@ -1,0 +1,82 @@
+/** What a run leaves behind: its verdict, and the files from which anybody can check it. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { CloseReport } from '../cluster/port.ts';
+import type { HistoryLine } from '../history/history.ts';
+import { renderJunit } from '../reports/junit.ts';
+import { VERSION } from '../reports/results.ts';
+import type { Environment, EvidenceFile, Proof, Results, Schedule } from '../reports/results.ts';
+import type { Measurement, Scenario } from '../scenarios/scenario.ts';
+import { judge } from './judge.ts';
+import { FILES, writeJson } from './run-directory.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface Ending {
+  readonly nodes: readonly string[];
+  readonly measurements: readonly Measurement[];
+  readonly proofs: readonly Proof[];
+  readonly troubles: readonly string[];
+  readonly cleanUp: CloseReport;
+  /** `early`: a history that breaks off says nothing about the nodes, so nothing is checked */
+  readonly ended: 'played' | 'early' | 'interrupted';
+}
+
+/** A run that has ended, and where it lies. */
+export interface Run {
+  readonly results: Results;
+  readonly proofs: readonly Proof[];
+  readonly directory: string;
+}
+
+interface Happened extends Ending {
+  readonly runId: string;
+  readonly scenario: Scenario;
+  readonly schedule: Schedule;
+  readonly history: readonly HistoryLine[];
+  readonly startedAt: string;
+  readonly tookMs: number;
+  readonly environment: Environment;
+}
+
+export function leaveReports(directory: string, happened: Happened): Run {
+  const { proofs } = happened;
+  const results = resultsOf(happened);
+  writeJson(directory, FILES.results, results);
+  writeJson(directory, FILES.evidence, { version: VERSION, proofs } satisfies EvidenceFile);
+  writeFileSync(path.join(directory, FILES.junit), renderJunit([{ results, proofs }]));
+  return { results, proofs, directory };
+}
+
+function resultsOf(happened: Happened): Results {
+  const { scenario, schedule, history, nodes, proofs, troubles, cleanUp, ended } = happened;
+  const interrupted = ended === 'interrupted';
+  const checks = ended === 'played' ? judge(scenario, history, nodes) : [];
+  const { leftovers } = cleanUp;
+  const { verdict, reasons } = verdictOf({ checks, proofs, troubles, leftovers, interrupted });
+  const count = (type: 'ok' | 'fail' | 'info'): number => history.filter((line) => line.type === type).length;
+  return {
+    version: VERSION,
+    runId: happened.runId,
+    scenario: scenario.name,
+    says: scenario.says,
+    world: schedule.world,
+    nodes,
+    rounds: schedule.rounds,
+    seed: schedule.seed,
+    startedAt: happened.startedAt,
+    tookMs: happened.tookMs,
+    verdict,
+    reasons,
+    writes: { ok: count('ok'), fail: count('fail'), info: count('info') },
+    // JSON knows no Infinity.
+    measurements: happened.measurements.map((one) => ({
+      ...one,
+      ms: Number.isFinite(one.ms) ? one.ms : null,
+    })),
+    checks,
+    troubles,
+    interrupted,
+    cleanUp,
+    environment: happened.environment,
+  };
+}
