@@ -1,4 +1,5 @@
 import { freshWriteEverywhere, allIn, haveEqualRoots, startHosts } from './cluster.ts';
+import type { WriteOutcome } from '../node/protocol/border.ts';
 import { draw, NO_WISHES } from './draw.ts';
 import type { Host, Sabotage } from './host.ts';
 import { run } from './run.ts';
@@ -74,6 +75,30 @@ describe('a simulated cluster', () => {
     expect(world.runUntil(() => haveEqualRoots(hosts) && allIn(hosts, 'P2P'), world.now + 3_000)).toBe(true);
     expect(hosts.every((host) => host.core.replica.get('alone')?.winner.value === '1')).toBe(true);
   });
+
+  // P2P is given up after 1 s of silence, and HTTP has been asked since 600 ms of it; whenever its last slow poll was.
+  it.each([3_000, 5_300, 9_800, 10_400, 12_700])(
+    'cut off on both lungs %i ms after the start says NONE within 1.3 s, then refuses at once what waits for others',
+    (startMs) => {
+      const { world, hosts, victim } = cluster(5);
+      world.runTo(startMs);
+      world.rule = (from, to) => (from === VICTIM || to === VICTIM ? 'drop' : 'pass');
+      expect(world.runUntil(() => modeOf(victim) === 'NONE', world.now + 1_300)).toBe(true);
+      const switches = victim.events.filter(({ event }) => event.type === 'mode' && event.from === 'P2P');
+      expect(switches).toMatchObject([{ event: { to: 'NONE' } }]);
+      const outcomes: WriteOutcome[] = [];
+      const demand = { need: 2, timeoutMs: 5_000 };
+      victim.write([{ key: 'two', value: '1' }], (outcome) => outcomes.push(outcome), demand);
+      victim.write([{ key: 'one', value: '1' }], (outcome) => outcomes.push(outcome), { ...demand, need: 1 });
+      world.runTo(world.now + 50);
+      expect(outcomes).toMatchObject([
+        { ok: false, reason: 'members', reachable: 1, need: 2 },
+        { ok: true, acks: 1 },
+      ]);
+      expect(victim.core.replica.get('two')).toBeNull();
+      expect(hosts.slice(1).map(modeOf)).toEqual(['P2P', 'P2P', 'P2P', 'P2P']);
+    },
+  );
 
   it('keeps both sides of a split writing, and shows the same winner and the sibling everywhere after the heal', () => {
     const { world, hosts } = steady(4);

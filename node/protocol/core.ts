@@ -397,8 +397,10 @@ export class Core {
     this.#detector.setEager(peer.id, assisted);
     if (!assisted) this.#pushes.drop(peer.id);
     if (peer.linked.http) {
-      if (assisted) this.#poll(peer.id);
-      else if (peer.pollingSince === null) this.#schedulePoll(peer, 0);
+      // A question under way answers this one too; whether it answers at all is asked first, and not held.
+      if (peer.pollingSince !== null) return this.#maybeReconcile(peer);
+      if (assisted) this.#poll(peer.id, false);
+      else this.#schedulePoll(peer, 0);
     }
     this.#maybeReconcile(peer);
   }
@@ -426,7 +428,7 @@ export class Core {
 
   // ── polls ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #poll(id: NodeId): void {
+  #poll(id: NodeId, mayHold = true): void {
     const peer = this.#peers.get(id);
     if (peer === undefined || !peer.linked.http) return;
     peer.pollingSince = this.#now.monotonicMs;
@@ -434,8 +436,10 @@ export class Core {
     const { state, heardAt } = this.#detector.health(id, 'http');
     // Who was not heard of late is not waited for: whether it answers is the question.
     const isFresh = heardAt !== null && this.#now.monotonicMs - heardAt < 2 * eagerWaitMs;
-    const waitMs = this.#isAssisted(peer) && state === 'alive' && isFresh ? eagerWaitMs : 0;
+    const isHeld = mayHold && isFresh && state === 'alive' && this.#isAssisted(peer);
+    const waitMs = isHeld ? eagerWaitMs : 0;
     this.#timer(`poll:${id}`, null);
+    this.#detector.asked(id, waitMs);
     this.#effects.push({ type: 'poll', peer: id, root: this.replica.root(), waitMs });
   }
 
@@ -483,8 +487,14 @@ export class Core {
     }
     if (need <= 1) return null;
     let reachable = 1;
-    for (const peer of this.#peers.values()) if (this.#lungFor(peer) !== null) reachable += 1;
+    for (const peer of this.#peers.values()) if (this.#mayAnswer(peer)) reachable += 1;
     return reachable < need ? { ok: false, reason: 'members', reachable, need } : null;
+  }
+
+  /** A member that owes us an answer is not counted on, though it is still asked. */
+  #mayAnswer(peer: Peer): boolean {
+    const lung = this.#lungFor(peer);
+    return lung === 'p2p' || (lung === 'http' && this.#state(peer.id, 'http') !== 'suspect');
   }
 
   #reply(request: number, outcome: WriteOutcome): void {

@@ -9,6 +9,7 @@ export const CORE_DEFAULTS: CoreOptions = {
     suspicionMs: 1_000,
     suspectMs: 600,
     httpFreshMs: 3_000,
+    httpAnswerMs: 400,
     httpWarmMs: 25_000,
     attentiveStepMs: 400,
   },

@@ -6,6 +6,7 @@ const OPTIONS = {
   suspicionMs: 1_000,
   suspectMs: 600,
   httpFreshMs: 3_000,
+  httpAnswerMs: 400,
   httpWarmMs: 25_000,
   attentiveStepMs: 400,
 };
@@ -61,6 +62,39 @@ describe('the detector over HTTP', () => {
     expect(detector.sweep()).toMatchObject([{ lung: 'http', to: 'suspect' }]);
     expect(detector.reached('http')).toBe(0);
     expect(silence(detector, 10_000, 25_100, 100)).toMatchObject([{ to: 'dead' }]);
+  });
+
+  it('doubts a member that gossip does not reach as soon as a question has stayed without a word', () => {
+    const detector = new Detector(OPTIONS);
+    detector.advance(0);
+    detector.heard(PEER, 'http', 0, 10);
+    detector.setEager(PEER, true);
+    detector.asked(PEER, 0);
+    expect(silence(detector, 0, 300, 100)).toEqual([]);
+    expect(detector.heard(PEER, 'http', 300, null)).toBeNull();
+    expect(silence(detector, 300, 1_000, 100)).toEqual([]);
+    detector.asked(PEER, 1_000);
+    expect(silence(detector, 1_000, 3_000, 100)).toMatchObject([{ at: 2_400, to: 'suspect' }]);
+    expect(detector.reached('http')).toBe(0);
+  });
+
+  it('counts from the oldest question without a word, and gives a far member three round trips', () => {
+    const detector = new Detector(OPTIONS);
+    detector.advance(0);
+    detector.heard(PEER, 'http', 0, 300);
+    detector.setEager(PEER, true);
+    detector.asked(PEER, 0);
+    detector.advance(100);
+    detector.asked(PEER, 1_000);
+    expect(silence(detector, 100, 2_000, 100)).toMatchObject([{ at: 900, to: 'suspect' }]);
+  });
+
+  it('asks no more of one that is only kept warm', () => {
+    const detector = new Detector(OPTIONS);
+    detector.advance(0);
+    detector.heard(PEER, 'http', 0, null);
+    detector.asked(PEER, 0);
+    expect(silence(detector, 0, 2_000, 100)).toEqual([]);
   });
 
   it('forgives one failed poll, not two', () => {

@@ -24,7 +24,13 @@ export interface DetectorOptions {
   readonly suspectMs: number;
   /** How long an HTTP answer counts as evidence while that lung is polled eagerly, in ms. Default 3000: three short long-polls. */
   readonly httpFreshMs: number;
-  /** The same while P2P carries and HTTP is only kept warm, in ms. Default 25000: two and a half poll intervals. */
+  /**
+   * How long a question over HTTP may stay without any word from a member that gossip does not reach, in ms of attentive time beyond what
+   * it is held, or three round trips where those are longer. Default 400: with suspectMs it makes suspicionMs, so that both lungs are
+   * given up in the same moment when both are cut. Beyond, the member is suspect over HTTP; raising it delays NONE one to one.
+   */
+  readonly httpAnswerMs: number;
+  /** How long it counts while P2P carries and HTTP is only kept warm, in ms. Default 25000: two and a half poll intervals. */
   readonly httpWarmMs: number;
   /** Longest step between two ticks that counts as attentive, in ms. Default 400: tick interval plus a usual scheduling delay. */
   readonly attentiveStepMs: number;
@@ -51,11 +57,15 @@ interface Link {
   /** attentive time of the last evidence */
   heardAttentiveMs: number;
   rttMs: number | null;
+  /** attentive time by which a question was to be answered, the oldest since the last evidence; null: none is open */
+  dueAttentiveMs: number | null;
   /** consecutive failed polls since the last evidence */
   failures: number;
 }
 
 const FAILURES_TO_DEAD = 2;
+/** A guess: a far member answers later than the usual round trip, not thrice as late. */
+const ROUND_TRIPS_FOR_AN_ANSWER = 3;
 
 const NEVER: LinkHealth = { state: 'unknown', heardAt: null, rttMs: null };
 
@@ -88,8 +98,19 @@ export class Detector {
     link.heardAt = now;
     link.heardAttentiveMs = this.#attentiveMs;
     link.failures = 0;
+    link.dueAttentiveMs = null;
     if (rttMs !== null) link.rttMs = rttMs;
     return this.#move(peer, lung, link, 'alive', 'heard');
+  }
+
+  /**
+   * A question goes to this peer over HTTP. Whatever is heard of it answers.
+   * @param heldMs how long it may hold the answer
+   */
+  asked(peer: NodeId, heldMs: number): void {
+    const link = this.#link(peer, 'http');
+    const answerMs = Math.max(this.#options.httpAnswerMs, ROUND_TRIPS_FOR_AN_ANSWER * (link.rttMs ?? 0));
+    link.dueAttentiveMs ??= this.#attentiveMs + heldMs + answerMs;
   }
 
   /** A probe of this peer failed. One failure proves little: age judges it; two in a row make the link dead. */
@@ -160,8 +181,14 @@ export class Detector {
         return silentMs >= this.#options.suspectMs ? 'suspect' : 'alive';
       case 'http':
         if (silentMs >= this.#options.httpWarmMs) return 'dead';
-        return this.#eager.has(peer) && silentMs >= this.#options.httpFreshMs ? 'suspect' : link.state;
+        return this.#eager.has(peer) && this.#isOpen(link, silentMs) ? 'suspect' : link.state;
     }
+  }
+
+  /** Whether HTTP owes an answer: to a question, or for longer than eager polls let pass. */
+  #isOpen({ dueAttentiveMs }: Link, silentMs: number): boolean {
+    if (silentMs >= this.#options.httpFreshMs) return true;
+    return dueAttentiveMs !== null && this.#attentiveMs >= dueAttentiveMs;
   }
 
   #link(peer: NodeId, lung: LungName): Link {
@@ -172,6 +199,7 @@ export class Detector {
       heardAt: null,
       heardAttentiveMs: this.#attentiveMs,
       rttMs: null,
+      dueAttentiveMs: null,
       failures: 0,
     };
     this.#links[lung].set(peer, link);
