@@ -1,10 +1,10 @@
 /** What many rounds come to: quantiles per fault and measure, as a table, and as a chart of how many rounds took how long. */
-import { FAULT_KINDS } from '../chaos/faults/fault.ts';
-import type { FaultKind } from '../chaos/faults/fault.ts';
 import { renderChart } from '../sim/scale-chart.ts';
 import type { Line } from '../sim/scale-chart.ts';
 import { MEASURES } from './failover-rounds.ts';
 import type { Measure, Round } from './failover-rounds.ts';
+import { STRIKES } from './failover-strikes.ts';
+import type { Strike } from './failover-strikes.ts';
 
 /** Nearest rank: a value that was measured, never one in between. */
 export function quantile(values: readonly number[], share: number): number {
@@ -14,7 +14,7 @@ export function quantile(values: readonly number[], share: number): number {
   return value;
 }
 
-export function timesOf(rounds: readonly Round[], kind: FaultKind, measure: Measure): readonly number[] {
+export function timesOf(rounds: readonly Round[], kind: Strike, measure: Measure): readonly number[] {
   return rounds.flatMap((round) => {
     const ms = round.kind === kind ? round.ms[measure] : undefined;
     return ms === undefined ? [] : [ms];
@@ -23,7 +23,7 @@ export function timesOf(rounds: readonly Round[], kind: FaultKind, measure: Meas
 
 /** One block per fault, one line per measure. */
 export function renderRounds(rounds: readonly Round[]): string {
-  return FAULT_KINDS.flatMap((kind) => {
+  return STRIKES.flatMap((kind) => {
     const lines = Object.entries(MEASURES).flatMap(([measure, says]) => {
       const times = timesOf(rounds, kind, measure as Measure);
       return times.length === 0 ? [] : [`  ${says.padEnd(42)}${cells(times)}`];

@@ -6,10 +6,12 @@
  *   └ detect ┘└ decide ┘                                         └ TCP tail ┘
  */
 import type { Cluster, ClusterNode } from '../chaos/cluster/port.ts';
-import type { Evidence, Fault, FaultKind, Injected } from '../chaos/faults/fault.ts';
+import type { Evidence, Fault, Injected } from '../chaos/faults/fault.ts';
 import type { SyncMode } from '../node/protocol/events.ts';
 import type { Fact, Facts } from './failover-facts.ts';
 import { unseenMs } from './failover-facts.ts';
+import { specOf } from './failover-strikes.ts';
+import type { Strike } from './failover-strikes.ts';
 import type { Watch, Watches } from './failover-watch.ts';
 
 /** What is timed, in the order in which it happens; all in ms. */
@@ -31,7 +33,7 @@ export const MEASURES = {
 export type Measure = keyof typeof MEASURES;
 
 export interface Round {
-  readonly kind: FaultKind;
+  readonly kind: Strike;
   readonly round: number;
   readonly victim: string;
   /** without those that do not apply to the fault */
@@ -66,7 +68,7 @@ const ON_ITS_WAY_MS = 100;
 export async function playRound(
   modules: RoundModules,
   strike: {
-    readonly kind: FaultKind;
+    readonly kind: Strike;
     readonly round: number;
     readonly victim: ClusterNode;
     readonly thorough: boolean;
@@ -80,7 +82,7 @@ export async function playRound(
   const beganAt = Date.now();
   const refusedBefore = facts.refused;
 
-  const fault = cluster.fault(kind, victim);
+  const fault = cluster.fault(specOf(kind, cluster.world, stage.names, victim.name));
   const late: string[] = [];
   const inTime = async (what: string, claim: () => boolean, limitMs: number): Promise<void> => {
     if (!(await watches.until(claim, limitMs))) late.push(what);
@@ -127,7 +129,7 @@ async function lifted(fault: Fault): Promise<void> {
 }
 
 /** What a kind of fault makes of the victim's mode; null: its mode says nothing. */
-const MODES: Readonly<Record<FaultKind, SyncMode | null>> = {
+const MODES: Readonly<Record<Strike, SyncMode | null>> = {
   'black-hole': 'HTTP',
   'one-way': 'HTTP',
   'both-cut': 'NONE',
@@ -136,7 +138,7 @@ const MODES: Readonly<Record<FaultKind, SyncMode | null>> = {
 };
 
 /** How often the victim's mode may change: out of P2P and back; to NONE, or from a start, by way of HTTP. */
-const SWITCHES: Readonly<Record<FaultKind, number>> = {
+const SWITCHES: Readonly<Record<Strike, number>> = {
   'black-hole': 2,
   'one-way': 2,
   'both-cut': 4,
@@ -148,9 +150,9 @@ class Stage {
   readonly #modules: RoundModules;
   readonly #victim: Watch;
   readonly #others: readonly Watch[];
-  readonly #kind: FaultKind;
+  readonly #kind: Strike;
 
-  constructor(modules: RoundModules, victim: string, kind: FaultKind) {
+  constructor(modules: RoundModules, victim: string, kind: Strike) {
     this.#modules = modules;
     this.#kind = kind;
     const { all } = modules.watches;

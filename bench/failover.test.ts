@@ -161,8 +161,9 @@ class FakeWorld {
   #fault(): Fault {
     const nothing = { count: 1, bytes: 1 };
     return {
-      name: 'planted',
+      name: 'partition',
       means: 'by telling the nodes what to say',
+      plan: () => [],
       inject: async () => {
         const beganAt = Date.now();
         void this.#strike();

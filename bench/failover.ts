@@ -9,8 +9,6 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, ClusterOptions, World } from '../chaos/cluster/port.ts';
 import { listenForInterrupts } from '../chaos/demo/interrupt.ts';
-import { FAULT_KINDS } from '../chaos/faults/fault.ts';
-import type { FaultKind } from '../chaos/faults/fault.ts';
 import { saturate } from './failover-busy.ts';
 import { blackHoleOfDefaults } from './failover-defaults.ts';
 import type { DefaultsTimes } from './failover-defaults.ts';
@@ -18,6 +16,8 @@ import { Facts, unseenMs } from './failover-facts.ts';
 import { quantile, renderCurves, renderRounds, timesOf } from './failover-report.ts';
 import { isSteady, playRound, switchesOf } from './failover-rounds.ts';
 import type { Round } from './failover-rounds.ts';
+import { STRIKES } from './failover-strikes.ts';
+import type { Strike } from './failover-strikes.ts';
 import { Watches } from './failover-watch.ts';
 import { InterruptedError, UsageError } from './suite.ts';
 import type { Bar, Row, RunOptions, Suite } from './suite.ts';
@@ -74,7 +74,7 @@ export const failover: Suite = {
   run,
 };
 
-function dropped(kind: FaultKind): readonly Bar[] {
+function dropped(kind: Strike): readonly Bar[] {
   return [
     atMost(`${kind} → sync_mode HTTP, p99`, 1_500),
     atMost(`${kind}, longest unseen fresh write, p99`, 1_000),
@@ -220,7 +220,7 @@ async function playRounds(
   const answers: number[] = [];
   const { nodes } = bench.cluster;
   for (let round = 1; round <= rounds; round += 1) {
-    for (const kind of FAULT_KINDS) {
+    for (const kind of STRIKES) {
       const victim = nodes[played.length % nodes.length];
       if (victim === undefined) throw new RangeError('no node to strike');
       const done = await playRound(bench, { kind, round, victim, thorough: round === 1 });
@@ -267,9 +267,9 @@ async function measureDefaults(rounds: number, signal: AbortSignal): Promise<Def
 
 function rowsOf(ours: Ours, defaults: Defaults): readonly Row[] {
   const { rounds } = ours;
-  const p99 = (kind: FaultKind, measure: Parameters<typeof timesOf>[2]): number =>
+  const p99 = (kind: Strike, measure: Parameters<typeof timesOf>[2]): number =>
     quantile(timesOf(rounds, kind, measure), 0.99);
-  const p50 = (kind: FaultKind, measure: Parameters<typeof timesOf>[2]): number =>
+  const p50 = (kind: Strike, measure: Parameters<typeof timesOf>[2]): number =>
     quantile(timesOf(rounds, kind, measure), 0.5);
   const peers = (field: keyof DefaultsTimes): Row['peers'] => ({
     [DEFAULTS]: quantile(

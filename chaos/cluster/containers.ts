@@ -5,12 +5,13 @@
 import { randomBytes } from 'node:crypto';
 import { GenericContainer, PullPolicy, StartupCheckStrategy } from 'testcontainers';
 import type { ContainerRuntimeClient, StartupStatus } from 'testcontainers';
-import { NftCut } from '../faults/nft-cut.ts';
+import { HTTP_PORT, NftCut } from '../faults/nft-cut.ts';
 import { NodeFault } from '../faults/node-fault.ts';
-import { deafen, isolate } from '../faults/partition.ts';
-import type { Grudges } from '../faults/partition.ts';
 import { FAULTS_IMAGE, Sidecar } from '../faults/sidecar.ts';
-import type { Fault, FaultKind } from '../faults/fault.ts';
+import { FaultUnsupportedError } from '../faults/fault.ts';
+import type { Fault } from '../faults/fault.ts';
+import type { FaultSpec, FreezeHow } from '../faults/spec.ts';
+import { assertSupported, missingNodes, onEach } from '../faults/support.ts';
 import { LatticeClient } from './client.ts';
 import { connectEngine, labelsOf, listLabelled, removeLabelled } from './engine.ts';
 import { NODE_IMAGE, ensureNodeImage, inspectImage } from './image.ts';
@@ -25,9 +26,6 @@ import type {
   StartReport,
   StopReport,
 } from './port.ts';
-
-export const HTTP_PORT = 8000;
-export const P2P_PORT = 9000;
 
 const START_BUDGET_MS = 60_000;
 /** the error of a measured start */
@@ -110,31 +108,38 @@ class DockerCluster implements Cluster {
     for (const result of started) if (result.status === 'rejected') throw result.reason;
   }
 
-  p2pCut(node: ClusterNode): Fault {
-    return this.#cut('p2p-cut', isolate(this.#names, node.name), [P2P_PORT]);
+  supports(spec: FaultSpec): string | null {
+    return (
+      missingNodes(
+        spec,
+        this.nodes.map(({ name }) => name),
+      ) ?? unsupported(spec)
+    );
   }
 
-  fault(kind: FaultKind, node: ClusterNode): Fault {
-    switch (kind) {
-      case 'black-hole':
-        return this.#cut(kind, isolate(this.#names, node.name), [P2P_PORT]);
-      case 'one-way':
-        return this.#cut(kind, deafen(this.#names, node.name), [P2P_PORT]);
-      case 'both-cut':
-        return this.#cut(kind, isolate(this.#names, node.name), [P2P_PORT, HTTP_PORT]);
+  fault(spec: FaultSpec): Fault {
+    assertSupported(spec, this.supports(spec));
+    switch (spec.kind) {
+      case 'partition':
+        return new NftCut(spec, this.nodes);
       case 'kill':
       case 'freeze':
-        return new NodeFault(kind, node);
+      case 'restart':
+        return onEach(spec.nodes, this.nodes, (node) => new NodeFault(spec, node));
+      case 'loss':
+      case 'latency':
+      case 'bandwidth':
+      case 'restart-elsewhere':
+      case 'clock':
+      case 'disk-full':
+      case 'corrupt':
+      case 'lost-writes':
+      case 'dns':
+      case 'cpu-hog':
+      case 'scale':
+      case 'upgrade':
+        throw new FaultUnsupportedError(spec.kind);
     }
-  }
-
-  get #names(): readonly string[] {
-    return this.nodes.map(({ name }) => name);
-  }
-
-  #cut(name: string, grudges: Grudges, cut: readonly number[]): Fault {
-    const spared = [P2P_PORT, HTTP_PORT].filter((port) => !cut.includes(port));
-    return new NftCut(name, this.nodes, grudges, { cut, spared });
   }
 
   /** From now on nothing new is made. */
@@ -167,6 +172,31 @@ class DockerCluster implements Cluster {
   }
 }
 
+/** @returns why nodes in containers cannot do it; null: they can */
+function unsupported(spec: FaultSpec): string | null {
+  switch (spec.kind) {
+    case 'partition':
+      return spec.how === 'drop' ? null : 'the rules only drop';
+    case 'kill':
+    case 'freeze':
+    case 'restart':
+      return null;
+    case 'loss':
+    case 'latency':
+    case 'bandwidth':
+    case 'restart-elsewhere':
+    case 'clock':
+    case 'disk-full':
+    case 'corrupt':
+    case 'lost-writes':
+    case 'dns':
+    case 'cpu-hog':
+    case 'scale':
+    case 'upgrade':
+      return 'the lab has no means for it in this world yet';
+  }
+}
+
 type Container = ReturnType<ContainerRuntimeClient['container']['getById']>;
 
 interface ContainerNodeOptions {
@@ -190,6 +220,7 @@ class ContainerNode implements ClusterNode {
   #id: string | null = null;
   #place: Place | null = null;
   #state: NodeState = 'stopped';
+  #frozen: FreezeHow = 'cgroup';
   #abandoned = false;
   #starting: Promise<unknown> = Promise.resolve();
   #started: StartReport = { launchedAt: 0, answersAt: 0 };
@@ -262,7 +293,7 @@ class ContainerNode implements ClusterNode {
     let struckAt = Date.now();
     await this.#end(async (container) => {
       // From inside, because the engine's own way takes tens of milliseconds, of which nobody knows when the blow fell.
-      const said = this.#place === null ? '' : await execute(container, KILL_ALL).catch(() => '');
+      const said = this.#place === null ? '' : await execute(container, signalAll('KILL')).catch(() => '');
       if (/^\d{13}$/.test(said)) struckAt = Number(said);
       else await container.kill({ signal: 'SIGKILL' });
     });
@@ -279,10 +310,12 @@ class ContainerNode implements ClusterNode {
   }
 
   /** The time is that of the order: it takes the engine some tens of milliseconds. */
-  async freeze(): Promise<number> {
+  async freeze(how: FreezeHow = 'cgroup'): Promise<number> {
     const struckAt = Date.now();
     if (this.#id !== null && this.#state === 'running') {
-      await this.#engine.container.getById(this.#id).pause();
+      const container = this.#engine.container.getById(this.#id);
+      await (how === 'cgroup' ? container.pause() : execute(container, signalAll('STOP')));
+      this.#frozen = how;
       this.#state = 'frozen';
     }
     return struckAt;
@@ -290,7 +323,8 @@ class ContainerNode implements ClusterNode {
 
   async thaw(): Promise<number> {
     if (this.#id !== null && this.#state === 'frozen') {
-      await this.#engine.container.getById(this.#id).unpause();
+      const container = this.#engine.container.getById(this.#id);
+      await (this.#frozen === 'cgroup' ? container.unpause() : execute(container, signalAll('CONT')));
       this.#state = 'running';
     }
     return Date.now();
@@ -403,8 +437,10 @@ class NoWait extends StartupCheckStrategy {
   }
 }
 
-/** Every process but the first one and the shell itself; with the last of them the first one ends as well. */
-const KILL_ALL = ['sh', '-c', 'date +%s%3N; kill -KILL -1'];
+/** To every process but the first one and the shell itself. Killed, the last of them takes the first one with it. */
+function signalAll(signal: 'KILL' | 'STOP' | 'CONT'): string[] {
+  return ['sh', '-c', `date +%s%3N; kill -${signal} -1`];
+}
 
 /** @returns what it printed, when it has ended */
 async function execute(container: Container, command: string[]): Promise<string> {

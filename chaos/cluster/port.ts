@@ -2,7 +2,8 @@
  * What a scenario needs of a cluster, whatever world it runs in: nodes that can be killed and started, and faults.
  * `startProcessCluster` (processes.ts) and `startContainerCluster` (containers.ts) return one.
  */
-import type { Fault, FaultKind } from '../faults/fault.ts';
+import type { Fault } from '../faults/fault.ts';
+import type { FaultSpec, FreezeHow } from '../faults/spec.ts';
 
 export type World = 'containers' | 'processes';
 
@@ -19,8 +20,8 @@ export interface ClusterNode {
   kill(): Promise<number>;
   /** SIGTERM, and SIGKILL if that does not end it in time. Idempotent. */
   stop(): Promise<StopReport>;
-  /** SIGSTOP: the sockets stay open and say nothing. @returns when it was struck, ms since the epoch */
-  freeze(): Promise<number>;
+  /** Its processes stand still: the sockets stay open and say nothing. @returns when it was struck, ms since the epoch */
+  freeze(how?: FreezeHow): Promise<number>;
   /** @returns since when it runs again, ms since the epoch */
   thaw(): Promise<number>;
   /** processor time that it has used since its start, all threads, in ms */
@@ -52,10 +53,10 @@ export interface Cluster {
   readonly nodes: readonly ClusterNode[];
   /** bearer token of the write API; null where loopback may write without one */
   readonly apiToken: string | null;
-  /** Silently cuts this node off from every other on the libp2p port; HTTP stays. Nothing happens before `inject`. */
-  p2pCut(node: ClusterNode): Fault;
-  /** One of the lab's faults, on this node. Nothing happens before `inject`. */
-  fault(kind: FaultKind, node: ClusterNode): Fault;
+  /** @returns null when this cluster on this machine can do it, else why it cannot, in words for a person */
+  supports(spec: FaultSpec): string | null;
+  /** Nothing happens before `inject`. Throws FaultUnsupportedError with the reason that `supports` gives. */
+  fault(spec: FaultSpec): Fault;
   /** Ends every node, removes everything the cluster made, and looks whether that is true. Idempotent; never throws. */
   close(): Promise<CloseReport>;
 }

@@ -3,6 +3,9 @@ import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { FaultUnsupportedError } from '../faults/fault.ts';
+import { isolate } from '../faults/partition.ts';
+import type { FaultSpec, Scope } from '../faults/spec.ts';
 import { DIRECTORY_PREFIX, startProcessCluster } from './processes.ts';
 import type { ProcessCluster } from './processes.ts';
 import { NodeStartError } from './port.ts';
@@ -26,6 +29,16 @@ describe('the process cluster', () => {
     return found;
   };
 
+  const isolated = (scope: Scope): FaultSpec => ({
+    kind: 'partition',
+    grudges: isolate(
+      cluster.nodes.map(({ name }) => name),
+      'node1',
+    ),
+    scope,
+    how: 'drop',
+  });
+
   it('has nodes that answer, each in its own directory', async () => {
     expect(await text(`${node(0).url}/health`)).toContain('healthy');
     expect(await node(1).logs()).toContain(`fake node node2 in ${path.join(cluster.directory, 'node2')}`);
@@ -36,7 +49,7 @@ describe('the process cluster', () => {
     const dial = (from: number, to: number) => text(`${node(from).url}/dial/${ports[to]}`);
     expect(await dial(0, 1)).toBe('node2');
 
-    const cut = cluster.p2pCut(node(0));
+    const cut = cluster.fault(isolated('p2p'));
     await cut.inject();
     expect(await Promise.all([dial(0, 1), dial(2, 0), dial(1, 2)])).toEqual(['', '', 'node3']);
     expect((await cut.evidence()).ok).toBe(true);
@@ -46,7 +59,7 @@ describe('the process cluster', () => {
 
   it('cuts both lungs, and the proof is that both are silent', async () => {
     const target = new URL(node(1).url).port;
-    const cut = cluster.fault('both-cut', node(0));
+    const cut = cluster.fault(isolated('both'));
     await cut.inject();
     expect((await cut.evidence()).ok).toBe(false);
     await text(`${node(0).url}/dial/${target}`);
@@ -56,8 +69,11 @@ describe('the process cluster', () => {
     expect((await cut.heal()).ok).toBe(true);
   });
 
-  it.each(['kill', 'freeze'] as const)('proves a %s by what the ports say, and its end', async (kind) => {
-    const fault = cluster.fault(kind, node(2));
+  it.each([
+    { kind: 'kill', nodes: ['node3'] },
+    { kind: 'freeze', nodes: ['node3'], how: 'sigstop' },
+  ] as const)('proves a $kind by what the ports say, and its end', async (spec) => {
+    const fault = cluster.fault(spec);
     const before = Date.now();
     const { beganAt } = await fault.inject();
     expect(beganAt).toBeGreaterThanOrEqual(before);
@@ -66,6 +82,31 @@ describe('the process cluster', () => {
     expect(await fault.heal()).toMatchObject({ ok: true });
     // An answering node is neither killed nor frozen.
     expect(await fault.evidence()).toMatchObject({ ok: false });
+  });
+
+  it.each(['sigterm', 'sigkill'] as const)('restarts by %s, on several nodes at once', async (how) => {
+    const fault = cluster.fault({ kind: 'restart', nodes: ['node2', 'node3'], how });
+    const pids = [node(1).pid, node(2).pid];
+    expect(await fault.evidence()).toMatchObject({ ok: false });
+    await fault.inject();
+    expect(await fault.evidence()).toMatchObject({ ok: true });
+    expect([node(1).pid, node(2).pid]).not.toEqual(pids);
+    expect(await fault.heal()).toMatchObject({ ok: true });
+  });
+
+  it('says why it cannot do what it cannot do, and does not pretend', () => {
+    const absent: FaultSpec = { kind: 'kill', nodes: ['node9'] };
+    expect(cluster.supports(isolated('p2p'))).toBeNull();
+    expect(cluster.supports(absent)).toContain('there is no node9');
+    expect(cluster.supports({ kind: 'dns', nodes: ['node1'] })).toContain('by address');
+    expect(() => cluster.fault(absent)).toThrow(FaultUnsupportedError);
+  });
+
+  it('prints a plan and changes nothing', async () => {
+    const plan = cluster.fault(isolated('p2p')).plan();
+    expect(plan).toContain('forwarder node1 → node2, p2p: neither side hears the other');
+    expect(plan).toHaveLength(4);
+    expect(await text(`${node(0).url}/dial/${await text(`${node(1).url}/p2p`)}`)).toBe('node2');
   });
 
   it('tells when a node was launched, when it answered, and what it has cost', async () => {

@@ -14,7 +14,10 @@ import { fileURLToPath } from 'node:url';
 import { Forwarder } from '../faults/forwarder.ts';
 import { LinkCut } from '../faults/link-cut.ts';
 import { NodeFault } from '../faults/node-fault.ts';
-import type { Fault, FaultKind } from '../faults/fault.ts';
+import { FaultUnsupportedError } from '../faults/fault.ts';
+import type { Fault } from '../faults/fault.ts';
+import type { FaultSpec } from '../faults/spec.ts';
+import { assertSupported, missingNodes, onEach } from '../faults/support.ts';
 import { LatticeClient } from './client.ts';
 import { poll } from './poll.ts';
 import { NodeStartError } from './port.ts';
@@ -158,30 +161,38 @@ class LoopbackCluster implements ProcessCluster {
     this.#links = links;
   }
 
-  p2pCut(node: ClusterNode): Fault {
-    return this.#cut('p2p-cut', node, ['p2p'], false);
+  supports(spec: FaultSpec): string | null {
+    return (
+      missingNodes(
+        spec,
+        this.nodes.map(({ name }) => name),
+      ) ?? unsupported(spec)
+    );
   }
 
-  fault(kind: FaultKind, node: ClusterNode): Fault {
-    switch (kind) {
-      case 'black-hole':
-        return this.#cut(kind, node, ['p2p'], false);
-      case 'one-way':
-        return this.#cut(kind, node, ['p2p'], true);
-      case 'both-cut':
-        return this.#cut(kind, node, ['p2p', 'http'], false);
+  fault(spec: FaultSpec): Fault {
+    assertSupported(spec, this.supports(spec));
+    switch (spec.kind) {
+      case 'partition':
+        return new LinkCut(spec, this.#links);
       case 'kill':
       case 'freeze':
-        return new NodeFault(kind, node);
+      case 'restart':
+        return onEach(spec.nodes, this.nodes, (node) => new NodeFault(spec, node));
+      case 'loss':
+      case 'latency':
+      case 'bandwidth':
+      case 'restart-elsewhere':
+      case 'clock':
+      case 'disk-full':
+      case 'corrupt':
+      case 'lost-writes':
+      case 'dns':
+      case 'cpu-hog':
+      case 'scale':
+      case 'upgrade':
+        throw new FaultUnsupportedError(spec.kind);
     }
-  }
-
-  #cut(name: string, node: ClusterNode, lungs: readonly Link['lung'][], oneWay: boolean): Fault {
-    const links = this.#links.filter(
-      (link) => (link.from === node.name || link.to === node.name) && lungs.includes(link.lung),
-    );
-    const others = this.#links.filter((link) => !links.includes(link));
-    return new LinkCut(node, links, others, { name, oneWay });
   }
 
   close(): Promise<CloseReport> {
@@ -203,6 +214,35 @@ class LoopbackCluster implements ProcessCluster {
       }
     }
     return { leftovers, removed: this.nodes.length };
+  }
+}
+
+/** @returns why processes on loopback cannot do it; null: they can */
+function unsupported(spec: FaultSpec): string | null {
+  switch (spec.kind) {
+    case 'partition':
+      return spec.how === 'drop' ? null : 'the forwarders only fall silent';
+    case 'freeze':
+      return spec.how === 'sigstop' ? null : 'these processes have no control group of their own';
+    case 'kill':
+    case 'restart':
+      return null;
+    case 'loss':
+      return 'a forwarder sees a stream, not its packets';
+    case 'dns':
+      return 'nodes on loopback are found by address, not by name';
+    case 'upgrade':
+      return 'processes run the source at hand: there is no other version';
+    case 'latency':
+    case 'bandwidth':
+    case 'restart-elsewhere':
+    case 'clock':
+    case 'disk-full':
+    case 'corrupt':
+    case 'lost-writes':
+    case 'cpu-hog':
+    case 'scale':
+      return 'the lab has no means for it in this world yet';
   }
 }
 

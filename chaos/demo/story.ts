@@ -7,6 +7,7 @@ import type { ClusterView, NodeView } from '../../dashboard/view.ts';
 import { seconds } from '../../dashboard/table.ts';
 import type { Cluster, ClusterNode } from '../cluster/port.ts';
 import type { Evidence } from '../faults/fault.ts';
+import { isolate } from '../faults/partition.ts';
 import type { Clients } from './clients.ts';
 import { until } from './patience.ts';
 import type { ClaimName, DemoWords } from './words.ts';
@@ -67,7 +68,11 @@ async function seeSteadyState(stage: Stage): Promise<boolean> {
 
 async function cutOneLung(stage: Stage, cut: ClusterNode, other: ClusterNode): Promise<void> {
   const { nodes } = stage.cluster;
-  const fault = stage.cluster.p2pCut(cut);
+  const grudges = isolate(
+    nodes.map(({ name }) => name),
+    cut.name,
+  );
+  const fault = stage.cluster.fault({ kind: 'partition', grudges, scope: 'p2p', how: 'drop' });
   stage.announce(stage.words.cut(cut.name, fault.means));
   await fault.inject();
   stage.fault(cut, fault.name, 'injected');

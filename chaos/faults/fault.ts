@@ -1,13 +1,7 @@
 /**
  * A fault proves that it bit and that it healed; a scenario without that proof is inconclusive, never green.
  */
-
-/**
- * `black-hole`: a node's libp2p port is silently dropped, both ways. `one-way`: the same, but only what it is sent.
- * `both-cut`: both lungs of a node. `kill`: SIGKILL. `freeze`: its process stands still, its kernel still accepts.
- */
-export const FAULT_KINDS = ['black-hole', 'one-way', 'kill', 'freeze', 'both-cut'] as const;
-export type FaultKind = (typeof FAULT_KINDS)[number];
+import type { FaultKind } from './spec.ts';
 
 export interface EvidenceOptions {
   /** false: only what has been counted and read back; a whole matrix of probes costs the machine a second. Default true */
@@ -15,11 +9,13 @@ export interface EvidenceOptions {
 }
 
 export interface Fault {
-  readonly name: string;
+  readonly name: FaultKind;
   /** how it is done here, for the report: which mechanism, on which node, which port */
   readonly means: string;
+  /** The exact rules and steps of `inject` and `lift`, as things are now, one line each. Changes nothing. */
+  plan(): readonly string[];
   /** Resolves when the fault is in force everywhere. Throws FaultError. */
-  inject(): Promise<Injected>;
+  inject(options?: EvidenceOptions): Promise<Injected>;
   /** What shows that it bites now; may be asked several times while it is in force. */
   evidence(options?: EvidenceOptions): Promise<Evidence>;
   /** Lifts the fault, quickly. Idempotent. @returns since when it is lifted, or the node started, ms since the epoch. Throws FaultError. */
@@ -60,6 +56,11 @@ export function evidenceOf(
     dropped: dropped.count,
     droppedBytes: dropped.bytes,
   };
+}
+
+/** This world, or this machine, cannot do it; `Cluster.supports` says so beforehand. */
+export class FaultUnsupportedError extends Error {
+  readonly code = 'fault_unsupported';
 }
 
 export class FaultError extends Error {

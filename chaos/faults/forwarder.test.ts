@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { poll } from '../cluster/poll.ts';
 import { Forwarder } from './forwarder.ts';
 import { LinkCut } from './link-cut.ts';
+import { deafen, isolate } from './partition.ts';
+import type { Grudges } from './spec.ts';
 
 /** An echo server behind a forwarder, and a client before it. */
 class Line {
@@ -119,6 +121,11 @@ describe('a forwarder', () => {
   });
 });
 
+function cutOf(grudges: Grudges, forwarder: Forwarder): LinkCut {
+  const spec = { kind: 'partition', grudges, scope: 'p2p', how: 'drop' } as const;
+  return new LinkCut(spec, [{ from: 'node1', to: 'node2', lung: 'p2p', forwarder }]);
+}
+
 describe('the cut of a node’s links', () => {
   let line: Line;
   beforeEach(async () => {
@@ -136,18 +143,12 @@ describe('the cut of a node’s links', () => {
       asked.push(way);
       cut(way);
     };
-    const link = { from: 'node1', to: 'node2', forwarder: line.forwarder };
-    await new LinkCut({ name }, [link], [], { name: 'one-way', oneWay: true }).inject();
+    await cutOf(deafen(['node1', 'node2'], name), line.forwarder).inject();
     expect(asked).toEqual([silence]);
   });
 
   it('is no evidence before anything was kept back', async () => {
-    const cut = new LinkCut(
-      { name: 'node1' },
-      [{ from: 'node1', to: 'node2', forwarder: line.forwarder }],
-      [],
-      { name: 'p2p-cut', oneWay: false },
-    );
+    const cut = cutOf(isolate(['node1', 'node2'], 'node1'), line.forwarder);
     await cut.inject();
     expect((await cut.evidence()).ok).toBe(false);
     const { socket } = await line.dial();

@@ -1,50 +1,53 @@
 /**
- * The cuts of the process cluster: forwarders from and to one node go silent. Evidence is what the forwarders saw: bytes
- * kept back on the node's links, none passing there, and all other links as they were.
+ * A partition of the process cluster: forwarders go silent, on the links and in the directions that the grudges name.
+ * Evidence is what the forwarders saw: bytes kept back on those links, none passing there, and all other links as they were.
  */
 import type { Forwarder, Silence } from './forwarder.ts';
 import { evidenceOf } from './fault.ts';
 import type { Evidence, Fault, Injected } from './fault.ts';
+import { holdsGrudge } from './partition.ts';
+import type { Scope, SpecOf } from './spec.ts';
 
+/** What one lung of `from` dials to `to`. */
 export interface CutLink {
   readonly from: string;
   readonly to: string;
+  readonly lung: Exclude<Scope, 'both'>;
   readonly forwarder: Forwarder;
 }
 
-export interface LinkCutOptions {
-  readonly name: string;
-  /** true: the node hears nobody, and is still heard on the connections that there are */
-  readonly oneWay: boolean;
+interface SilentLink {
+  readonly link: CutLink;
+  readonly silence: Silence;
 }
 
 export class LinkCut implements Fault {
-  readonly name: string;
+  readonly name = 'partition';
   readonly means: string;
-  readonly #node: string;
-  readonly #oneWay: boolean;
-  readonly #links: readonly CutLink[];
+  readonly #silent: readonly SilentLink[];
   readonly #others: readonly CutLink[];
 
-  /** @param links those of the node, both directions; @param others those that must stay as they are */
-  constructor(
-    node: { readonly name: string },
-    links: readonly CutLink[],
-    others: readonly CutLink[],
-    options: LinkCutOptions,
-  ) {
-    this.name = options.name;
-    this.#node = node.name;
-    this.#oneWay = options.oneWay;
-    const ways = options.oneWay ? 'towards it' : 'both ways';
-    this.means = `userspace forwarders of ${node.name}'s ${links.length} links go silent, ${ways}`;
-    this.#links = links;
-    this.#others = others;
+  /** @param links all that there are */
+  constructor(spec: SpecOf<'partition'>, links: readonly CutLink[]) {
+    this.#silent = links.flatMap((link) => {
+      const silence = spec.scope === 'both' || spec.scope === link.lung ? silenceOf(spec, link) : null;
+      return silence === null ? [] : [{ link, silence }];
+    });
+    const silent = new Set(this.#silent.map(({ link }) => link));
+    this.#others = links.filter((link) => !silent.has(link));
+    this.means = `userspace forwarders of ${silent.size} links (${spec.scope}) go silent`;
+  }
+
+  plan(): readonly string[] {
+    return this.#silent.map(
+      ({ link, silence }) =>
+        `forwarder ${link.from} → ${link.to}, ${link.lung}: ${silence === 'both' ? 'neither side hears' : `the ${silence} does not hear`} the other`,
+    );
   }
 
   async inject(): Promise<Injected> {
     const beganAt = Date.now();
-    for (const link of this.#links) link.forwarder.cut(this.#silenceOf(link));
+    for (const { link, silence } of this.#silent) link.forwarder.cut(silence);
     return { beganAt, completeAt: Date.now() };
   }
 
@@ -52,10 +55,7 @@ export class LinkCut implements Fault {
     const dropped = this.#dropped();
     return evidenceOf(
       [
-        {
-          claim: 'every such link of the node is silent',
-          holds: this.#links.every(({ forwarder }) => forwarder.isCut),
-        },
+        { claim: 'every such link is silent', holds: this.#silent.every(({ link }) => link.forwarder.isCut) },
         { claim: 'traffic was kept back', holds: dropped.count > 0 },
         { claim: 'no other link is touched', holds: this.#others.every(({ forwarder }) => !forwarder.isCut) },
       ],
@@ -64,35 +64,33 @@ export class LinkCut implements Fault {
   }
 
   async lift(): Promise<number> {
-    for (const { forwarder } of this.#links) forwarder.heal();
+    for (const { link } of this.#silent) link.forwarder.heal();
     return Date.now();
   }
 
   async heal(): Promise<Evidence> {
     await this.lift();
-    return evidenceOf(
-      [
-        {
-          claim: 'new connections pass again',
-          holds: this.#links.every(({ forwarder }) => !forwarder.isCut),
-        },
-      ],
-      this.#dropped(),
-    );
-  }
-
-  #silenceOf(link: CutLink): Silence {
-    if (!this.#oneWay) return 'both';
-    return link.from === this.#node ? 'dialler' : 'target';
+    const passes = this.#silent.every(({ link }) => !link.forwarder.isCut);
+    return evidenceOf([{ claim: 'new connections pass again', holds: passes }], this.#dropped());
   }
 
   #dropped(): { readonly count: number; readonly bytes: number } {
     let count = 0;
     let bytes = 0;
-    for (const { forwarder } of this.#links) {
-      count += forwarder.counts.chunks + forwarder.counts.dials;
-      bytes += forwarder.counts.bytes;
+    for (const { link } of this.#silent) {
+      const { counts } = link.forwarder;
+      count += counts.chunks + counts.dials;
+      bytes += counts.bytes;
     }
     return { count, bytes };
   }
+}
+
+/** Whoever holds a grudge does not hear the other side, whichever of the two dialled. */
+function silenceOf(spec: SpecOf<'partition'>, { from, to }: CutLink): Silence | null {
+  const dialler = holdsGrudge(spec.grudges, from, to);
+  const target = holdsGrudge(spec.grudges, to, from);
+  if (dialler && target) return 'both';
+  if (dialler) return 'dialler';
+  return target ? 'target' : null;
 }

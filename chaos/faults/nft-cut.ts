@@ -1,14 +1,15 @@
 /**
- * The cuts of the container cluster: nftables rules in the namespaces of all nodes concerned. Evidence is what the
+ * A partition of the container cluster: nftables rules in the namespaces of all nodes concerned. Evidence is what the
  * kernel counted per pair, and a matrix of probes from every node to every other on both ports, which must be exactly the
  * intended one.
  */
 import { evidenceOf, FaultError } from './fault.ts';
 import type { Check, Evidence, EvidenceOptions, Fault, Injected } from './fault.ts';
 import type { CountedDrop } from './nft.ts';
+import { renderRemoval, renderTable } from './nft.ts';
 import { isCut } from './partition.ts';
-import type { Grudges } from './partition.ts';
 import type { Reach, Sidecar } from './sidecar.ts';
+import type { Grudges, SpecOf } from './spec.ts';
 
 export interface CutNode {
   readonly name: string;
@@ -18,17 +19,26 @@ export interface CutNode {
   readonly sidecar: Sidecar;
 }
 
-export interface CutPorts {
+interface CutPorts {
   readonly cut: readonly number[];
   /** these must go on answering */
   readonly spared: readonly number[];
 }
 
+export const HTTP_PORT = 8000;
+const P2P_PORT = 9000;
+
+const PORTS: Readonly<Record<SpecOf<'partition'>['scope'], CutPorts>> = {
+  p2p: { cut: [P2P_PORT], spared: [HTTP_PORT] },
+  http: { cut: [HTTP_PORT], spared: [P2P_PORT] },
+  both: { cut: [P2P_PORT, HTTP_PORT], spared: [] },
+};
+
 /** Longer than any cut of a scenario; then the kernel lifts it by itself. */
 const TTL_SECONDS = 300;
 
 export class NftCut implements Fault {
-  readonly name: string;
+  readonly name = 'partition';
   readonly means: string;
   readonly #nodes: readonly CutNode[];
   readonly #grudges: Grudges;
@@ -36,13 +46,26 @@ export class NftCut implements Fault {
   /** of the last evidence: deleting the table deletes the counters */
   #last: Dropped = { count: 0, bytes: 0 };
 
-  constructor(name: string, nodes: readonly CutNode[], grudges: Grudges, ports: CutPorts) {
-    this.name = name;
+  constructor(spec: SpecOf<'partition'>, nodes: readonly CutNode[]) {
+    const ports = PORTS[spec.scope];
     this.#nodes = nodes;
-    this.#grudges = grudges;
+    this.#grudges = spec.grudges;
     this.#ports = ports;
     const ends = this.#holders().length === 1 ? 'at one end' : 'at both ends';
     this.means = `nftables drop on INPUT of tcp ${ports.cut.join(' and ')} (sport and dport) ${ends}, lifted by the kernel after ${TTL_SECONDS} s`;
+  }
+
+  plan(): readonly string[] {
+    const concerned = this.#concerned();
+    const said = (node: CutNode, script: string): readonly string[] =>
+      script
+        .trimEnd()
+        .split('\n')
+        .map((line) => `${node.name}: ${line}`);
+    return [
+      ...concerned.flatMap((node) => said(node, renderTable(this.#dropsOf(node), TTL_SECONDS))),
+      ...concerned.flatMap((node) => said(node, renderRemoval())),
+    ];
   }
 
   async inject(): Promise<Injected> {
@@ -105,7 +128,7 @@ export class NftCut implements Fault {
 
   /** those who shall hold rules */
   #holders(): readonly CutNode[] {
-    return this.#nodes.filter((node) => (this.#grudges.get(node.name)?.size ?? 0) > 0);
+    return this.#nodes.filter((node) => (this.#grudges[node.name]?.length ?? 0) > 0);
   }
 
   #concerned(): readonly CutNode[] {
@@ -113,7 +136,7 @@ export class NftCut implements Fault {
   }
 
   #dropsOf(node: CutNode): readonly { readonly peer: string; readonly port: number }[] {
-    const grudge = this.#grudges.get(node.name) ?? new Set<string>();
+    const grudge = new Set(this.#grudges[node.name]);
     return this.#nodes
       .filter((other) => grudge.has(other.name) && other.state === 'running')
       .flatMap((other) => this.#ports.cut.map((port) => ({ peer: other.address, port })));

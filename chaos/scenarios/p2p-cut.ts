@@ -8,6 +8,7 @@ import { checkLostWrites } from '../checkers/lost-writes.ts';
 import { checkModeHonesty } from '../checkers/mode-honesty.ts';
 import { FaultError } from '../faults/fault.ts';
 import type { Fault } from '../faults/fault.ts';
+import { isolate } from '../faults/partition.ts';
 import type { Member } from '../workloads/observer.ts';
 import type { Fact } from '../workloads/unique-facts.ts';
 import { keepWriting, playRounds, until, untilEqual, writeFresh } from './steps.ts';
@@ -29,7 +30,12 @@ async function playRound(stage: Stage, round: number): Promise<void> {
   const victim = pick(members, stage.random());
   const others = members.filter((member) => member !== victim);
   const { name } = victim.node;
-  const fault = stage.cluster.p2pCut(victim.node);
+  const fault = stage.cluster.fault({
+    kind: 'partition',
+    grudges: isolate(names(members), name),
+    scope: 'p2p',
+    how: 'drop',
+  });
   const note = (what: string, ms: number, budgetMs: number | null): void =>
     stage.measured({ what, ms, budgetMs, round });
 
