@@ -9,6 +9,7 @@
 import { hash } from 'node:crypto';
 import { MESSAGE_BYTES_MAX } from '../../ports.ts';
 import type { Identity } from '../../ports.ts';
+import { identityFromSeed } from '../../protocol/state/signature.ts';
 import { P2pStartError, reasonOf } from './errors.ts';
 import { swarmKeyOf } from './keys.ts';
 import type { P2pOptions } from './options.ts';
@@ -36,7 +37,7 @@ export async function assembleStack(modules: StackModules, options: P2pOptions):
     { tcp },
     { identify },
     { preSharedKey },
-    { generateKeyPairFromSeed },
+    { privateKeyFromRaw },
     { peerIdFromPrivateKey },
     { multiaddr },
   ] = await Promise.all([
@@ -58,7 +59,9 @@ export async function assembleStack(modules: StackModules, options: P2pOptions):
       throw new P2pStartError('p2p_listen_failed', `${address}: ${reasonOf(error)}`, error);
     }
   }
-  const privateKey = await generateKeyPairFromSeed('Ed25519', modules.identity.seed);
+  const { seed } = modules.identity;
+  // libp2p would derive the public key from the seed in 40 ms of big integers; ours takes some microseconds.
+  const privateKey = privateKeyFromRaw(Buffer.concat([seed, identityFromSeed(seed).publicKey]));
   const peerId = peerIdFromPrivateKey(privateKey).toString();
   if (peerId !== modules.identity.id) {
     throw new P2pStartError('p2p_bad_key', `the identity's seed makes ${peerId}, not ${modules.identity.id}`);
