@@ -3,9 +3,11 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { CloseReport } from '../cluster/port.ts';
 import type { HistoryLine } from '../history/history.ts';
+import { renderReport } from '../reports/html/run-report.ts';
 import { renderJunit } from '../reports/junit.ts';
 import { VERSION } from '../reports/results.ts';
 import type { Environment, EvidenceFile, Proof, Results, Schedule } from '../reports/results.ts';
+import { timelineOf } from '../reports/timeline-of.ts';
 import type { Measurement, Scenario } from '../scenarios/scenario.ts';
 import { judge } from './judge.ts';
 import { FILES, writeJson } from './run-directory.ts';
@@ -39,11 +41,15 @@ interface Happened extends Ending {
 }
 
 export function leaveReports(directory: string, happened: Happened): Run {
-  const { proofs } = happened;
+  const { proofs, history, nodes } = happened;
   const results = resultsOf(happened);
   writeJson(directory, FILES.results, results);
   writeJson(directory, FILES.evidence, { version: VERSION, proofs } satisfies EvidenceFile);
   writeFileSync(path.join(directory, FILES.junit), renderJunit([{ results, proofs }]));
+  writeFileSync(
+    path.join(directory, FILES.report),
+    renderReport({ results, proofs, timeline: timelineOf(history, nodes) }),
+  );
   return { results, proofs, directory };
 }
 

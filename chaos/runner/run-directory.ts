@@ -12,6 +12,7 @@ export const FILES = {
   schedule: 'schedule.json',
   history: 'history.jsonl',
   junit: 'junit.xml',
+  report: 'report.html',
 } as const;
 
 const LATEST = 'latest';

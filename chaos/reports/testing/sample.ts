@@ -1,5 +1,6 @@
 /** A small finished run, one of everything, for the tests of the reports. */
 import type { Proof, Results } from '../results.ts';
+import type { Timeline } from '../timeline.ts';
 
 export function sampleResults(): Results {
   return {
@@ -29,7 +30,12 @@ export function sampleResults(): Results {
         violations: ['fact/node1/00000001 was acknowledged and is not on node2'],
       },
       { claim: 'sync_mode says what carries data', verdict: 'pass', detail: '12 changes', violations: [] },
-      { claim: 'equal roots everywhere', verdict: 'unknown', detail: 'nothing was healed', violations: [] },
+      {
+        claim: 'a claim that nobody has translated',
+        verdict: 'unknown',
+        detail: 'nothing was healed',
+        violations: [],
+      },
     ],
     troubles: [],
     interrupted: false,
@@ -65,4 +71,35 @@ export function sampleProofs(): readonly Proof[] {
       },
     },
   ];
+}
+
+export function sampleTimeline(): Timeline {
+  const root = (digits: string): string => digits.padEnd(16, '0');
+  return {
+    from: 0,
+    to: 15_000,
+    lanes: ['node1', 'node2', 'node3'].map((node) => ({
+      node,
+      modes:
+        node === 'node2'
+          ? [
+              { at: 0, value: 'P2P' },
+              { at: 5_500, value: 'HTTP' },
+              { at: 11_000, value: 'P2P' },
+            ]
+          : [{ at: 0, value: 'P2P' }],
+      roots: [
+        { at: 0, value: root('1a2b3c') },
+        { at: 7_000, value: root(node === 'node2' ? '778899' : '4d5e6f') },
+        { at: 12_000, value: root('abcdef') },
+      ],
+    })),
+    bands: [{ from: 5_000, to: 10_000, label: 'P2P cut', nodes: ['node2'] }],
+    marks: [{ at: 4_000, label: 'steady', node: '' }],
+    writes: [
+      { key: 'fact/node1/00000001', node: 'node1', ackedAt: 2_000, tookMs: null },
+      { key: 'fact/node1/00000002', node: 'node1', ackedAt: 3_000, tookMs: 12 },
+      { key: 'fact/node2/00000003', node: 'node2', ackedAt: 6_000, tookMs: 1_400 },
+    ],
+  };
 }
