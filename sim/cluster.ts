@@ -2,6 +2,7 @@
 import { CORE_DEFAULTS } from '../node/protocol/defaults.ts';
 import type { CoreOptions } from '../node/protocol/core.ts';
 import type { SyncMode } from '../node/protocol/events.ts';
+import { RecordsAtHand } from './at-hand.ts';
 import { Batches } from './batches.ts';
 import { Host, type HostOptions, type HostWatch, type Sabotage } from './host.ts';
 import type { ScheduleOptions } from './schedule.ts';
@@ -35,6 +36,8 @@ export function makeHosts(world: World, plan: ClusterPlan): readonly Host[] {
     byId: new Map(),
     batches: new Batches(world, nodes),
     wire: new Wire(wire),
+    // Where every message is its real bytes, every record is too.
+    atHand: wire ? null : new RecordsAtHand(),
     topology,
     watch,
   };

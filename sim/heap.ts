@@ -21,9 +21,12 @@ export class Planned {
 }
 
 const ARITY = 4;
+const ROOM_MIN = 1_024;
 
 export class EventHeap {
   readonly #entries: Planned[] = [];
+  /** of the entries, in the same order: what is compared lies together, and the entries themselves may be anywhere */
+  #times = new Float64Array(ROOM_MIN);
   #sequence = 0;
 
   get size(): number {
@@ -32,7 +35,7 @@ export class EventHeap {
 
   /** When the next event is due; Infinity when there is none. */
   get nextAt(): number {
-    return this.#entries[0]?.at ?? Infinity;
+    return this.#entries.length === 0 ? Infinity : (this.#times[0] ?? Infinity);
   }
 
   push(at: number, run: () => void): Planned {
@@ -40,46 +43,64 @@ export class EventHeap {
     const planned = new Planned(at, this.#sequence++, run);
     let child = entries.length;
     entries.push(planned);
+    if (child >= this.#times.length) this.#grow();
+    const times = this.#times;
     while (child > 0) {
       const parent = (child - 1) >> 2;
-      const above = entries[parent];
-      if (above === undefined || isBefore(above, planned)) break;
-      entries[child] = above;
+      const above = times[parent] ?? 0;
+      const entry = entries[parent];
+      // The new one has the greatest sequence.
+      if (entry === undefined || above <= at) break;
+      entries[child] = entry;
+      times[child] = above;
       child = parent;
     }
     entries[child] = planned;
+    times[child] = at;
     return planned;
   }
 
   pop(): Planned | null {
     const entries = this.#entries;
+    const times = this.#times;
     const first = entries[0];
     const last = entries.pop();
     if (first === undefined || last === undefined) return null;
     const { length } = entries;
     if (length === 0) return first;
+    const { at } = last;
     let hole = 0;
     for (;;) {
       let least = ARITY * hole + 1;
-      let below = entries[least];
-      if (below === undefined) break;
+      if (least >= length) break;
+      let below = times[least] ?? 0;
       const end = Math.min(least + ARITY, length);
       for (let other = least + 1; other < end; other += 1) {
-        const candidate = entries[other];
-        if (candidate !== undefined && isBefore(candidate, below)) {
-          below = candidate;
+        const time = times[other] ?? 0;
+        if (time < below || (time === below && this.#isBefore(other, least))) {
+          below = time;
           least = other;
         }
       }
-      if (isBefore(last, below)) break;
-      entries[hole] = below;
+      const entry = entries[least];
+      if (entry === undefined || at < below || (at === below && last.sequence < entry.sequence)) break;
+      entries[hole] = entry;
+      times[hole] = below;
       hole = least;
     }
     entries[hole] = last;
+    times[hole] = at;
     return first;
   }
-}
 
-function isBefore(a: Planned, b: Planned): boolean {
-  return a.at < b.at || (a.at === b.at && a.sequence < b.sequence);
+  /** Of two due at one time. */
+  #isBefore(a: number, b: number): boolean {
+    return (this.#entries[a]?.sequence ?? 0) < (this.#entries[b]?.sequence ?? 0);
+  }
+
+  #grow(): void {
+    const grown = new Float64Array(2 * this.#times.length);
+    grown.set(this.#times);
+    this.#times = grown;
+  }
 }

@@ -17,6 +17,7 @@ import type { LatticeEvent } from '../node/protocol/events.ts';
 import type { NodeId } from '../node/protocol/ids.ts';
 import type { VerifiedRecord } from '../node/protocol/state/record.ts';
 import { identityFromSeed, type SigningIdentity } from '../node/protocol/state/signature.ts';
+import type { RecordsAtHand } from './at-hand.ts';
 import type { Batches } from './batches.ts';
 import { Disk, type Platter } from './disk.ts';
 import { Exchanges, type ExchangeMachine } from './exchanges.ts';
@@ -44,6 +45,8 @@ export interface HostModules {
   readonly byId: Map<NodeId, Host>;
   readonly batches: Batches;
   readonly wire: Wire;
+  /** null: each host makes its own objects of what it holds packed */
+  readonly atHand: RecordsAtHand | null;
   readonly topology: Topology;
   readonly watch: HostWatch | null;
 }
@@ -294,7 +297,9 @@ export class Host implements ExchangeMachine, HttpMachine {
     const { seed, number, core } = this.#options;
     const rng = rngOf(seed * 100_000 + number);
     const sign = (bytes: Uint8Array): Uint8Array => this.#identity.sign(bytes);
-    return new Core({ self: this.id, sign, rng, sketchSalt: SKETCH_SALT }, core);
+    const { atHand } = this.#modules;
+    const shared = atHand === null ? {} : { atHand: atHand.find };
+    return new Core({ self: this.id, sign, rng, sketchSalt: SKETCH_SALT, ...shared }, core);
   }
 
   #take(effect: Effect): void {
@@ -346,7 +351,9 @@ export class Host implements ExchangeMachine, HttpMachine {
   }
 
   #durable(put: readonly VerifiedRecord[], removed: readonly VerifiedRecord[]): void {
-    this.#modules.watch?.durable(this, put, removed);
+    const { atHand, watch } = this.#modules;
+    if (atHand !== null) for (const record of put) atHand.add(record);
+    watch?.durable(this, put, removed);
     this.http.wake(this.#core.replica.root());
   }
 

@@ -5,7 +5,14 @@
 import { decodeBatch } from '../node/protocol/gossip/batch.ts';
 import type { RecordId } from '../node/protocol/ids.ts';
 import { verifyRecord, type SignedRecord, type VerifiedRecord } from '../node/protocol/state/record.ts';
-import { decodeReply, decodeRequest, encodeReply, encodeRequest } from '../node/protocol/sync/codec.ts';
+import {
+  decodeReply,
+  decodeRequest,
+  encodeReply,
+  encodeRequest,
+  replyBytes,
+  requestBytes,
+} from '../node/protocol/sync/codec.ts';
 import type { SyncReply, SyncRequest } from '../node/protocol/sync/messages.ts';
 import type { Batch } from './batches.ts';
 
@@ -28,20 +35,17 @@ export class Wire {
   }
 
   request(message: SyncRequest): Parcel<SyncRequest<VerifiedRecord>> {
+    if (!this.#isReal)
+      return { bytes: requestBytes(message), open: () => message as SyncRequest<VerifiedRecord> };
     const bytes = encodeRequest(message);
-    return {
-      bytes: bytes.length,
-      open: () =>
-        this.#isReal ? this.#verify(decodeRequest(bytes)) : (message as SyncRequest<VerifiedRecord>),
-    };
+    return { bytes: bytes.length, open: () => this.#verify(decodeRequest(bytes)) };
   }
 
   reply(message: SyncReply): Parcel<SyncReply<VerifiedRecord>> {
+    if (!this.#isReal)
+      return { bytes: replyBytes(message), open: () => message as SyncReply<VerifiedRecord> };
     const bytes = encodeReply(message);
-    return {
-      bytes: bytes.length,
-      open: () => (this.#isReal ? this.#verify(decodeReply(bytes)) : (message as SyncReply<VerifiedRecord>)),
-    };
+    return { bytes: bytes.length, open: () => this.#verify(decodeReply(bytes)) };
   }
 
   /** @returns null when a record in it is not its author's */

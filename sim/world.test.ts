@@ -25,6 +25,22 @@ describe('the heap', () => {
     ]);
     expect(heap.pop()).toBeNull();
   });
+
+  it('keeps its order as thousands come and go', () => {
+    const heap = new EventHeap();
+    const rng = rngOf(1);
+    let due = 0;
+    for (let i = 0; i < 20_000; i += 1) {
+      heap.push(due + Math.floor(8 * rng()), () => {});
+      if (rng() > 0.6) due = heap.pop()?.at ?? due;
+    }
+    const rest = Array.from({ length: heap.size }, () => heap.pop());
+    const sorted = rest.toSorted(
+      (a, b) => (a?.at ?? 0) - (b?.at ?? 0) || (a?.sequence ?? 0) - (b?.sequence ?? 0),
+    );
+    expect(rest.every((event, i) => event !== null && event === sorted[i])).toBe(true);
+    expect(rest.length).toBeGreaterThan(5_000);
+  });
 });
 
 describe('the world', () => {

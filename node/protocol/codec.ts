@@ -152,6 +152,74 @@ export class ByteWriter {
   }
 }
 
+/** Counts what a `ByteWriter` would write, for whoever wants the size of a message only. */
+export class ByteCounter extends ByteWriter {
+  #count = 0;
+
+  constructor() {
+    super(0);
+  }
+
+  override get length(): number {
+    return this.#count;
+  }
+
+  override u8(): this {
+    return this.#add(1);
+  }
+
+  override u16(): this {
+    return this.#add(2);
+  }
+
+  override u32(): this {
+    return this.#add(4);
+  }
+
+  override u48(): this {
+    return this.#add(6);
+  }
+
+  override u64(): this {
+    return this.#add(8);
+  }
+
+  override varint(value: number): this {
+    let bytes = 1;
+    for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes += 1;
+    return this.#add(bytes);
+  }
+
+  override bytes(value: Uint8Array): this {
+    return this.#add(value.length);
+  }
+
+  override hex32(): this {
+    return this.#add(32);
+  }
+
+  override text16(value: string): this {
+    return this.#add(2 + utf8(value));
+  }
+
+  override text32(value: string): this {
+    return this.#add(4 + utf8(value));
+  }
+
+  override block32(value: Uint8Array): this {
+    return this.#add(4 + value.length);
+  }
+
+  override block(value: Uint8Array): this {
+    return this.varint(value.length).#add(value.length);
+  }
+
+  #add(bytes: number): this {
+    this.#count += bytes;
+    return this;
+  }
+}
+
 export class ByteReader {
   readonly #buffer: Buffer;
   #at = 0;

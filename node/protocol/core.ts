@@ -28,6 +28,7 @@ import { Detector, type DetectorOptions, type LinkHealth, type Transition } from
 import { BYTES_MAX, newPeer, QUESTIONS_MAX, type Peer } from './peers.ts';
 import { decodeKnowledge, encodeKnowledge } from './state/knowledge.ts';
 import type { Dot, SignedRecord, VerifiedRecord } from './state/record.ts';
+import type { AtHand } from './state/record-store.ts';
 import { Replica, type LoadedRecord, type WriteResult } from './state/replica.ts';
 import { VersionVector } from './state/version-vector.ts';
 import type { SketchOptions } from './state/sketch/sketch.ts';
@@ -53,6 +54,8 @@ export interface CoreModules {
   readonly rng: () => number;
   /** the cluster's own, at least 16 bytes; see `Sketch` */
   readonly sketchSalt: Uint8Array;
+  /** Records that are there as objects, where many cores are in one process; see `RecordStore`. Default none. */
+  readonly atHand?: AtHand;
 }
 
 export interface CoreOptions {
@@ -143,6 +146,7 @@ export class Core {
         sign: modules.sign,
         signsLater: modules.signsLater ?? false,
         sketchSalt: modules.sketchSalt,
+        ...(modules.atHand === undefined ? {} : { atHand: modules.atHand }),
       },
       { aheadMaxMs: options.aheadMaxMs, sketch: options.sketch },
     );

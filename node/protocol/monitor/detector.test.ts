@@ -36,6 +36,18 @@ describe('the detector over P2P', () => {
     expect(detector.heard(PEER, 'p2p', 750, 2)).toMatchObject({ from: 'suspect', to: 'alive' });
   });
 
+  it('counts a member that was forgotten no more, and again once it is heard', () => {
+    const detector = heardAt(0);
+    detector.heard('other' as NodeId, 'p2p', 0, 1);
+    detector.heard(PEER, 'http', 0, 1);
+    detector.forget(PEER);
+    expect([detector.reached('p2p'), detector.reached('http')]).toEqual([1, 0]);
+    detector.forget(PEER);
+    detector.heard(PEER, 'p2p', 10, 1);
+    detector.heard(PEER, 'p2p', 20, 1);
+    expect(detector.reached('p2p')).toBe(2);
+  });
+
   it('does not accuse a peer of our own stall', () => {
     const detector = heardAt(0);
     detector.advance(5_000);

@@ -72,6 +72,7 @@ const NEVER: LinkHealth = { state: 'unknown', heardAt: null, rttMs: null };
 export class Detector {
   readonly #options: DetectorOptions;
   readonly #links: Readonly<Record<LungName, Map<NodeId, Link>>> = { p2p: new Map(), http: new Map() };
+  readonly #reached: Record<LungName, number> = { p2p: 0, http: 0 };
   #attentiveMs = 0;
   #lastNow: number | null = null;
   /** peers whose other lung is in doubt: their HTTP evidence must be fresh */
@@ -139,6 +140,7 @@ export class Detector {
         if (link.state !== 'alive' && link.state !== 'suspect') continue;
         const silentMs = this.#attentiveMs - link.heardAttentiveMs;
         const aged = this.#judge(peer, lung, link, silentMs);
+        if (aged === link.state) continue;
         const change = this.#move(peer, lung, link, aged, `silent_${Math.round(silentMs)}ms`);
         if (change !== null) transitions.push(change);
       }
@@ -153,8 +155,11 @@ export class Detector {
   }
 
   forget(peer: NodeId): void {
-    this.#links.p2p.delete(peer);
-    this.#links.http.delete(peer);
+    for (const lung of ['p2p', 'http'] as const) {
+      const link = this.#links[lung].get(peer);
+      if (link !== undefined && isReaching(lung, link.state)) this.#reached[lung] -= 1;
+      this.#links[lung].delete(peer);
+    }
     this.#eager.delete(peer);
   }
 
@@ -162,16 +167,9 @@ export class Detector {
     return this.#links[lung].get(peer) ?? NEVER;
   }
 
-  /**
-   * How many members this lung reaches by evidence. A P2P suspect still counts, it was heard within suspicionMs; an HTTP
-   * suspect does not, its evidence is older than the window that eager polling promises.
-   */
+  /** How many members this lung reaches by evidence; asked after every step, so it is counted as links change. */
   reached(lung: LungName): number {
-    let count = 0;
-    for (const link of this.#links[lung].values()) {
-      if (link.state === 'alive' || (lung === 'p2p' && link.state === 'suspect')) count += 1;
-    }
-    return count;
+    return this.#reached[lung];
   }
 
   #judge(peer: NodeId, lung: LungName, link: Link, silentMs: number): LinkState {
@@ -210,6 +208,15 @@ export class Detector {
     if (link.state === to) return null;
     const from = link.state;
     link.state = to;
+    this.#reached[lung] += Number(isReaching(lung, to)) - Number(isReaching(lung, from));
     return { peer, lung, from, to, reason };
   }
+}
+
+/**
+ * A P2P suspect still counts, it was heard within suspicionMs; an HTTP suspect does not, its evidence is older than the window
+ * that eager polling promises.
+ */
+function isReaching(lung: LungName, state: LinkState): boolean {
+  return state === 'alive' || (lung === 'p2p' && state === 'suspect');
 }

@@ -175,6 +175,37 @@ export function unpack(packed: Buffer, start: number, end: number, origins: Orig
   return { slot, record };
 }
 
+/**
+ * Whether a record packed into the bytes from `start` to `end` is this one, bit by bit: then it need not be made.
+ *
+ * @param record a legal one, whose bytes are its fields
+ */
+export function isPacked(
+  record: SignedRecord,
+  packed: Buffer,
+  start: number,
+  end: number,
+  origins: OriginTable,
+): boolean {
+  const { bytes, dot, context, stamp } = record;
+  const reader = new Reader(packed, start);
+  const keyBytes = reader.varint();
+  const keyAt = reader.skip(keyBytes);
+  reader.varint();
+  const flags = reader.varint();
+  if (flags !== 2 * context.length + (record.value === null ? TOMBSTONE : 0)) return false;
+  if (!isDot(dot, reader.dot(), origins) || wallMsOf(dot, reader.varint()) !== stamp.wallMs) return false;
+  if (reader.varint() !== stamp.counter) return false;
+  for (const entry of context) if (!isDot(entry, reader.dot(), origins)) return false;
+  const keyFrom = HEAD_BYTES + WALL_BYTES + 2 + 2;
+  const valueFrom = keyFrom + keyBytes + 2 + context.length * DOT_BYTES + VALUE_LENGTH_BYTES;
+  return (
+    bytes.length - valueFrom === end - reader.at &&
+    packed.compare(bytes, keyFrom, keyFrom + keyBytes, keyAt, keyAt + keyBytes) === 0 &&
+    packed.compare(bytes, valueFrom, bytes.length, reader.at, end) === 0
+  );
+}
+
 /** What of a record can be read without making it. */
 export interface PackedHead {
   readonly slot: number;
@@ -230,6 +261,11 @@ function sequenceAt(canonical: Buffer, at: number): number {
 function dotOf({ origin, more }: PackedDot, origins: OriginTable): Dot {
   const { author, sequence } = origins.originOf(origin);
   return { author, sequence: sequence + more };
+}
+
+function isDot({ author, sequence }: Dot, { origin, more }: PackedDot, origins: OriginTable): boolean {
+  const from = origins.originOf(origin);
+  return from.author === author && from.sequence + more === sequence;
 }
 
 function writeDot(packedDot: PackedDot, origins: OriginTable, target: Buffer, to: number): Dot {

@@ -152,6 +152,41 @@ describe('record store', () => {
     expect(store.live('a\ufffd')).toEqual([record]);
   });
 
+  it('shows a record that is at hand where it is bit by bit the one it holds, and else makes its own', () => {
+    const flipped = (record: SignedRecord): SignedRecord => {
+      const bytes = Uint8Array.from(record.bytes);
+      bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+      return { ...record, bytes };
+    };
+    const author = testIdentity(1);
+    const context = [{ author: testIdentity(2).id, sequence: 3 }];
+    const held = testRecord({ author, key: 'é', value: '"x"', sequence: 7, context });
+    const other = { author, key: 'é', value: '"x"', sequence: 7, context };
+    const impostors = [
+      testRecord({ ...other, key: 'e' }),
+      testRecord({ ...other, value: '"y"' }),
+      testRecord({ ...other, value: null }),
+      testRecord({ ...other, context: [] }),
+      testRecord({ ...other, context: [{ author: testIdentity(2).id, sequence: 4 }] }),
+      testRecord({ ...other, stamp: { wallMs: 1001, counter: 0 } }),
+      testRecord({ ...other, stamp: { wallMs: 1000, counter: 1 } }),
+      testRecord({ ...other, sequence: 8 }),
+      testRecord({ ...other, author: testIdentity(3) }),
+      flipped(held),
+    ];
+    const twin = structuredClone(held) as SignedRecord;
+    for (const atHand of [twin, ...impostors]) {
+      const store = new RecordStore(SECRET, shortOf, () => atHand);
+      store.put(1, held, pathOf(held.key));
+      // What was put last is shown as it is; this is put after it.
+      const next = testRecord({ author: testIdentity(4), key: 'next' });
+      store.put(2, next, pathOf(next.key));
+      const shown = store.record(held.id);
+      expect(shown).toEqual(held);
+      expect(shown === atHand).toBe(atHand === twin);
+    }
+  });
+
   it('holds at most a twelfth more than what lives and one slab and a half, through any churn', () => {
     const slabBytes = 1_048_576;
     const store = new RecordStore(SECRET, shortOf);

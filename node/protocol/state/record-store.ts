@@ -16,6 +16,7 @@ import { KeyOrder, type KeyCells } from './key-order.ts';
 import { compareRecords } from './merge.ts';
 import { pathOf } from './merkle.ts';
 import {
+  isPacked,
   OriginTable,
   pack,
   packedBytesMax,
@@ -49,6 +50,9 @@ interface Draft extends StoredRecord {
   readonly cell: number;
 }
 
+/** @returns the record of that dot, where somebody has it as an object, or null */
+export type AtHand = (dot: Dot) => SignedRecord | null;
+
 export interface MemoryUse {
   readonly records: number;
   /** slabs, waste included */
@@ -64,6 +68,7 @@ export class RecordStore {
   readonly #origins = new OriginTable();
   readonly #fingerprinter: Fingerprinter;
   readonly #shortOf: (id: RecordId) => ShortId;
+  readonly #atHand: AtHand | null;
   readonly #byPath = new FingerprintMap();
   /** one entry per record, by the fingerprint of its short id */
   readonly #byId = new FingerprintMap();
@@ -85,10 +90,14 @@ export class RecordStore {
   /** records whose packed form has no signature yet, by slot */
   #drafts: Draft[] = [];
 
-  /** @param secret nobody else knows it; see `Fingerprinter` */
-  constructor(secret: Uint8Array, shortOf: (id: RecordId) => ShortId) {
+  /**
+   * @param secret nobody else knows it; see `Fingerprinter`
+   * @param atHand records that are there anyway, by dot: one that is bit by bit what is packed is shown instead of being made anew
+   */
+  constructor(secret: Uint8Array, shortOf: (id: RecordId) => ShortId, atHand: AtHand | null = null) {
     this.#fingerprinter = new Fingerprinter(secret);
     this.#shortOf = shortOf;
+    this.#atHand = atHand;
   }
 
   /** Records, those of one key each counted. */
@@ -375,9 +384,15 @@ export class RecordStore {
     if (this.#newest?.position === position) return this.#newest;
     const draft = this.#draftAt(position);
     if (draft !== undefined) return draft;
-    const start = this.#blocks.startOf(position);
-    const end = start + this.#blocks.lengthOf(position);
-    return unpack(this.#blocks.bytesOf(position), start + HEAD_BYTES, end, this.#origins);
+    const from = this.#blocks.startOf(position);
+    const [start, end] = [from + HEAD_BYTES, from + this.#blocks.lengthOf(position)];
+    const memory = this.#blocks.bytesOf(position);
+    if (this.#atHand !== null) {
+      const { slot, dot } = unpackHead(memory, start, this.#origins);
+      const record = this.#atHand(dot);
+      if (record !== null && isPacked(record, memory, start, end, this.#origins)) return { slot, record };
+    }
+    return unpack(memory, start, end, this.#origins);
   }
 
   #slotAt(position: Position): number {

@@ -19,7 +19,7 @@ import { DIGESTS_AT, type KeptRecord } from './kept-record.ts';
 import { contextOf, mergeKey } from './merge.ts';
 import { MerkleTrie } from './merkle.ts';
 import { isFulfilled } from './precondition.ts';
-import { RecordStore } from './record-store.ts';
+import { RecordStore, type AtHand } from './record-store.ts';
 import type { ShortId } from './sketch/short-id.ts';
 import { Sketch, SKETCH_DEFAULTS, type SketchOptions, type SketchView } from './sketch/sketch.ts';
 import { TrieLoad } from './trie-load.ts';
@@ -43,6 +43,8 @@ export interface ReplicaModules {
   readonly signsLater?: boolean;
   /** the cluster's own, at least 16 bytes; see `Sketch` */
   readonly sketchSalt: Uint8Array;
+  /** Records that somebody has as objects, where many replicas are in one process. Default none. */
+  readonly atHand?: AtHand;
 }
 
 export interface ReplicaOptions {
@@ -152,7 +154,11 @@ export class Replica {
     this.#modules = modules;
     this.#options = options;
     this.#sketch = new Sketch(modules.sketchSalt, options.sketch);
-    this.#store = new RecordStore(modules.sign(FINGERPRINT_SECRET), (id) => this.#sketch.shortOf(id));
+    this.#store = new RecordStore(
+      modules.sign(FINGERPRINT_SECRET),
+      (id) => this.#sketch.shortOf(id),
+      modules.atHand ?? null,
+    );
   }
 
   /**

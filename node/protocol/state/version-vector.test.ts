@@ -33,6 +33,37 @@ describe('a version vector', () => {
     );
   });
 
+  it('is no part of its copies: what either sees later the other has not seen', () => {
+    fc.assert(
+      fc.property(dots, dots, dots, dots, (a, b, c, d) => {
+        const first = vectorOf(a);
+        const second = first.clone();
+        for (const one of b) second.add(one);
+        const third = second.clone();
+        for (const one of c) first.add(one);
+        third.join(vectorOf(d));
+        expect(first.equals(vectorOf([...a, ...c]))).toBe(true);
+        expect(second.equals(vectorOf([...a, ...b]))).toBe(true);
+        expect(third.equals(vectorOf([...a, ...b, ...d]))).toBe(true);
+        expect(third.authors()).toEqual(vectorOf([...a, ...b, ...d]).authors());
+      }),
+    );
+  });
+
+  it('tells what is in it and not in another one', () => {
+    fc.assert(
+      fc.property(dots, dots, dot, (a, b, probe) => {
+        const [left, right] = [vectorOf(a), vectorOf(b)];
+        const rest = left.without(right);
+        expect(rest.has(probe)).toBe(left.has(probe) && !right.has(probe));
+        expect(left.isWithin(right)).toBe(rest.size === 0);
+        expect(left.isWithin(left.clone())).toBe(true);
+        rest.add(probe);
+        expect(left.equals(vectorOf(a))).toBe(true);
+      }),
+    );
+  });
+
   it('comes back from its bytes, and the same set has the same bytes', () => {
     fc.assert(
       fc.property(dots, (added) => {

@@ -18,8 +18,15 @@ type Ranges = number[];
 
 const VECTOR_LIMITS = { authorsMax: 4_096, rangesMax: 24_576 } as const;
 
+/** A copy shares everything with its original until one of the two changes: a node clones its vector for every message, and changes it rarely. */
 export class VersionVector {
-  readonly #ranges = new Map<NodeId, Ranges>();
+  #ranges = new Map<NodeId, Ranges>();
+  /** another vector has the same map: neither may change it */
+  #isShared = false;
+  /** authors whose ranges no other vector has; null when that is all of them */
+  #own: Set<NodeId> | null = null;
+  /** of `#ranges`, sorted; null when that is to be done */
+  #authors: readonly NodeId[] | null = null;
 
   has({ author, sequence }: Dot): boolean {
     const ranges = this.#ranges.get(author);
@@ -32,6 +39,7 @@ export class VersionVector {
 
   /** Takes over all that the other one has seen. */
   join(other: VersionVector): void {
+    if (other.#ranges === this.#ranges) return;
     for (const [author, ranges] of other.#ranges) {
       for (let i = 0; i < ranges.length; i += 2) this.#include(author, ranges[i] ?? 0, ranges[i + 1] ?? 0);
     }
@@ -44,7 +52,7 @@ export class VersionVector {
 
   /** Sorted by name. */
   authors(): readonly NodeId[] {
-    return [...this.#ranges.keys()].toSorted();
+    return (this.#authors ??= [...this.#ranges.keys()].toSorted());
   }
 
   /** Ranges over all authors: what the vector costs to send, 16 bytes each. */
@@ -68,12 +76,26 @@ export class VersionVector {
 
   /** What is in here and not in the other one. */
   without(other: VersionVector): VersionVector {
+    if (other.#ranges.size === 0) return this.clone();
     const rest = new VersionVector();
+    if (other.#ranges === this.#ranges) return rest;
     for (const [author, ranges] of this.#ranges) {
-      const left = cutOut(ranges, other.#ranges.get(author) ?? []);
+      const theirs = other.#ranges.get(author) ?? NONE;
+      if (areWithin(ranges, theirs)) continue;
+      const left = cutOut(ranges, theirs);
       if (left.length > 0) rest.#ranges.set(author, left);
     }
     return rest;
+  }
+
+  /** Whether nothing is in here that is not in the other one. */
+  isWithin(other: VersionVector): boolean {
+    if (other.#ranges === this.#ranges) return true;
+    for (const [author, ranges] of this.#ranges) {
+      const theirs = other.#ranges.get(author) ?? NONE;
+      if (!areWithin(ranges, theirs) && cutOut(ranges, theirs).length > 0) return false;
+    }
+    return true;
   }
 
   /** All dots by author, then sequence. @param after where to go on; it need not be in here */
@@ -101,7 +123,10 @@ export class VersionVector {
 
   clone(): VersionVector {
     const copy = new VersionVector();
-    for (const [author, ranges] of this.#ranges) copy.#ranges.set(author, [...ranges]);
+    copy.#ranges = this.#ranges;
+    copy.#authors = this.#authors;
+    copy.#isShared = true;
+    this.#isShared = true;
     return copy;
   }
 
@@ -201,11 +226,16 @@ export class VersionVector {
   }
 
   #include(author: NodeId, from: number, to: number): void {
-    const ranges = this.#ranges.get(author);
-    if (ranges === undefined) {
+    const known = this.#ranges.get(author);
+    if (known !== undefined && holds(known, from, to)) return;
+    this.#part();
+    if (known === undefined) {
       this.#ranges.set(author, [from, to]);
+      this.#own?.add(author);
+      this.#authors = null;
       return;
     }
+    const ranges = this.#ownRanges(author, known);
     const last = ranges.length - 1;
     // The usual case: the next one of this author.
     if (from === (ranges[last] ?? 0) + 1) {
@@ -224,6 +254,38 @@ export class VersionVector {
     }
     ranges.splice(first, end - first, low, high);
   }
+
+  /** From the vectors that have the same map: this one is about to change. */
+  #part(): void {
+    if (!this.#isShared) return;
+    this.#ranges = new Map(this.#ranges);
+    this.#own = new Set();
+    this.#isShared = false;
+  }
+
+  #ownRanges(author: NodeId, known: Ranges): Ranges {
+    if (this.#own === null || this.#own.has(author)) return known;
+    const ranges = [...known];
+    this.#ranges.set(author, ranges);
+    this.#own.add(author);
+    return ranges;
+  }
+}
+
+const NONE: Ranges = [];
+
+/** Told at a glance: false says nothing. */
+function areWithin(ranges: Ranges, others: Ranges): boolean {
+  if (ranges === others) return true;
+  return ranges.length === 2 && holds(others, ranges[0] ?? 0, ranges[1] ?? 0);
+}
+
+/** Whether one range has all from here to there. */
+function holds(ranges: Ranges, from: number, to: number): boolean {
+  const first = firstTouching(ranges, from);
+  for (let i = first; i < ranges.length && (ranges[i] ?? 0) <= from; i += 2)
+    if ((ranges[i + 1] ?? 0) >= to) return true;
+  return false;
 }
 
 /** @returns the even index of the first range that ends at `from - 1` or later */

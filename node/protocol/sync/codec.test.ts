@@ -4,7 +4,7 @@ import { decodeBatch, encodeBatch } from '../gossip/batch.ts';
 import type { Digest, RecordId } from '../ids.ts';
 import { testIdentity, testRecord } from '../state/test-records.ts';
 import { vectors } from '../state/version-vector.fixture.ts';
-import { decodeReply, decodeRequest, encodeReply, encodeRequest } from './codec.ts';
+import { decodeReply, decodeRequest, encodeReply, encodeRequest, replyBytes, requestBytes } from './codec.ts';
 import type { SyncReply, SyncRequest } from './messages.ts';
 
 const digest = fc.stringMatching(/^[0-9a-f]{64}$/).map((text) => text as Digest);
@@ -109,6 +109,15 @@ describe('messages of anti-entropy', () => {
       fc.property(request, (message) => expect(decodeRequest(encodeRequest(message))).toEqual(message)),
     );
     fc.assert(fc.property(reply, (message) => expect(decodeReply(encodeReply(message))).toEqual(message)));
+  });
+
+  it('are as long as is told without making them', () => {
+    fc.assert(
+      fc.property(request, reply, (asked, told) => {
+        expect(requestBytes(asked)).toBe(encodeRequest(asked).length);
+        expect(replyBytes(told)).toBe(encodeReply(told).length);
+      }),
+    );
   });
 
   it('are refused with a CodecError when they are anything else', () => {

@@ -14,7 +14,7 @@
  *
  *     records        n × block;   dot or none: u8 0 | u8 1, 32 key, sequence;   vector: see VersionVector.writeShort
  */
-import { ByteReader, ByteWriter, CodecError } from '../codec.ts';
+import { ByteCounter, ByteReader, ByteWriter, CodecError } from '../codec.ts';
 import { nodeIdOf, PUBLIC_KEY_BYTES, publicKeyOf, type Digest, type RecordId } from '../ids.ts';
 import { decodeRecord, type Dot, type SignedRecord } from '../state/record.ts';
 import { CELLS_MAX } from '../state/sketch/cell-walk.ts';
@@ -50,7 +50,16 @@ const PREFIX = /^[0-9a-f]*$/;
 
 /** @throws CodecError when the message is larger than a lung carries */
 export function encodeRequest(request: SyncRequest): Uint8Array {
-  const writer = begin(KIND[request.type], request.root);
+  return writeRequest(new ByteWriter(EXCHANGE_BYTES_MAX), request).finish();
+}
+
+/** How long its encoding is, which is not made; it may be more than a lung carries. */
+export function requestBytes(request: SyncRequest): number {
+  return writeRequest(new ByteCounter(), request).length;
+}
+
+function writeRequest(to: ByteWriter, request: SyncRequest): ByteWriter {
+  const writer = begin(to, KIND[request.type], request.root);
   switch (request.type) {
     case 'delta':
       request.vector.writeShort(writer);
@@ -72,12 +81,21 @@ export function encodeRequest(request: SyncRequest): Uint8Array {
       writeRecords(writer, request.records);
       break;
   }
-  return writer.finish();
+  return writer;
 }
 
 /** @throws CodecError when the message is larger than a lung carries */
 export function encodeReply(reply: SyncReply): Uint8Array {
-  const writer = begin(KIND[reply.type], reply.type === 'refused' ? NO_ROOT : reply.root);
+  return writeReply(new ByteWriter(EXCHANGE_BYTES_MAX), reply).finish();
+}
+
+/** As `requestBytes`. */
+export function replyBytes(reply: SyncReply): number {
+  return writeReply(new ByteCounter(), reply).length;
+}
+
+function writeReply(to: ByteWriter, reply: SyncReply): ByteWriter {
+  const writer = begin(to, KIND[reply.type], reply.type === 'refused' ? NO_ROOT : reply.root);
   switch (reply.type) {
     case 'missing':
       reply.vector.writeShort(writer);
@@ -99,7 +117,7 @@ export function encodeReply(reply: SyncReply): Uint8Array {
       writer.text16(reply.reason.slice(0, REASON_BYTES_MAX));
       break;
   }
-  return writer.finish();
+  return writer;
 }
 
 /** @throws CodecError on anything but one whole request */
@@ -188,8 +206,8 @@ function readReply(reader: ByteReader, kind: number, root: Digest): SyncReply {
   }
 }
 
-function begin(kind: number, root: string): ByteWriter {
-  return new ByteWriter(EXCHANGE_BYTES_MAX).u8(VERSION).u8(kind).hex32(root);
+function begin(writer: ByteWriter, kind: number, root: string): ByteWriter {
+  return writer.u8(VERSION).u8(kind).hex32(root);
 }
 
 function open(bytes: Uint8Array): {

@@ -45,8 +45,7 @@ export class Settled {
 
   /** @param seen the peer's word; less than it said before is a backup that came back, to which nothing was sent */
   hear(seen: VersionVector | null): void {
-    if (seen !== null && this.#seen !== null && this.#seen.without(seen).size > 0)
-      this.pushed = new VersionVector();
+    if (seen !== null && this.#seen !== null && !this.#seen.isWithin(seen)) this.pushed = new VersionVector();
     this.#seen = seen;
   }
 }
@@ -133,7 +132,7 @@ export class Delta {
   /** Going by what both have seen there is nothing to send, either way. */
   isSettled(replica: Replica): boolean {
     const { seen, pulled } = this.#settled;
-    if (seen === null || seen.without(replica.vector).without(pulled).size > 0) return false;
+    if (seen === null || !seen.without(replica.vector).isWithin(pulled)) return false;
     return this.#toPush(replica, seen).size === 0;
   }
 
