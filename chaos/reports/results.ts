@@ -70,7 +70,7 @@ const Environment = z.strictObject({
 });
 export type Environment = z.infer<typeof Environment>;
 
-const Results = z.strictObject({
+export const Results = z.strictObject({
   version: z.literal(VERSION),
   runId: z.string().max(100),
   scenario: z.string().max(100),
@@ -103,7 +103,7 @@ const EvidenceFile = z.strictObject({
 export type EvidenceFile = z.infer<typeof EvidenceFile>;
 
 /** schedule.json: what a run was asked for, before anything happened. `chaos replay` asks for the same again. */
-const Schedule = z.strictObject({
+export const Schedule = z.strictObject({
   version: z.literal(VERSION),
   scenario: z.string().max(100),
   world: World,
@@ -112,3 +112,32 @@ const Schedule = z.strictObject({
   seed: Count,
 });
 export type Schedule = z.infer<typeof Schedule>;
+
+export const GATE_VERSION = 1;
+
+/** results.json of a gate: its runs lie in directories beside it. */
+const GateResults = z.strictObject({
+  version: z.literal(GATE_VERSION),
+  gateId: z.string().max(100),
+  world: World,
+  nodes: Count,
+  seed: Count,
+  startedAt: z.string().max(40),
+  tookMs: Milliseconds,
+  verdict: Verdict,
+  runs: z
+    .array(
+      z.strictObject({
+        scenario: z.string().max(100),
+        directory: z.string().max(200),
+        verdict: Verdict,
+        reasons: Texts,
+        tookMs: Milliseconds,
+        acknowledged: Count,
+      }),
+    )
+    .max(1_000)
+    .readonly(),
+  environment: Environment,
+});
+export type GateResults = z.infer<typeof GateResults>;

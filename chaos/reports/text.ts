@@ -1,4 +1,5 @@
 /** The verdict as a table for a terminal or a CI log; the same facts lie in results.json. */
+import type { Gate } from '../runner/gate.ts';
 import type { Run } from '../runner/leave.ts';
 import type { Results } from './results.ts';
 
@@ -50,7 +51,7 @@ function milliseconds(ms: number | null): string {
 }
 
 /** Columns as wide as their longest cell, the last one left free; nothing at all where there are no rows. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
   if (rows.length === 0) return [];
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
@@ -61,4 +62,25 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): r
       .trimEnd(),
   );
   return [...text, ''];
+}
+
+/** The gate's runs as one table, and the verdict of all. */
+export function renderGate({ results, directory }: Gate): string {
+  const lines = [
+    '',
+    ...table(
+      ['scenario', 'verdict', 'took', 'acknowledged', 'why not'],
+      results.runs.map((run) => [
+        run.scenario,
+        run.verdict.toUpperCase(),
+        `${(run.tookMs / 1000).toFixed(1)} s`,
+        String(run.acknowledged),
+        run.reasons[0] ?? '',
+      ]),
+    ),
+    `${results.runs.length} scenarios on ${results.nodes} ${results.world}, seed ${results.seed}, ${Math.round(results.tookMs / 1000)} s`,
+    `report: ${directory}`,
+    `verdict: ${results.verdict.toUpperCase()}`,
+  ];
+  return `${lines.join('\n')}\n`;
 }

@@ -2,9 +2,11 @@
  * The directory of a run, `chaos-results/<run>/`: everything that is needed to judge it again without the cluster, and
  * `chaos-results/latest`, which names the newest one.
  */
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { randomInt } from 'node:crypto';
+import type { ZodType } from 'zod';
+import { Results, Schedule } from '../reports/results.ts';
 
 export const FILES = {
   results: 'results.json',
@@ -39,4 +41,47 @@ export function makeRunDirectory(resultsIn: string, runId: string): string {
 
 export function writeJson(directory: string, name: string, value: unknown): void {
   writeFileSync(path.join(directory, name), `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** A run that cannot be read; the message says which and why. */
+export class RunUnreadableError extends Error {
+  readonly code = 'run_unreadable';
+}
+
+/** @param run a directory, or a run's id in `resultsIn`, or `latest`. Throws RunUnreadableError. */
+export function findRun(run: string, resultsIn: string): string {
+  const places = [path.resolve(run), path.join(resultsIn, run)];
+  const found = places.find((place) => isFile(path.join(place, FILES.results)));
+  if (found === undefined) throw new RunUnreadableError(`there is no run ${run} here or in ${resultsIn}`);
+  return found;
+}
+
+/** Throws RunUnreadableError. */
+export function readResults(directory: string): Results {
+  return readAs(Results, directory, FILES.results);
+}
+
+/** Throws RunUnreadableError. */
+export function readSchedule(directory: string): Schedule {
+  return readAs(Schedule, directory, FILES.schedule);
+}
+
+function readAs<T>(schema: ZodType<T>, directory: string, name: string): T {
+  const file = path.join(directory, name);
+  let found: unknown;
+  try {
+    found = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new RunUnreadableError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const parsed = schema.safeParse(found);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new RunUnreadableError(
+    `${file}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is not as it should be'}`,
+  );
+}
+
+function isFile(name: string): boolean {
+  return statSync(name, { throwIfNoEntry: false })?.isFile() ?? false;
 }

@@ -1,4 +1,4 @@
-import { EXIT_CODES, verdictOf } from './verdict.ts';
+import { EXIT_CODES, verdictOf, worstOf } from './verdict.ts';
 import type { Findings } from './verdict.ts';
 
 const good: Findings = {
@@ -45,5 +45,17 @@ describe('the verdict', () => {
 
   it('is green in one case only', () => {
     expect(Object.entries(EXIT_CODES).filter(([, code]) => code === 0)).toEqual([['pass', 0]]);
+  });
+});
+
+describe('the verdict of several runs', () => {
+  it.each([
+    ['pass', ['pass', 'pass']],
+    ['inconclusive', ['pass', 'inconclusive']],
+    ['fail', ['inconclusive', 'fail', 'pass']],
+    ['error', ['fail', 'error']],
+    ['inconclusive', []],
+  ] as const)('is %s for %j', (worst, verdicts) => {
+    expect(worstOf(verdicts)).toBe(worst);
   });
 });

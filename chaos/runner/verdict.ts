@@ -56,3 +56,17 @@ export function verdictOf(findings: Findings): {
   if (broken.length > 0) return { verdict: 'fail', reasons };
   return unproven.length > 0 ? { verdict: 'inconclusive', reasons } : { verdict: 'pass', reasons: [] };
 }
+
+const FROM_WORST = [
+  'interrupted',
+  'error',
+  'fail',
+  'inconclusive',
+  'pass',
+] as const satisfies readonly Verdict[];
+
+/** Of nothing: inconclusive, since nothing was seen. */
+export function worstOf(verdicts: readonly Verdict[]): Verdict {
+  if (verdicts.length === 0) return 'inconclusive';
+  return FROM_WORST.find((verdict) => verdicts.includes(verdict)) ?? 'inconclusive';
+}

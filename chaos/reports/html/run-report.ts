@@ -1,14 +1,15 @@
 /** report.html: one run, its verdict first, then the picture, then every claim, number and proof. */
-import { locate } from '../locate.ts';
 import type { Proof, Results } from '../results.ts';
 import { quantile } from '../timeline.ts';
 import type { Timeline } from '../timeline.ts';
+import { renderEnvironment } from './environment.ts';
 import { renderLatencies } from './latencies.ts';
 import { LANES_MAX, renderLanes } from './lanes.ts';
 import { html } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { LANGUAGES, renderPage } from './page.ts';
-import { both, CHECK_WORDS, said, VERDICT_SENTENCES, VERDICT_WORDS, WORLD_WORDS } from './words.ts';
+import { renderChecks, renderEvidence, renderMeasurements } from './tables.ts';
+import { both, milliseconds, said, VERDICT_SENTENCES, VERDICT_WORDS, WORLD_WORDS } from './words.ts';
 
 export interface ReportOf {
   readonly results: Results;
@@ -16,15 +17,12 @@ export interface ReportOf {
   readonly timeline: Timeline;
 }
 
-/** A whole round is struck once; a table of a thousand rounds is for results.json. */
-const ROWS_MAX = 400;
-
 export function renderReport(report: ReportOf): string {
   const { results, proofs, timeline } = report;
   return renderPage(
     `${results.scenario}: ${results.verdict}`,
     html`${head(results)}${verdict(results)}${figures(report)}${picture(timeline)}${latencies(timeline)}
-    ${measurements(results)}${checks(results, timeline)}${evidence(proofs)}${environment(results)}${guide()}`,
+    ${renderMeasurements(results)}${renderChecks(results, timeline)}${renderEvidence(proofs)}${renderEnvironment(results)}${guide()}`,
   );
 }
 
@@ -123,200 +121,6 @@ function latencies(timeline: Timeline): Markup {
   </section>`;
 }
 
-function measurements({ measurements: all, rounds }: Results): Markup | null {
-  if (all.length === 0) return null;
-  const shown = all.slice(0, ROWS_MAX);
-  return html`<section class="long">
-    <h2>${both('Measured, and the budgets', 'Medido, e as metas')}</h2>
-    <p class="note">
-      ${both(
-        'Budgets are 99th percentiles: a single run above one is reported here and fails nothing by itself.',
-        'As metas são percentis 99: uma única execução acima de uma delas é relatada aqui e, por si só, não reprova.',
-      )}
-    </p>
-    <div class="wide">
-      <table>
-        <thead>
-          <tr>
-            ${rounds > 1 ? html`<th>${both('round', 'rodada')}</th>` : null}
-            <th>${both('measured', 'medido')}</th>
-            <th class="number">${both('took', 'levou')}</th>
-            <th class="number">${both('budget', 'meta')}</th>
-            <th></th>
-            <th></th>
-          </tr>
-        </thead>
-        <tbody>
-          ${shown.map(
-            ({ what, ms, budgetMs, round }) =>
-              html`<tr>
-                ${rounds > 1 ? html`<td>${round}</td>` : null}
-                <td>${said(what)}</td>
-                <td class="number">${milliseconds(ms)}</td>
-                <td class="number">${budgetMs === null ? null : `≤ ${milliseconds(budgetMs)}`}</td>
-                <td class="bar">${meter(ms, budgetMs)}</td>
-                <td>${kept(ms, budgetMs)}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
-    ${all.length > shown.length ? html`<p class="note">${all.length - shown.length} ${both('more are in results.json.', 'a mais estão em results.json.')}</p>` : null}
-  </section>`;
-}
-
-function meter(ms: number | null, budgetMs: number | null): Markup | null {
-  if (budgetMs === null) return null;
-  const share = Math.min(100, Math.round(((ms ?? Infinity) / budgetMs) * 100));
-  return html`<div class="meter ${isKept(ms, budgetMs) ? '' : 'over'}"><i style="width:${share}%"></i></div>`;
-}
-
-function kept(ms: number | null, budgetMs: number | null): Markup | null {
-  if (budgetMs === null) return null;
-  return isKept(ms, budgetMs)
-    ? html`<span class="tag t-good">${both('met', 'cumprida')}</span>`
-    : html`<span class="tag t-bad">${both('over', 'excedida')}</span>`;
-}
-
-function isKept(ms: number | null, budgetMs: number): boolean {
-  return ms !== null && ms <= budgetMs;
-}
-
-const TONES = { pass: 't-good', fail: 't-bad', unknown: 't-unsure' } as const;
-
-function checks({ checks: all }: Results, timeline: Timeline): Markup {
-  return html`<section class="long">
-    <h2>${both('Claims', 'Afirmações')}</h2>
-    <p class="note">
-      ${both(
-        'Each is judged by a checker that sees the history of the run and nothing else. Click what speaks against a claim to see its moment on the timeline.',
-        'Cada uma é julgada por um verificador que vê apenas o histórico da execução. Clique no que contradiz uma afirmação para ver o momento na linha do tempo.',
-      )}
-    </p>
-    <div class="wide">
-      <table>
-        <thead>
-          <tr>
-            <th>${both('claim', 'afirmação')}</th>
-            <th>${both('judgement', 'julgamento')}</th>
-            <th>${both('seen', 'visto')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${all.map(
-            ({ claim, verdict: word, detail, violations }) =>
-              html`<tr>
-                <td>${said(claim)}</td>
-                <td><span class="tag ${TONES[word]}">${CHECK_WORDS[word]}</span></td>
-                <td>
-                  ${said(detail)}${
-                    violations.length === 0
-                      ? null
-                      : html`<ul class="violations">
-                          ${violations.map((text) => violation(text, timeline))}
-                        </ul>`
-                  }
-                </td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
-  </section>`;
-}
-
-function violation(text: string, timeline: Timeline): Markup {
-  const at = locate(text, timeline);
-  if (at === null) return html`<li>${said(text)}</li>`;
-  return html`<li><button type="button" class="jump" data-at="${Math.round(at)}">${said(text)}</button></li>`;
-}
-
-function evidence(proofs: readonly Proof[]): Markup | null {
-  if (proofs.length === 0) return null;
-  const rows = proofs
-    .slice(0, ROWS_MAX)
-    .flatMap(({ what, at, evidence: { checks: all, dropped, droppedBytes } }) => [
-      html`<tr>
-        <td rowspan="${all.length + 1}">
-          <button type="button" class="jump plain" data-at="${Math.round(at)}">${said(what)}</button>
-        </td>
-        <td>
-          ${both(
-            `${dropped} packets or chunks, ${droppedBytes} bytes dropped`,
-            `${dropped} pacotes ou blocos, ${droppedBytes} bytes descartados`,
-          )}
-        </td>
-        <td></td>
-      </tr>`,
-      ...all.map(
-        ({ claim, holds }) =>
-          html`<tr>
-            <td>${said(claim)}</td>
-            <td>
-              <span class="tag ${holds ? 't-good' : 't-unsure'}"
-                >${holds ? both('so', 'sim') : both('not so', 'não')}</span
-              >
-            </td>
-          </tr>`,
-      ),
-    ]);
-  return html`<section class="long">
-    <h2>${both('Evidence that the faults were real', 'Provas de que as falhas foram reais')}</h2>
-    <p class="note">
-      ${both(
-        'A fault that is not proven to have bitten proves nothing about the nodes: the verdict is then inconclusive.',
-        'Uma falha sem prova de que ocorreu nada prova sobre os nós: o veredito é então inconclusivo.',
-      )}
-    </p>
-    <div class="wide">
-      <table>
-        <thead>
-          <tr>
-            <th>${both('proof', 'prova')}</th>
-            <th>${both('checked', 'verificado')}</th>
-            <th></th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
-  </section>`;
-}
-
-function environment({ environment: where, cleanUp, writes }: Results): Markup {
-  const fact = (name: Markup, value: string | Markup): Markup =>
-    html`<dt>${name}</dt>
-      <dd>${value}</dd>`;
-  return html`<section>
-    <h2>${both('Environment', 'Ambiente')}</h2>
-    <dl class="facts">
-      ${fact(
-        both('source', 'código-fonte'),
-        where.commit === null
-          ? both('no git checkout', 'sem repositório git')
-          : html`<code>${where.commit}</code
-              >${where.dirty ? html` (${both('with uncommitted changes', 'com alterações não confirmadas')})` : null}`,
-      )}
-      ${fact(both('machine', 'máquina'), `${where.cpu}, ${where.cores} cores, ${(where.memoryBytes / 2 ** 30).toFixed(1)} GiB, ${where.platform}`)}
-      ${fact(both('kernel', 'kernel'), where.kernel)} ${fact(html`Node.js`, where.node)}
-      ${where.engine === null ? null : fact(both('engine', 'motor'), where.engine)}
-      ${where.images.map(({ name, id }) => fact(html`${name}`, html`<code>${id}</code>`))}
-      ${fact(both('writes', 'escritas'), both(`${writes.ok} acknowledged, ${writes.fail} refused, ${writes.info} with unknown outcome`, `${writes.ok} confirmadas, ${writes.fail} recusadas, ${writes.info} de resultado desconhecido`))}
-      ${fact(
-        both('clean-up', 'limpeza'),
-        cleanUp.leftovers.length === 0
-          ? both(
-              `${cleanUp.removed} removed, nothing left behind`,
-              `${cleanUp.removed} removidos, nada restou`,
-            )
-          : html`${cleanUp.leftovers.map((what) => html`${what} `)}`,
-      )}
-    </dl>
-  </section>`;
-}
-
 function guide(): Markup {
   return html`<footer>
     <p>
@@ -326,8 +130,4 @@ function guide(): Markup {
       )}
     </p>
   </footer>`;
-}
-
-function milliseconds(ms: number | null): string {
-  return ms === null ? '–' : `${Math.round(ms)} ms`;
 }

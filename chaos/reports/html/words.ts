@@ -59,3 +59,7 @@ export const CHECK_WORDS = {
   fail: both('broken', 'violada'),
   unknown: both('unknown', 'desconhecido'),
 } as const;
+
+export function milliseconds(ms: number | null): string {
+  return ms === null ? '–' : `${Math.round(ms)} ms`;
+}
