@@ -90,7 +90,7 @@ export async function playRound(
   let liftedAt = 0;
   const proofs: Evidence[] = [];
   try {
-    const bite = await fault.inject();
+    const bite = await fault.inject({ probes: thorough });
     await inTime('the fault is noticed', () => stage.hasNoticed(bite.beganAt), NOTICE_LIMIT_MS);
     await stage.letWrite(WRITES_AFTER, 'after');
     const locally = kind === 'both-cut' ? await facts.write(victim.name) : undefined;

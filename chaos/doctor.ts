@@ -6,7 +6,7 @@ import { NODE_IMAGE, inspectImage } from './cluster/image.ts';
 import { WorldUnavailableError } from './cluster/port.ts';
 import { renderTable } from './faults/nft.ts';
 
-const TRY_NFT = `nft -f - <<'END'\n${renderTable([{ peer: '192.0.2.1', port: 9000 }], 60)}END\n`;
+const TRY_NFT = `nft -f - <<'END'\n${renderTable('aethel_lab_doctor', { kind: 'dns' }, 60)}END\n`;
 const TRY_NETEM = 'tc qdisc add dev lo root netem delay 1ms';
 
 /** @returns exit code: 0 when `npm run chaos` can run, 3 when it cannot */

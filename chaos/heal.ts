@@ -2,12 +2,12 @@
  * `chaos heal`: removes what a run left that could not clean up after itself (SIGKILL, a crash): labelled containers and
  * networks, and the processes and directories of the process cluster. A run whose lab still lives is left alone.
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { connectEngine, listLabelled, removeLabelled } from './cluster/engine.ts';
 import { WorldUnavailableError } from './cluster/port.ts';
-import { DIRECTORY_PREFIX, readRunFile } from './cluster/processes.ts';
+import { DIRECTORY_PREFIX, isNodeOf, readRunFile } from './cluster/run-file.ts';
 
 /** @returns exit code: 0 when nothing of a dead run is left, 3 otherwise */
 export async function heal(
@@ -81,14 +81,5 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-}
-
-/** A process id may have been given to somebody else since: its working directory tells. Where that cannot be asked, no. */
-function isNodeOf(pid: number, directory: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`AETHEL_STATE_DIR=${directory}${path.sep}`);
-  } catch {
-    return false;
   }
 }

@@ -8,7 +8,7 @@ import type { ContainerRuntimeClient } from 'testcontainers';
 import { WorldUnavailableError } from './port.ts';
 
 /** value: the run's id */
-const RUN_LABEL = 'aethel.lab';
+export const RUN_LABEL = 'aethel.lab';
 /** value: process id of the lab that started it, on the machine that runs it */
 const HARNESS_LABEL = 'aethel.lab.harness';
 
@@ -33,8 +33,19 @@ export async function connectEngine(): Promise<ContainerRuntimeClient> {
   }
 }
 
+export type Container = ReturnType<ContainerRuntimeClient['container']['getById']>;
+
+/** Runs a command in it, as its user. @returns what it printed, when it has ended */
+export async function executeIn(container: Container, command: readonly string[]): Promise<string> {
+  const exec = await container.exec({ Cmd: [...command], AttachStdout: true });
+  const stream = await exec.start({});
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
+  return demultiplexed(Buffer.concat(chunks)).trim();
+}
+
 export interface Labelled {
-  readonly kind: 'container' | 'network';
+  readonly kind: 'container' | 'network' | 'volume';
   readonly id: string;
   readonly name: string;
   readonly run: string;
@@ -50,9 +61,11 @@ export async function listLabelled(
   const filters = { label: [runId === null ? RUN_LABEL : `${RUN_LABEL}=${runId}`] };
   const containers = await dockerode.listContainers({ all: true, filters });
   const networks = await dockerode.listNetworks({ filters });
+  const volumes = await dockerode.listVolumes({ filters: JSON.stringify(filters) });
   return [
     ...containers.map((found) => labelled('container', found.Id, found.Names[0] ?? found.Id, found.Labels)),
     ...networks.map((found) => labelled('network', found.Id, found.Name, found.Labels ?? {})),
+    ...volumes.Volumes.map((found) => labelled('volume', found.Name, found.Name, found.Labels)),
   ];
 }
 
@@ -66,9 +79,11 @@ export async function removeLabelled(
   await Promise.allSettled(
     containers.map(({ id }) => dockerode.getContainer(id).remove({ force: true, v: true })),
   );
-  // A network can be removed only after everything on it has gone.
+  // A network or a volume can be removed only after everything that uses it has gone.
   const networks = things.filter((thing) => thing.kind === 'network');
   await Promise.allSettled(networks.map(({ id }) => dockerode.getNetwork(id).remove()));
+  const volumes = things.filter((thing) => thing.kind === 'volume');
+  await Promise.allSettled(volumes.map(({ id }) => dockerode.getVolume(id).remove()));
 }
 
 function labelled(
@@ -84,4 +99,15 @@ function labelled(
     run: labels[RUN_LABEL] ?? '',
     harness: Number(labels[HARNESS_LABEL] ?? 0),
   };
+}
+
+/** Docker's log frames: stream (1 byte), three zero bytes, length (4 bytes, big-endian), text. */
+export function demultiplexed(frames: Buffer): string {
+  const texts: string[] = [];
+  for (let offset = 0; offset + 8 <= frames.length;) {
+    const length = frames.readUInt32BE(offset + 4);
+    texts.push(frames.toString('utf8', offset + 8, offset + 8 + length));
+    offset += 8 + length;
+  }
+  return texts.join('');
 }

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { FaultUnsupportedError } from '../faults/fault.ts';
 import { isolate } from '../faults/partition.ts';
 import type { FaultSpec, Scope } from '../faults/spec.ts';
-import { DIRECTORY_PREFIX, startProcessCluster } from './processes.ts';
+import { startProcessCluster } from './processes.ts';
+import { DIRECTORY_PREFIX } from './run-file.ts';
 import type { ProcessCluster } from './processes.ts';
 import { NodeStartError } from './port.ts';
 

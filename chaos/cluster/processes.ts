@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -19,9 +19,11 @@ import type { Fault } from '../faults/fault.ts';
 import type { FaultSpec } from '../faults/spec.ts';
 import { assertSupported, missingNodes, onEach } from '../faults/support.ts';
 import { LatticeClient } from './client.ts';
+import { Guardian } from './guardian.ts';
 import { poll } from './poll.ts';
 import { NodeStartError } from './port.ts';
 import { freePorts } from './ports.ts';
+import { DIRECTORY_PREFIX, writeRunFile } from './run-file.ts';
 import type {
   CloseReport,
   Cluster,
@@ -45,10 +47,6 @@ export interface ProcessCluster extends Cluster {
   /** state directories and logs, one sub-directory per node */
   readonly directory: string;
 }
-
-/** In every lab directory's name, so that `chaos heal` finds what a killed run left. */
-export const DIRECTORY_PREFIX = 'aethel-lab-';
-export const RUN_FILE = 'run.json';
 
 const MAIN = fileURLToPath(new URL('../../node/main.ts', import.meta.url));
 const REDIRECT = new URL('../faults/redirect.ts', import.meta.url).href;
@@ -95,7 +93,11 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
         AETHEL_LAB_REDIRECT: JSON.stringify(redirect),
         ...options.env,
       },
-      onChange: () => writeRunFile(directory, nodes),
+      onChange: () =>
+        writeRunFile(
+          directory,
+          nodes.flatMap(({ pid }) => pid ?? []),
+        ),
     });
   });
   const cluster = new LoopbackCluster(options.runId, directory, nodes, links);
@@ -152,6 +154,7 @@ class LoopbackCluster implements ProcessCluster {
   readonly directory: string;
   readonly nodes: readonly ProcessNode[];
   readonly #links: readonly Link[];
+  readonly #guardian: Guardian;
   #closed: Promise<CloseReport> | null = null;
 
   constructor(runId: string, directory: string, nodes: readonly ProcessNode[], links: readonly Link[]) {
@@ -159,6 +162,7 @@ class LoopbackCluster implements ProcessCluster {
     this.directory = directory;
     this.nodes = nodes;
     this.#links = links;
+    this.#guardian = Guardian.over('processes', directory);
   }
 
   supports(spec: FaultSpec): string | null {
@@ -206,6 +210,7 @@ class LoopbackCluster implements ProcessCluster {
     const leftovers = this.nodes
       .filter((node) => node.pid !== null)
       .map((node) => `process ${node.pid} (${node.name})`);
+    if (!(await this.#guardian.dismiss())) leftovers.push('the guardian');
     if (leftovers.length === 0) {
       try {
         rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
@@ -379,36 +384,6 @@ function inherited(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('AETHEL_') && name !== 'NODE_OPTIONS'),
   );
-}
-
-/** Who belongs to this run, for `chaos heal` after a run that was killed. */
-function writeRunFile(directory: string, nodes: readonly ProcessNode[]): void {
-  const run: RunFile = {
-    harness: process.pid,
-    nodes: nodes.flatMap((node) => (node.pid === null ? [] : [node.pid])),
-  };
-  try {
-    writeFileSync(path.join(directory, RUN_FILE), JSON.stringify(run));
-  } catch {
-    // The directory is gone: the run is being cleaned up.
-  }
-}
-
-export interface RunFile {
-  readonly harness: number;
-  readonly nodes: readonly number[];
-}
-
-/** @returns null where there is none, or it is not ours */
-export function readRunFile(directory: string): RunFile | null {
-  try {
-    const run: unknown = JSON.parse(readFileSync(path.join(directory, RUN_FILE), 'utf8'));
-    if (typeof run !== 'object' || run === null || !('harness' in run) || !('nodes' in run)) return null;
-    if (typeof run.harness !== 'number' || !Array.isArray(run.nodes)) return null;
-    return { harness: run.harness, nodes: run.nodes.filter((pid) => typeof pid === 'number') };
-  } catch {
-    return null;
-  }
 }
 
 /** user and system time of all threads; the kernel counts in hundredths of a second */

@@ -1,67 +1,143 @@
 /**
- * Which packets a node's network namespace shall drop, as one nftables table: the whole desired state rendered by a pure
- * function, loaded atomically, lifted by deleting the table. Packets are dropped on INPUT: an OUTPUT drop tells the
- * sender, which flatters recovery. The elements carry a time-to-live, so that the kernel lifts the fault by itself when
- * the lab dies, and a counter each, so that every single pair proves that it bit.
+ * What a node's network namespace shall not let in, as one nftables table per fault: the whole desired state rendered by
+ * a pure function, loaded atomically, lifted by deleting the table. Packets are stopped on INPUT: an OUTPUT drop tells
+ * the sender, which flatters recovery. Every rule asks for a lease first, a set whose elements the kernel lets expire, so
+ * that the fault lifts itself when nobody renews it because the lab is dead. What it stopped is counted, per pair.
  */
 
-/** The only table the lab ever touches; Docker's own rules (its DNS) live in others. */
-export const TABLE = 'inet aethel_lab';
+/** Every table of the lab begins so, and nothing else is ever touched; Docker's own rules (its DNS) live in others. */
+export const TABLE_PREFIX = 'aethel_lab';
 
 /** Everything that comes from this peer and concerns this port, at either end: libp2p may have been dialled either way. */
-export interface Drop {
+export interface Pair {
   readonly peer: string;
   readonly port: number;
 }
 
-export interface CountedDrop extends Drop {
+export type Block =
+  | { readonly kind: 'pairs'; readonly how: 'drop' | 'reset'; readonly pairs: readonly Pair[] }
+  | { readonly kind: 'loss'; readonly ports: readonly number[]; readonly percent: number }
+  | { readonly kind: 'dns' };
+
+export interface Counted {
   readonly packets: number;
   readonly bytes: number;
-  /** until the kernel lifts it */
-  readonly expiresSeconds: number;
 }
 
+/** A table as the kernel has it. */
+export interface Listing {
+  /** until the rules let everything pass; 0: they do already */
+  readonly leaseSeconds: number;
+  readonly pairs: readonly (Pair & Counted)[];
+  /** per chain the counters of its rules, in order; null for a rule that counts nothing itself */
+  readonly chains: ReadonlyMap<string, readonly (Counted | null)[]>;
+}
+
+/** Docker's resolver, in every container on a network of its own. */
+const RESOLVER = '127.0.0.11';
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}$/;
-const TTL_SECONDS_MAX = 3_600;
+const NAME = /^aethel_lab_[a-z0-9_]{1,32}$/;
+const LEASE_SECONDS_MAX = 3_600;
 
-/** @param ttlSeconds 1–3600. Throws RangeError on anything that is not exactly an address, a port or a number. */
-export function renderTable(drops: readonly Drop[], ttlSeconds: number): string {
-  if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > TTL_SECONDS_MAX) {
-    throw new RangeError(`time-to-live of ${ttlSeconds} s`);
-  }
-  const elements = drops.map(({ peer, port }) => {
-    if (!IPV4.test(peer)) throw new RangeError(`not an IPv4 address: ${peer}`);
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new RangeError(`not a port: ${port}`);
-    return `${peer} . ${port} timeout ${ttlSeconds}s`;
-  });
-  if (elements.length === 0) throw new RangeError('nothing to drop');
+/** @param leaseSeconds 1–3600. Throws RangeError on anything that is not exactly an address, a port or a number. */
+export function renderTable(table: string, block: Block, leaseSeconds: number): string {
   // Adding before deleting makes the deletion safe where there is no table yet; the file takes effect as a whole.
-  return `add table ${TABLE}
-delete table ${TABLE}
-table ${TABLE} {
-  set dropped {
-    type ipv4_addr . inet_service
+  return `${renderRemoval(table)}table inet ${table} {
+  set lease {
+    type inet_proto
     flags timeout
-    counter
-    elements = { ${elements.join(', ')} }
+    elements = { ${leases(leaseSeconds)} }
   }
-  chain input {
-    type filter hook input priority -10; policy accept;
-    ip saddr . tcp dport @dropped drop
-    ip saddr . tcp sport @dropped drop
-  }
+${renderBlock(block)}}
+`;
 }
+
+/** Fails, on purpose, where the lease has run out: then the fault was not in force for a while. */
+export function renderRenewal(table: string, leaseSeconds: number): string {
+  return `delete element inet ${named(table)} lease { tcp, udp }
+add element inet ${table} lease { ${leases(leaseSeconds)} }
 `;
 }
 
 /** Deletes the table; works whether or not it is there. */
-export function renderRemoval(): string {
-  return `add table ${TABLE}\ndelete table ${TABLE}\n`;
+export function renderRemoval(table: string): string {
+  return `add table inet ${named(table)}\ndelete table inet ${table}\n`;
+}
+
+function renderBlock(block: Block): string {
+  switch (block.kind) {
+    case 'pairs': {
+      // A reset that the other end sends must come in, or only one of the two would be told.
+      const [only, verdict] =
+        block.how === 'drop' ? ['', 'drop'] : ['tcp flags & rst == 0 ', 'reject with tcp reset'];
+      return `  set struck {
+    type ipv4_addr . inet_service
+    counter
+    elements = { ${elements(block.pairs.map(pair))} }
+  }
+  chain input {
+    type filter hook input priority -10; policy accept;
+    meta l4proto @lease ${only}ip saddr . tcp dport @struck ${verdict}
+    meta l4proto @lease ${only}ip saddr . tcp sport @struck ${verdict}
+  }
+`;
+    }
+    case 'loss':
+      if (!Number.isInteger(block.percent) || block.percent < 1 || block.percent > 99)
+        throw new RangeError(`a loss of ${block.percent} %`);
+      return `  set ports {
+    type inet_service
+    elements = { ${elements(block.ports.map(port))} }
+  }
+  chain input {
+    type filter hook input priority -10; policy accept;
+    meta l4proto @lease tcp dport @ports goto lossy
+    meta l4proto @lease tcp sport @ports goto lossy
+  }
+  chain lossy {
+    counter
+    numgen random mod 100 < ${block.percent} counter drop
+  }
+`;
+    case 'dns':
+      return `  chain input {
+    type filter hook input priority -10; policy accept;
+    meta l4proto @lease ip saddr ${RESOLVER} counter drop
+  }
+`;
+  }
+}
+
+function leases(seconds: number): string {
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > LEASE_SECONDS_MAX)
+    throw new RangeError(`a lease of ${seconds} s`);
+  return `tcp timeout ${seconds}s, udp timeout ${seconds}s`;
+}
+
+function named(table: string): string {
+  if (!NAME.test(table)) throw new RangeError(`not a table of the lab: ${table}`);
+  return table;
+}
+
+function pair({ peer, port: number }: Pair): string {
+  if (!IPV4.test(peer)) throw new RangeError(`not an IPv4 address: ${peer}`);
+  return `${peer} . ${port(number)}`;
+}
+
+function port(number: number): string {
+  if (!Number.isInteger(number) || number < 1 || number > 65_535)
+    throw new RangeError(`not a port: ${number}`);
+  return String(number);
+}
+
+function elements(list: readonly string[]): string {
+  if (list.length === 0) throw new RangeError('nothing to stop');
+  return list.join(', ');
 }
 
 interface ListedElement {
   readonly elem?: {
-    readonly val?: { readonly concat?: readonly unknown[] };
+    readonly val?: { readonly concat?: readonly unknown[] } | number | string;
     readonly expires?: number;
     readonly counter?: { readonly packets?: number; readonly bytes?: number };
   };
@@ -69,33 +145,45 @@ interface ListedElement {
 
 interface ListedObject {
   readonly set?: { readonly name?: string; readonly elem?: readonly ListedElement[] };
-  readonly rule?: { readonly expr?: readonly unknown[] };
+  readonly rule?: {
+    readonly chain?: string;
+    readonly expr?: readonly { readonly counter?: { readonly packets?: number; readonly bytes?: number } }[];
+  };
 }
 
-/**
- * Reads `nft -j list table` back: the drops in force, and how many rules refer to them.
- *
- * Throws SyntaxError when it is not such a listing.
- */
-export function parseTable(json: string): { readonly drops: readonly CountedDrop[]; readonly rules: number } {
+/** Reads `nft -j list table` back. Throws SyntaxError when it is not such a listing. */
+export function parseTable(json: string): Listing {
   const listing = JSON.parse(json) as { readonly nftables?: readonly ListedObject[] };
   if (!Array.isArray(listing.nftables)) throw new SyntaxError('no nftables listing');
   const objects: readonly ListedObject[] = listing.nftables;
-  const elements = objects.flatMap((object) =>
-    object.set?.name === 'dropped' ? (object.set.elem ?? []) : [],
-  );
-  const drops = elements.flatMap(({ elem }) => {
-    const [peer, port] = elem?.val?.concat ?? [];
-    if (typeof peer !== 'string' || typeof port !== 'number') return [];
-    return [
-      {
-        peer,
-        port,
-        packets: elem?.counter?.packets ?? 0,
-        bytes: elem?.counter?.bytes ?? 0,
-        expiresSeconds: elem?.expires ?? 0,
-      },
-    ];
-  });
-  return { drops, rules: objects.filter((object) => object.rule !== undefined).length };
+  const elementsOf = (name: string): readonly ListedElement[] =>
+    objects.flatMap(({ set }) => (set?.name === name ? (set.elem ?? []) : []));
+  const expiries = elementsOf('lease').map(({ elem }) => elem?.expires ?? 0);
+  const chains = new Map<string, (Counted | null)[]>();
+  for (const { rule } of objects) {
+    if (rule?.chain === undefined) continue;
+    const counter = rule.expr?.find((part) => part.counter !== undefined)?.counter;
+    const counters = chains.get(rule.chain) ?? [];
+    counters.push(counter === undefined ? null : countedOf(counter));
+    chains.set(rule.chain, counters);
+  }
+  return {
+    leaseSeconds: expiries.length === 0 ? 0 : Math.min(...expiries),
+    pairs: elementsOf('struck').flatMap(({ elem }) => {
+      const [peer, number] = typeof elem?.val === 'object' ? (elem.val.concat ?? []) : [];
+      if (typeof peer !== 'string' || typeof number !== 'number') return [];
+      return [{ peer, port: number, ...countedOf(elem?.counter ?? {}) }];
+    }),
+    chains,
+  };
+}
+
+function countedOf({
+  packets = 0,
+  bytes = 0,
+}: {
+  readonly packets?: number;
+  readonly bytes?: number;
+}): Counted {
+  return { packets, bytes };
 }

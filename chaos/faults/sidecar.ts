@@ -5,8 +5,8 @@
 import { GenericContainer, PullPolicy } from 'testcontainers';
 import type { StartedTestContainer } from 'testcontainers';
 import { FaultError } from './fault.ts';
-import { TABLE, parseTable, renderRemoval, renderTable } from './nft.ts';
-import type { CountedDrop, Drop } from './nft.ts';
+import { parseTable } from './nft.ts';
+import type { Listing } from './nft.ts';
 
 /** `silent`: no answer at all, as behind a drop. `refused`: the machine answers, nobody listens. */
 export type Reach = 'open' | 'refused' | 'silent';
@@ -48,25 +48,28 @@ export class Sidecar {
     return new Sidecar(node, container);
   }
 
-  /** @returns when the kernel had taken the rules, ms since the epoch by the machine's own clock */
-  async drop(drops: readonly Drop[], ttlSeconds: number): Promise<number> {
-    const output = await this.#nft(renderTable(drops, ttlSeconds));
-    return Number(output);
+  /** One file of nft, taken as a whole or not at all. @returns when the kernel had it, ms since the epoch. Throws FaultError. */
+  async load(ruleset: string): Promise<number> {
+    // The time is taken in the same breath: an exec's own way back takes longer than a packet.
+    return Number(await this.shell('nft -f - <<<"$1" && date +%s%3N', ruleset));
   }
 
-  /** Lifts every drop and reads back that the table is gone. @returns when, ms since the epoch */
-  async lift(): Promise<number> {
-    const liftedAt = Number(await this.#nft(renderRemoval()));
-    if ((await this.read()) !== null)
-      throw new FaultError(`${this.#node}: ${TABLE} is still there after its deletion`);
-    return liftedAt;
+  /** What the kernel has of this table now; null when it is not there. */
+  async table(name: string): Promise<Listing | null> {
+    const look =
+      'if nft list tables | grep -qxF "table inet $1"; then nft -j list table inet "$1"; else echo none; fi';
+    const said = await this.shell(look, name);
+    return said === 'none' ? null : parseTable(said);
   }
 
-  /** What is in force now; null when there is no table of ours. */
-  async read(): Promise<{ readonly drops: readonly CountedDrop[]; readonly rules: number } | null> {
-    const tables = await this.#run(['nft', 'list', 'tables']);
-    if (!tables.split('\n').includes(`table ${TABLE}`)) return null;
-    return parseTable(await this.#run(['sh', '-c', `nft -j list table ${TABLE}`]));
+  /** @returns whether a name of the lab's network has an address, as seen from this namespace */
+  async resolves(name: string): Promise<boolean> {
+    return (await this.shell('timeout 2 getent hosts "$1" >/dev/null; echo $?', name)) === '0';
+  }
+
+  /** @param argument is $1 of the script. @returns what it printed. Throws FaultError when it fails. */
+  async shell(script: string, argument: string): Promise<string> {
+    return this.#run(['bash', '-c', script, 'sidecar', argument]);
   }
 
   /** Tries to connect to each, all at once, from the node's own address. */
@@ -80,11 +83,6 @@ export class Sidecar {
 
   async remove(): Promise<void> {
     await this.#container.stop({ timeout: 0, remove: true, removeVolumes: true });
-  }
-
-  async #nft(ruleset: string): Promise<string> {
-    // The time is taken in the same breath: an exec's own way back takes longer than a packet.
-    return this.#run(['bash', '-c', 'nft -f - <<<"$1" && date +%s%3N', 'nft', ruleset]);
   }
 
   async #run(command: readonly string[]): Promise<string> {

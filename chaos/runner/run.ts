@@ -6,7 +6,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { LatticeClient } from '../cluster/client.ts';
 import { NodeStartError, WorldUnavailableError } from '../cluster/port.ts';
-import type { CloseReport, Cluster, ClusterOptions, World } from '../cluster/port.ts';
+import { openCluster } from '../cluster/open.ts';
+import type { CloseReport, Cluster, World } from '../cluster/port.ts';
 import { FaultError } from '../faults/fault.ts';
 import { History } from '../history/history.ts';
 import { LimitExceededError } from '../scenarios/scenario.ts';
@@ -108,16 +109,6 @@ async function playAndClose(
 
 function scheduleOf({ scenario, world, nodes, rounds, seed }: RunOptions): Schedule {
   return { version: VERSION, scenario: scenario.name, world, nodes, rounds, seed };
-}
-
-async function openCluster(world: World, options: ClusterOptions): Promise<Cluster> {
-  switch (world) {
-    case 'containers':
-      // Loaded only where it is used: testcontainers takes half a second.
-      return (await import('../cluster/containers.ts')).startContainerCluster(options);
-    case 'processes':
-      return (await import('../cluster/processes.ts')).startProcessCluster(options);
-  }
 }
 
 async function play(

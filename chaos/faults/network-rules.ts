@@ -1,0 +1,303 @@
+/**
+ * Every network fault that is in force now in the nodes' namespaces, whatever their number. Three things need all of them
+ * at once: the lease that each table lives on and that only a living lab renews; the asserting anew when a node has been
+ * started, since a restart makes a new namespace without a rule and may swap addresses; and the matrix of probes, which
+ * must find exactly what all of them together intend.
+ */
+import { FaultError } from './fault.ts';
+import type { Check, Injected } from './fault.ts';
+import { renderRemoval, renderRenewal, renderTable, TABLE_PREFIX } from './nft.ts';
+import type { Block, Listing } from './nft.ts';
+import { Serial } from './serial.ts';
+import type { Reach, Sidecar } from './sidecar.ts';
+
+export interface RuledNode {
+  readonly name: string;
+  readonly state: string;
+  /** in the lab's network; asked anew every time, since a restart may change it */
+  readonly address: string;
+  readonly sidecar: Sidecar;
+}
+
+export interface Demand {
+  /** what the node's namespace shall hold, as things are now; null: nothing */
+  blockOf(node: RuledNode, running: readonly RuledNode[]): Block | null;
+  /** what a probe of this pair may find because of it; null: it does not touch the pair */
+  reachOf(from: string, to: string, port: number): readonly Reach[] | null;
+}
+
+export const HTTP_PORT = 8000;
+export const P2P_PORT = 9000;
+
+/** Renewed so often, a lease survives two renewals that come late; a dead lab's rules end after it. */
+const LEASE_SECONDS = 45;
+const RENEW_EVERY_MS = 15_000;
+/** A probe gives up after 0.7 s: on a machine that is busy elsewhere an open port may look silent for once. */
+const LOOKS_MAX = 3;
+
+export class NetworkRules {
+  readonly #nodes: () => readonly RuledNode[];
+  readonly #active = new Map<Demand, Enforced>();
+  #timer: NodeJS.Timeout | null = null;
+  #count = 0;
+
+  constructor(nodes: () => readonly RuledNode[]) {
+    this.#nodes = nodes;
+  }
+
+  /** those that have a namespace */
+  get running(): readonly RuledNode[] {
+    return this.#nodes().filter(({ state }) => state !== 'stopped');
+  }
+
+  /** What `enforce` would load, by node. */
+  plan(demand: Demand): readonly { readonly node: string; readonly script: string }[] {
+    const table = `${TABLE_PREFIX}_${this.#count + 1}`;
+    return this.#blocks(demand).flatMap(({ node, block }) => [
+      { node: node.name, script: renderTable(table, block, LEASE_SECONDS) },
+    ]);
+  }
+
+  async enforce(demand: Demand): Promise<Injected> {
+    this.#count += 1;
+    const enforced = new Enforced(`${TABLE_PREFIX}_${this.#count}`);
+    this.#active.set(demand, enforced);
+    this.#timer ??= setInterval(() => void this.#renew(), RENEW_EVERY_MS).unref();
+    const times = await enforced.serial.run(() => this.#load(enforced, this.#blocks(demand)));
+    return { beganAt: Math.min(...times), completeAt: Math.max(...times) };
+  }
+
+  /** Reads back that it is gone. @returns when the last namespace was free: before, nothing could heal. Throws FaultError. */
+  async withdraw(demand: Demand): Promise<number> {
+    const enforced = this.#active.get(demand);
+    if (enforced === undefined) return Date.now();
+    return enforced.serial.run(async () => {
+      const lifted = await Promise.allSettled(
+        this.running.map(async ({ name, sidecar }) => {
+          const at = await sidecar.load(renderRemoval(enforced.table));
+          if ((await sidecar.table(enforced.table)) !== null)
+            throw new FaultError(`${name}: ${enforced.table} is still there after its deletion`);
+          return at;
+        }),
+      );
+      const times = lifted.map((result) => {
+        if (result.status === 'rejected')
+          throw new FaultError('a rule could not be lifted', { cause: result.reason });
+        return result.value;
+      });
+      this.#active.delete(demand);
+      if (this.#active.size === 0) this.close();
+      return Math.max(...times);
+    });
+  }
+
+  /** What the kernel has of it now, and what it stopped in all, by node. */
+  async read(demand: Demand): Promise<readonly Standing[]> {
+    const enforced = this.#active.get(demand);
+    if (enforced === undefined) return [];
+    return enforced.serial.run(() =>
+      Promise.all(
+        this.#blocks(demand).map(async ({ node, block }) => {
+          const listing = await node.sidecar.table(enforced.table);
+          enforced.note(node, listing, this.running);
+          return { node, block, listing, stopped: enforced.stopped(node.name) };
+        }),
+      ),
+    );
+  }
+
+  /** What has happened to it while it was in force: leases that ran out, nodes that came anew. */
+  historyOf(demand: Demand): readonly Check[] {
+    return this.#active.get(demand)?.history ?? [];
+  }
+
+  /** To be called when a node has a namespace again, before anything waits for it. @param sinceMs its start */
+  async reassert(name: string, sinceMs: number): Promise<void> {
+    for (const [demand, enforced] of this.#active) {
+      await enforced.serial.run(async () => {
+        if (this.#active.get(demand) !== enforced) return;
+        const blocks = this.#blocks(demand);
+        const old = blocks.filter(({ node }) => node.name !== name);
+        await Promise.all(
+          old.map(async ({ node }) =>
+            enforced.note(node, await node.sidecar.table(enforced.table), this.running),
+          ),
+        );
+        await this.#load(enforced, blocks);
+        enforced.history.push({
+          claim: `${name} was started while it was in force: asserted again ${Date.now() - sinceMs} ms after`,
+          holds: true,
+        });
+      });
+    }
+  }
+
+  /** Every node asks every other on all ports; what it may find is what all faults in force leave of it. */
+  async matrix(): Promise<Check> {
+    for (let look = 1; ; look += 1) {
+      const cells = (await Promise.all(this.running.map((from) => this.#row(from)))).flat();
+      const unlike = cells.filter(({ found, wanted }) => !wanted.includes(found));
+      if (unlike.length > 0 && look < LOOKS_MAX) continue;
+      const looks = look === 1 ? '' : `, at look ${look}`;
+      return {
+        claim:
+          unlike.length === 0
+            ? `all ${cells.length} probes (every ordered pair, every port) found what they should${looks}`
+            : `probes found: ${unlike.map((cell) => `${cell.from}→${cell.to}:${cell.port} ${cell.found}, not ${cell.wanted.join(' or ')}`).join('; ')}`,
+        holds: unlike.length === 0,
+      };
+    }
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  async #row(from: RuledNode): Promise<readonly Cell[]> {
+    const targets = this.running
+      .filter((to) => to.name !== from.name)
+      .flatMap((to) => [P2P_PORT, HTTP_PORT].map((port) => ({ to: to.name, host: to.address, port })));
+    const reaches = await from.sidecar.probe(targets);
+    return targets.map(({ to, port }, i) => ({
+      from: from.name,
+      to,
+      port,
+      wanted: this.#wanted(from.name, to, port),
+      found: reaches[i] ?? 'refused',
+    }));
+  }
+
+  #wanted(from: string, to: string, port: number): readonly Reach[] {
+    const touched = [...this.#active.keys()].flatMap((demand) => {
+      const reach = demand.reachOf(from, to, port);
+      return reach === null ? [] : [reach];
+    });
+    if (touched.length === 0) return ['open'];
+    // What one fault leaves open another may have closed; among those that close it the kernel's order decides.
+    const closed = touched.filter((reach) => !reach.includes('open'));
+    return [...new Set((closed.length > 0 ? closed : touched).flat())];
+  }
+
+  #blocks(demand: Demand): readonly { readonly node: RuledNode; readonly block: Block }[] {
+    const { running } = this;
+    return running.flatMap((node) => {
+      const block = demand.blockOf(node, running);
+      return block === null ? [] : [{ node, block }];
+    });
+  }
+
+  async #load(
+    { table }: Enforced,
+    blocks: readonly { readonly node: RuledNode; readonly block: Block }[],
+  ): Promise<readonly number[]> {
+    return Promise.all(
+      blocks.map(({ node, block }) => node.sidecar.load(renderTable(table, block, LEASE_SECONDS))),
+    );
+  }
+
+  async #renew(): Promise<void> {
+    for (const [demand, enforced] of this.#active) {
+      await enforced.serial.run(async () => {
+        if (this.#active.get(demand) !== enforced) return;
+        for (const { node, block } of this.#blocks(demand)) await this.#renewOne(enforced, node, block);
+      });
+    }
+  }
+
+  async #renewOne(enforced: Enforced, node: RuledNode, block: Block): Promise<void> {
+    const { sidecar, name } = node;
+    try {
+      await sidecar.load(renderRenewal(enforced.table, LEASE_SECONDS));
+    } catch {
+      // A node that is being stopped takes its namespace with it; that is no lapse.
+      const still = this.running.find((other) => other.name === name);
+      if (still?.sidecar !== sidecar) return;
+      enforced.history.push({ claim: `${name}: the lease never ran out`, holds: false });
+      await sidecar.load(renderTable(enforced.table, block, LEASE_SECONDS)).catch(() => undefined);
+    }
+  }
+}
+
+interface Cell {
+  readonly from: string;
+  readonly to: string;
+  readonly port: number;
+  readonly wanted: readonly Reach[];
+  readonly found: Reach;
+}
+
+export interface Standing {
+  readonly node: RuledNode;
+  readonly block: Block;
+  /** null: the table is not there */
+  readonly listing: Listing | null;
+  readonly stopped: Stopped;
+}
+
+/** What a namespace has stopped in all, also before its table was loaded anew. */
+export interface Stopped {
+  /** by the name of the peer whose packets they were */
+  readonly from: ReadonlyMap<string, number>;
+  /** counters of the rules that count, in order: of a loss what was seen and what was dropped */
+  readonly rules: readonly number[];
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** One demand's table, and the books about it: loading a table anew deletes its counters. */
+class Enforced {
+  readonly table: string;
+  readonly serial = new Serial();
+  readonly history: Check[] = [];
+  /** by node: of tables that are no more, and of the present one */
+  readonly #past = new Map<string, Stopped>();
+  readonly #present = new Map<string, Stopped & { readonly sidecar: Sidecar }>();
+
+  constructor(table: string) {
+    this.table = table;
+  }
+
+  note({ name, sidecar }: RuledNode, listing: Listing | null, running: readonly RuledNode[]): void {
+    const last = this.#present.get(name);
+    const now = stoppedOf(listing, running);
+    // Fewer than before, or another namespace: the counters began anew.
+    if (last !== undefined && (last.sidecar !== sidecar || now.packets < last.packets))
+      this.#past.set(name, sum(this.#past.get(name) ?? NOTHING, last));
+    this.#present.set(name, { ...now, sidecar });
+  }
+
+  stopped(name: string): Stopped {
+    return sum(this.#past.get(name) ?? NOTHING, this.#present.get(name) ?? NOTHING);
+  }
+}
+
+const NOTHING: Stopped = { from: new Map(), rules: [], packets: 0, bytes: 0 };
+
+function stoppedOf(listing: Listing | null, running: readonly RuledNode[]): Stopped {
+  if (listing === null) return NOTHING;
+  const from = new Map<string, number>();
+  for (const { peer, packets } of listing.pairs) {
+    const name = running.find(({ address }) => address === peer)?.name;
+    if (name !== undefined) from.set(name, (from.get(name) ?? 0) + packets);
+  }
+  const counters = [...listing.chains.values()].flat().filter((counter) => counter !== null);
+  const stopping = [...listing.pairs, ...counters.slice(-1)];
+  return {
+    from,
+    rules: counters.map(({ packets }) => packets),
+    packets: stopping.reduce((all, { packets }) => all + packets, 0),
+    bytes: stopping.reduce((all, { bytes }) => all + bytes, 0),
+  };
+}
+
+function sum(a: Stopped, b: Stopped): Stopped {
+  const names = new Set([...a.from.keys(), ...b.from.keys()]);
+  const longer = a.rules.length > b.rules.length ? a.rules : b.rules;
+  return {
+    from: new Map([...names].map((name) => [name, (a.from.get(name) ?? 0) + (b.from.get(name) ?? 0)])),
+    rules: longer.map((_, i) => (a.rules[i] ?? 0) + (b.rules[i] ?? 0)),
+    packets: a.packets + b.packets,
+    bytes: a.bytes + b.bytes,
+  };
+}

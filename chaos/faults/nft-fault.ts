@@ -1,0 +1,220 @@
+/**
+ * The network faults of the container cluster, by nftables in the nodes' namespaces: partitions that drop or reset,
+ * random loss, names that no longer resolve. Evidence is the table read back, what the kernel counted, and the matrix of
+ * probes before, during and after.
+ */
+import { evidenceOf } from './fault.ts';
+import type { Check, Evidence, EvidenceOptions, Fault, Injected } from './fault.ts';
+import { HTTP_PORT, P2P_PORT } from './network-rules.ts';
+import type { Demand, NetworkRules, RuledNode, Standing } from './network-rules.ts';
+import type { Block } from './nft.ts';
+import { holdsGrudge, isCut } from './partition.ts';
+import type { Reach } from './sidecar.ts';
+import type { Scope, SpecOf } from './spec.ts';
+
+type NftSpec = SpecOf<'partition'> | SpecOf<'loss'> | SpecOf<'dns'>;
+
+export const PORTS: Readonly<Record<Scope, readonly number[]>> = {
+  p2p: [P2P_PORT],
+  http: [HTTP_PORT],
+  both: [P2P_PORT, HTTP_PORT],
+};
+
+/** By this name all nodes are found; every one of them looks it up. */
+export const DISCOVERY_NAME = 'node';
+/** Of fewer packets the share that was lost says nothing. */
+const PACKETS_MIN = 50;
+/** How far a share may be from what is wanted, in standard deviations; more happens once in 16,000 looks. */
+const DEVIATIONS_MAX = 4;
+
+export class NftFault implements Fault {
+  readonly name: NftSpec['kind'];
+  readonly means: string;
+  readonly #spec: NftSpec;
+  readonly #rules: NetworkRules;
+  readonly #demand: Demand;
+  #before: readonly Check[] = [];
+  /** of the last look: deleting a table deletes its counters */
+  #last = { count: 0, bytes: 0 };
+
+  constructor(spec: NftSpec, rules: NetworkRules) {
+    this.name = spec.kind;
+    this.means = `nftables on INPUT: ${meansOf(spec)}, on a lease that the kernel ends`;
+    this.#spec = spec;
+    this.#rules = rules;
+    this.#demand = {
+      blockOf: (node, running) => blockOf(spec, node, running),
+      reachOf: (from, to, port) => reachOf(spec, from, to, port),
+    };
+  }
+
+  plan(): readonly string[] {
+    return this.#rules.plan(this.#demand).flatMap(({ node, script }) =>
+      script
+        .trimEnd()
+        .split('\n')
+        .map((line) => `${node}: nft ${line}`),
+    );
+  }
+
+  async inject(options: EvidenceOptions = {}): Promise<Injected> {
+    this.#before = options.probes === false ? [] : [await this.#look('before')];
+    return this.#rules.enforce(this.#demand);
+  }
+
+  async lift(): Promise<number> {
+    return this.#rules.withdraw(this.#demand);
+  }
+
+  async evidence(options: EvidenceOptions = {}): Promise<Evidence> {
+    const standings = await this.#rules.read(this.#demand);
+    const checks: Check[] = [
+      ...this.#before,
+      ...standings.map(inForce),
+      ...this.#rules.historyOf(this.#demand),
+    ];
+    if (standings.length === 0) checks.push({ claim: 'it is in force somewhere', holds: false });
+    checks.push(...(await this.#bites(standings)));
+    if (options.probes !== false) checks.push(await this.#look('during'));
+    this.#last = {
+      count: standings.reduce((all, { stopped }) => all + stopped.packets, 0),
+      bytes: standings.reduce((all, { stopped }) => all + stopped.bytes, 0),
+    };
+    return evidenceOf(checks, this.#last);
+  }
+
+  async heal(options: EvidenceOptions = {}): Promise<Evidence> {
+    await this.lift();
+    const checks: Check[] = [{ claim: 'its table is gone from every namespace', holds: true }];
+    if (this.#spec.kind === 'dns') checks.push(...(await this.#names(this.#spec.nodes, true)));
+    if (options.probes !== false) checks.push(await this.#look('after'));
+    return evidenceOf(checks, this.#last);
+  }
+
+  async #bites(standings: readonly Standing[]): Promise<readonly Check[]> {
+    switch (this.#spec.kind) {
+      case 'partition':
+        return countedPairs(this.#spec, this.#rules.running, standings);
+      case 'loss':
+        return lossChecks(this.#spec.percent, standings);
+      case 'dns':
+        return this.#names(this.#spec.nodes, false);
+    }
+  }
+
+  async #look(when: string): Promise<Check> {
+    const { claim, holds } = await this.#rules.matrix();
+    return { claim: `${when}: ${claim}`, holds };
+  }
+
+  async #names(nodes: readonly string[], wanted: boolean): Promise<readonly Check[]> {
+    return Promise.all(
+      this.#rules.running
+        .filter(({ name }) => nodes.includes(name))
+        .map(async ({ name, sidecar }) => {
+          const found = await sidecar.resolves(DISCOVERY_NAME);
+          return { claim: `${name}: names ${found ? '' : 'do not '}resolve`, holds: found === wanted };
+        }),
+    );
+  }
+}
+
+function meansOf(spec: NftSpec): string {
+  switch (spec.kind) {
+    case 'partition': {
+      const ports = `tcp ${PORTS[spec.scope].join(' and ')} (sport and dport)`;
+      const ends = Object.values(spec.grudges).filter((others) => others.length > 0).length;
+      const where = ends === 1 ? 'at one end' : 'at both ends';
+      return `${spec.how === 'drop' ? 'drop' : 'reject with tcp reset'} ${ports} ${where}`;
+    }
+    case 'loss':
+      return `drop ${spec.percent} % of tcp ${PORTS[spec.scope].join(' and ')} at random at ${spec.nodes.join(', ')}`;
+    case 'dns':
+      return `drop every answer of the resolver at ${spec.nodes.join(', ')}`;
+  }
+}
+
+function blockOf(spec: NftSpec, { name }: RuledNode, running: readonly RuledNode[]): Block | null {
+  switch (spec.kind) {
+    case 'partition': {
+      const pairs = running
+        .filter((other) => holdsGrudge(spec.grudges, name, other.name))
+        .flatMap(({ address }) => PORTS[spec.scope].map((port) => ({ peer: address, port })));
+      return pairs.length === 0 ? null : { kind: 'pairs', how: spec.how, pairs };
+    }
+    case 'loss':
+      if (!spec.nodes.includes(name)) return null;
+      return { kind: 'loss', ports: PORTS[spec.scope], percent: spec.percent };
+    case 'dns':
+      return spec.nodes.includes(name) ? { kind: 'dns' } : null;
+  }
+}
+
+function reachOf(spec: NftSpec, from: string, to: string, port: number): readonly Reach[] | null {
+  switch (spec.kind) {
+    case 'partition':
+      if (!PORTS[spec.scope].includes(port)) return null;
+      // The question is stopped at the other end, or else its answer at this end, which tells only who has answered.
+      if (holdsGrudge(spec.grudges, to, from)) return [spec.how === 'drop' ? 'silent' : 'refused'];
+      return holdsGrudge(spec.grudges, from, to) ? ['silent'] : null;
+    case 'loss': {
+      const touched = spec.nodes.includes(from) || spec.nodes.includes(to);
+      return touched && PORTS[spec.scope].includes(port) ? ['open', 'silent'] : null;
+    }
+    case 'dns':
+      return null;
+  }
+}
+
+function inForce({ node, block, listing }: Standing): Check {
+  const wanted = block.kind === 'pairs' ? namesOf(block.pairs) : '';
+  return {
+    claim: `${node.name}: the rules are in force as rendered`,
+    holds:
+      listing !== null &&
+      listing.leaseSeconds > 0 &&
+      namesOf(listing.pairs) === wanted &&
+      listing.chains.get('input')?.length === (block.kind === 'dns' ? 1 : 2),
+  };
+}
+
+function namesOf(pairs: readonly { readonly peer: string; readonly port: number }[]): string {
+  return pairs
+    .map(({ peer, port }) => `${peer}:${port}`)
+    .toSorted()
+    .join(' ');
+}
+
+/** Each pair is dead when one of its ends has stopped something: either end may have heard nothing to stop. */
+function countedPairs(
+  { grudges }: SpecOf<'partition'>,
+  nodes: readonly RuledNode[],
+  standings: readonly Standing[],
+): readonly Check[] {
+  const stoppedAt = (at: RuledNode, from: RuledNode): number =>
+    standings.find(({ node }) => node.name === at.name)?.stopped.from.get(from.name) ?? 0;
+  return nodes.flatMap((a, i) =>
+    nodes
+      .slice(i + 1)
+      .filter((b) => isCut(grudges, a.name, b.name))
+      .map((b) => {
+        const packets = [stoppedAt(a, b), stoppedAt(b, a)] as const;
+        return {
+          claim: `${a.name} and ${b.name}: packets stopped (${packets[0]} + ${packets[1]})`,
+          holds: packets[0] + packets[1] > 0,
+        };
+      }),
+  );
+}
+
+function lossChecks(percent: number, standings: readonly Standing[]): readonly Check[] {
+  return standings.map(({ node, stopped: { rules } }) => {
+    const [seen = 0, lost = 0] = rules;
+    const share = percent / 100;
+    const slack = DEVIATIONS_MAX * Math.sqrt(seen * share * (1 - share));
+    return {
+      claim: `${node.name}: ${lost} of ${seen} packets lost (${percent} % wanted, at least ${PACKETS_MIN} to tell)`,
+      holds: seen >= PACKETS_MIN && lost > 0 && Math.abs(lost - seen * share) <= slack,
+    };
+  });
+}

@@ -1,0 +1,102 @@
+/**
+ * `npm run test:faults`: does every fault bite, and does it heal? Each kind is injected into a small cluster that is being
+ * written to, in both worlds; what counts is its own evidence, within a limit. Prints one line per trial and a verdict.
+ *
+ *   --cluster containers|processes   one world only
+ *   --only TEXT                      trials whose name contains it
+ *   --why                            all evidence, not only what does not hold
+ *
+ * Exit codes: 0 everything that is supported here bites and heals, 1 something does not, 3 a world could not be opened.
+ */
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { openCluster } from '../../cluster/open.ts';
+import { NodeStartError, WorldUnavailableError } from '../../cluster/port.ts';
+import type { World } from '../../cluster/port.ts';
+import { listenForInterrupts } from '../../demo/interrupt.ts';
+import { Bench } from './bench.ts';
+import type { Outcome } from './bench.ts';
+import { trialsFor } from './trials.ts';
+
+const NODES = 3;
+const WORLDS: readonly World[] = ['processes', 'containers'];
+
+const interrupt = listenForInterrupts();
+const { values } = parseArgs({
+  options: { cluster: { type: 'string' }, only: { type: 'string' }, why: { type: 'boolean' } },
+});
+const worlds = WORLDS.filter((world) => values.cluster === undefined || values.cluster === world);
+if (worlds.length === 0) {
+  console.error(`--cluster is containers or processes, not ${values.cluster}`);
+  process.exit(3);
+}
+
+const outcomes: Outcome[] = [];
+const troubles: string[] = [];
+for (const world of worlds) await tryAll(world);
+
+const count = (state: Outcome['state']): number =>
+  outcomes.filter((outcome) => outcome.state === state).length;
+const summary = `${count('proven')} bite and heal, ${count('failed')} do not, ${count('unsupported')} unsupported here`;
+if (interrupt.signal.aborted) {
+  console.log(`verdict: INTERRUPTED, ${summary}`);
+  process.exitCode = interrupt.exitCode();
+} else if (troubles.length > 0) {
+  console.log(`verdict: ERROR, ${summary}; ${troubles.join('; ')}`);
+  process.exitCode = 3;
+} else {
+  const passes = count('failed') === 0 && count('proven') > 0;
+  console.log(`verdict: ${passes ? 'PASS' : 'FAIL'}, ${summary}`);
+  process.exitCode = passes ? 0 : 1;
+}
+
+async function tryAll(world: World): Promise<void> {
+  const names = Array.from({ length: NODES }, (_, i) => `node${i + 1}`);
+  const trials = trialsFor(names).filter(({ name }) => name.includes(values.only ?? ''));
+  try {
+    const cluster = await openCluster(world, {
+      nodes: NODES,
+      runId: `faults-${process.pid}-${randomInt(0x1_0000).toString(16)}`,
+      signal: interrupt.signal,
+      progress: (line) => console.log(`${world}: ${line}`),
+    });
+    const bench = new Bench(cluster, interrupt.signal);
+    try {
+      for (const trial of trials) {
+        if (interrupt.signal.aborted) break;
+        const outcome = await bench.try(trial);
+        outcomes.push(outcome);
+        tell(world, trial.name, outcome);
+      }
+    } finally {
+      await bench.close();
+      const { leftovers } = await cluster.close();
+      troubles.push(...leftovers.map((leftover) => `left behind: ${leftover}`));
+    }
+  } catch (error) {
+    if (interrupt.signal.aborted) return;
+    if (!(error instanceof WorldUnavailableError || error instanceof NodeStartError)) throw error;
+    troubles.push(`${world}: ${error.message}`);
+  }
+}
+
+function tell(world: World, name: string, outcome: Outcome): void {
+  const head = `${name.padEnd(32)} ${world.padEnd(11)}`;
+  if (outcome.state === 'unsupported') {
+    console.log(`${head} unsupported: ${outcome.reason}`);
+    return;
+  }
+  const { bites, heals } = outcome;
+  console.log(`${head} bites ${told(bites)}  heals ${told(heals)}  ${outcome.reason}`);
+  for (const [when, phase] of [
+    ['bites', bites],
+    ['heals', heals],
+  ] as const) {
+    for (const { claim, holds } of phase.checks)
+      if (values.why === true || !holds) console.log(`    ${when}  ${holds ? 'yes' : 'NO '}  ${claim}`);
+  }
+}
+
+function told({ ok, tookMs }: Outcome['bites']): string {
+  return `${ok ? 'yes' : 'NO '} ${(tookMs / 1000).toFixed(1).padStart(5)} s`;
+}
