@@ -236,7 +236,7 @@ export interface Standing {
 }
 
 /** What a namespace has stopped in all, also before its table was loaded anew. */
-export interface Stopped {
+interface Stopped {
   /** by the name of the peer whose packets they were */
   readonly from: ReadonlyMap<string, number>;
   /** counters of the rules that count, in order: of a loss what was seen and what was dropped */

@@ -14,7 +14,7 @@ import type { Scope, SpecOf } from './spec.ts';
 
 type NftSpec = SpecOf<'partition'> | SpecOf<'loss'> | SpecOf<'dns'>;
 
-export const PORTS: Readonly<Record<Scope, readonly number[]>> = {
+const PORTS: Readonly<Record<Scope, readonly number[]>> = {
   p2p: [P2P_PORT],
   http: [HTTP_PORT],
   both: [P2P_PORT, HTTP_PORT],

@@ -9,7 +9,7 @@
 export const TABLE_PREFIX = 'aethel_lab';
 
 /** Everything that comes from this peer and concerns this port, at either end: libp2p may have been dialled either way. */
-export interface Pair {
+interface Pair {
   readonly peer: string;
   readonly port: number;
 }
@@ -19,7 +19,7 @@ export type Block =
   | { readonly kind: 'loss'; readonly ports: readonly number[]; readonly percent: number }
   | { readonly kind: 'dns' };
 
-export interface Counted {
+interface Counted {
   readonly packets: number;
   readonly bytes: number;
 }
