@@ -382,7 +382,13 @@ export class Host implements ExchangeMachine, HttpMachine {
 
   #beacon(): Beacon {
     const { replica } = this.#core;
-    return { root: replica.root(), records: replica.recordCount(), wallMs: this.wallMs(), vector: null };
+    return {
+      root: replica.root(),
+      records: replica.recordCount(),
+      wallMs: this.wallMs(),
+      isWatching: false,
+      vector: null,
+    };
   }
 
   #forgetHalf(): void {

@@ -31,7 +31,7 @@ export interface P2pOptions {
 }
 
 /** A heartbeat on its direct stream, and a batch's frame, in bytes (lungs/p2p). */
-const BEAT_BYTES = 76;
+const BEAT_BYTES = 77;
 const FRAME_BYTES = 4;
 
 export class P2pLung {

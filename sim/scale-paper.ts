@@ -4,6 +4,7 @@
  */
 import { ByteWriter } from '../node/protocol/codec.ts';
 import { POLICY_DEFAULTS } from '../node/protocol/mode/policy.ts';
+import { NEIGHBOURS_MAX } from '../node/protocol/monitor/neighbours.ts';
 import { nodeIdOf } from '../node/protocol/ids.ts';
 import { encodeKnowledge } from '../node/protocol/state/knowledge.ts';
 import { VersionVector } from '../node/protocol/state/version-vector.ts';
@@ -29,18 +30,22 @@ export function copiesOfBatch(nodes: number, degree: number): number {
   return nodes * (degree - 1) + 1;
 }
 
-/** Heartbeats that a node sends in a second. */
+/** Heartbeats that a node sends in a second at most: to its neighbours, and to one of the others in turn. */
 export function beatsPerSecond(links: number): number {
-  return (links * 1_000) / POLICY_DEFAULTS.beatMs;
+  return (Math.min(links, NEIGHBOURS_MAX + 1) * 1_000) / POLICY_DEFAULTS.beatMs;
 }
 
 /**
- * Polls that a node asks in a second: slow ones of members that it is linked with, held ones, repeated at once, of those that it knows
- * over HTTP only, because it takes those for cut off from gossip.
+ * Polls that a node asks in a second: slow ones of its neighbours, and as many at most of the others; held ones, repeated at once, of those
+ * neighbours that it knows over HTTP only, because it takes them for cut off from gossip. They are as frequent among the neighbours as among all.
  */
 export function pollsPerSecond(linked: number, strangers: number): number {
   const { warmPollMs, eagerWaitMs, eagerGapMs } = POLICY_DEFAULTS;
-  return (linked * 1_000) / warmPollMs + (strangers * 1_000) / (eagerWaitMs + eagerGapMs);
+  const known = linked + strangers;
+  const neighbours = Math.min(known, NEIGHBOURS_MAX);
+  const cutOff = (neighbours * strangers) / known;
+  const slow = neighbours - cutOff + Math.min(known - neighbours, NEIGHBOURS_MAX);
+  return (slow * 1_000) / warmPollMs + (cutOff * 1_000) / (eagerWaitMs + eagerGapMs);
 }
 
 export interface MemberBytes {

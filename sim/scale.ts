@@ -31,7 +31,7 @@ const BUSY_MS = 2_000;
 /** A shorter window sees no slow poll. */
 const POLL_SEEN_MS = 20_000;
 /** Everyone linked with everyone: 1,000 nodes would be a million links. */
-const ALL_SIZES = [10, 30, 100] as const;
+const ALL_SIZES = [10, 30, 100, 300] as const;
 const STRANGERS_MOST = 1_000;
 
 const LOST = 2;
@@ -161,8 +161,8 @@ function chartOf(meshes: readonly Findings[], alls: readonly Findings[]): string
   return renderChart({
     title: 'What a lattice costs as it grows',
     description:
-      'Over the number of nodes, both axes logarithmic: rounds grow slowly, messages per node and write and heartbeats in a mesh are flat, ' +
-      'heartbeats among nodes that are all linked and the bytes stored with every commit grow with the members.',
+      'Over the number of nodes, both axes logarithmic: rounds grow slowly, messages per node and write and heartbeats are flat, in a mesh and ' +
+      'where all are linked; the bytes stored with every commit grow with the members.',
     xName: 'nodes',
     yName: 'measured (dots) and on paper (dashes)',
     lines: [

@@ -18,6 +18,8 @@ export interface Beacon {
   readonly records: number;
   /** its wall clock, ms since the epoch; null where the lung does not carry it */
   readonly wallMs: number | null;
+  /** it watches us, and so wants to hear from us as often as it is heard */
+  readonly isWatching: boolean;
   /** what it has seen; null where the lung does not carry it, the roots were alike, or it is long */
   readonly vector: VersionVector | null;
 }

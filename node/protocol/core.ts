@@ -23,6 +23,8 @@ import { Rumors, RUMORS_DEFAULTS } from './gossip/rumors.ts';
 import type { Digest, NodeId } from './ids.ts';
 import { INITIAL_MODE, nextMode, type ModeOptions, type ModeState } from './mode/mode.ts';
 import type { Policy } from './mode/policy.ts';
+import { NEIGHBOURS_MAX } from './monitor/neighbours.ts';
+import { Watch } from './monitor/watch.ts';
 import { judgeClock, type ClockVerdict } from './monitor/clocks.ts';
 import { Detector, type DetectorOptions, type LinkHealth, type Transition } from './monitor/detector.ts';
 import { BYTES_MAX, newPeer, QUESTIONS_MAX, type Peer } from './peers.ts';
@@ -112,6 +114,7 @@ export class Core {
   readonly #rumors = new Rumors(RUMORS_DEFAULTS);
   readonly #pushes = new Pushes(PUSHES_DEFAULTS);
   readonly #peers = new Map<NodeId, Peer>();
+  readonly #watch: Watch;
   readonly #sessions = new Map<NodeId, Session>();
   readonly #exchanges = new Map<number, Purpose>();
   readonly #lungUp: Record<LungName, boolean> = { p2p: false, http: false };
@@ -140,6 +143,7 @@ export class Core {
     this.#modeOptions = options.mode;
     this.#aheadMaxMs = options.aheadMaxMs;
     this.#detector = new Detector(options.detector);
+    this.#watch = new Watch(modules.self, (peer) => this.#isPresent(peer));
     this.replica = new Replica(
       {
         self: modules.self,
@@ -253,7 +257,7 @@ export class Core {
       case 'answered':
         return this.#answered(input.peer, input.lung, input.exchange, input.message);
       case 'unanswered':
-        return this.#unanswered(input.peer, input.exchange, input.reason);
+        return this.#unanswered(input.peer, input.lung, input.exchange, input.reason);
       case 'force':
         this.#mode = { ...this.#mode, forced: input.mode };
         this.#emit({ type: 'forced', mode: input.mode });
@@ -270,10 +274,7 @@ export class Core {
         this.#tick();
         return this.#timer('tick', this.#policy.tickMs);
       case 'beat':
-        for (const peer of this.#peers.values()) {
-          if (peer.linked.p2p)
-            this.#effects.push({ type: 'beat', peer: peer.id, beacon: this.#beacon(peer) });
-        }
+        this.#beatAll();
         return this.#timer('beat', this.#policy.beatMs);
       case 'gossip':
         return this.#pumpRumors();
@@ -283,7 +284,20 @@ export class Core {
     }
   }
 
+  /** Neighbours hear from us with every beat, and one of the others in turn, so that all of them do in time. */
+  #beatAll(): void {
+    for (const peer of this.#peers.values()) if (peer.isNeighbour) this.#beat(peer);
+    const stray = this.#watch.nextStray();
+    if (stray !== null) this.#beat(stray);
+  }
+
+  #beat(peer: Peer): void {
+    if (!peer.linked.p2p) return;
+    this.#effects.push({ type: 'beat', peer: peer.id, beacon: this.#beacon(peer) });
+  }
+
   #tick(): void {
+    this.#lookAround();
     for (const transition of this.#detector.sweep()) this.#changed(transition);
     const now = this.#now.monotonicMs;
     for (const peer of this.#peers.values()) {
@@ -308,6 +322,26 @@ export class Core {
     }
   }
 
+  /** Who is a neighbour may have changed: it is judged, polled and served by another measure then. */
+  #lookAround(): void {
+    for (const peer of this.#watch.look(this.#peers, this.#now.monotonicMs)) {
+      this.#detector.setWatched(peer.id, peer.isNeighbour);
+      if (peer.isNeighbour) this.#beat(peer);
+      this.#reconsider(peer);
+    }
+    this.#detector.setPatience({
+      p2p: STRAY_TURNS * this.#watch.strayCount * this.#policy.beatMs,
+      http: STRAY_TURNS * this.#strayPollMs(),
+    });
+  }
+
+  /** Not known to be dead on both lungs. */
+  #isPresent({ id, linked }: Peer): boolean {
+    return (
+      (linked.p2p && this.#state(id, 'p2p') !== 'dead') || (linked.http && this.#state(id, 'http') !== 'dead')
+    );
+  }
+
   #tellHedged(): void {
     const { records, members } = this.#hedged;
     if (records === 0) return;
@@ -322,10 +356,10 @@ export class Core {
     const peer = this.#peer(id);
     if (peer.linked[lung]) return;
     peer.linked[lung] = true;
+    this.#watch.noteChange();
     if (lung === 'p2p') {
       peer.linkedAt = this.#now.monotonicMs;
-      this.#effects.push({ type: 'beat', peer: id, beacon: this.#beacon(peer) });
-      return;
+      return this.#beat(peer);
     }
     this.#detector.setEager(id, this.#isAssisted(peer));
     this.#poll(id);
@@ -346,6 +380,7 @@ export class Core {
     if (beacon !== null && (was === 'suspect' || was === 'dead')) this.#giveUpSession(id, lung, 'lung_back');
     const peer = this.#evidence(id, lung, rttMs);
     if (beacon === null) return;
+    if (beacon.isWatching) peer.watchesUntil = this.#now.monotonicMs + WATCHING_BEATS * this.#policy.beatMs;
     if (beacon.wallMs !== null) {
       const { monotonicMs } = this.#now;
       peer.clock = { leadMs: beacon.wallMs - monotonicMs, at: monotonicMs };
@@ -384,6 +419,7 @@ export class Core {
   /** The one place where a change of health has consequences. */
   #changed({ peer: id, lung, from, to, reason }: Transition): void {
     this.#emit({ type: 'peer', peer: id, lung, from, to, reason });
+    this.#watch.noteChange();
     const peer = this.#peer(id);
     if (lung === 'p2p' && to === 'dead' && peer.linked.p2p) this.#reset(peer);
     if (to !== 'alive') this.#giveUpSession(id, lung, 'lung_in_doubt');
@@ -414,8 +450,9 @@ export class Core {
     this.#effects.push({ type: 'reset', peer: peer.id, lung: 'p2p' });
   }
 
-  /** Linked for longer than anybody may be silent, and never heard since. */
+  /** A neighbour linked for longer than anybody may be silent, and never heard since. */
   #isMute(peer: Peer): boolean {
+    if (!peer.isNeighbour) return false;
     const { state } = this.#detector.health(peer.id, 'p2p');
     const heard = state === 'alive' || state === 'suspect';
     return !heard && this.#now.monotonicMs - peer.linkedAt > MUTE_BEATS * this.#policy.beatMs;
@@ -423,6 +460,7 @@ export class Core {
 
   #forget(id: NodeId): void {
     this.#peers.delete(id);
+    this.#watch.noteChange();
     for (const lung of ['p2p', 'http'] as const) this.#giveUpSession(id, lung, 'forgotten');
     this.#pushes.drop(id);
     this.#acks.forget(id);
@@ -451,10 +489,16 @@ export class Core {
   #schedulePoll(peer: Peer, failures: number): void {
     const { warmPollMs, eagerGapMs, retryMinMs, retryMaxMs } = this.#policy;
     let delayMs: number;
-    if (!this.#isAssisted(peer)) delayMs = this.#jitter(warmPollMs, 0.1);
+    if (!peer.isNeighbour) delayMs = this.#jitter(this.#strayPollMs(), 0.1);
+    else if (!this.#isAssisted(peer)) delayMs = this.#jitter(warmPollMs, 0.1);
     else if (failures === 0) delayMs = eagerGapMs;
     else delayMs = this.#jitter(Math.min(retryMinMs * 2 ** Math.min(failures - 1, 16), retryMaxMs), 0.2);
     this.#timer(`poll:${peer.id}`, delayMs);
+  }
+
+  /** So far apart are the polls of a member that is no neighbour that those of all of them are as many as those of the neighbours. */
+  #strayPollMs(): number {
+    return this.#policy.warmPollMs * Math.max(1, this.#watch.strayCount / NEIGHBOURS_MAX);
   }
 
   // ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -697,7 +741,10 @@ export class Core {
     }
   }
 
-  #unanswered(id: NodeId, exchange: number, reason: string): void {
+  #unanswered(id: NodeId, lung: LungName, exchange: number, reason: string): void {
+    const doubted = lung === 'p2p' ? this.#peers.get(id) : undefined;
+    if (doubted !== undefined)
+      doubted.doubtedUntil = this.#now.monotonicMs + DOUBT_BEATS * this.#policy.beatMs;
     const purpose = this.#exchanges.get(exchange);
     if (purpose === undefined) return;
     this.#exchanges.delete(exchange);
@@ -723,7 +770,8 @@ export class Core {
 
   #maybeReconcile(peer: Peer): void {
     const now = this.#now.monotonicMs;
-    if (peer.root === null || peer.root === this.replica.root()) {
+    // What another member told of its root is old, and its neighbours settle what it lacks.
+    if (!peer.isNeighbour || peer.root === null || peer.root === this.replica.root()) {
       peer.unlikeSince = null;
       return;
     }
@@ -928,12 +976,21 @@ export class Core {
     this.#modeSince = this.#now.wallMs;
     this.#lastSwitch = { from, to: state.mode, reason, at: this.#now.wallMs };
     this.#emit({ type: 'mode', from, to: state.mode, reason });
+    if (from === 'P2P' && evidence.p2pReached === 0) this.#giveUpStrays(reason);
     for (const peer of this.#peers.values()) this.#reconsider(peer);
   }
 
-  /** Whether HTTP serves this member: gossip does not reach it, or is back too shortly for the mode to trust it. */
+  /** No neighbour is heard over P2P: it is our own lung, and the links to the others carry nothing either, though none was missed yet. */
+  #giveUpStrays(reason: string): void {
+    for (const { id, isNeighbour, linked } of this.#peers.values()) {
+      const transition = isNeighbour || !linked.p2p ? null : this.#detector.lost(id, 'p2p', reason);
+      if (transition !== null) this.#changed(transition);
+    }
+  }
+
+  /** Whether HTTP serves this neighbour: gossip does not reach it, or is back too shortly for the mode to trust it. */
   #isAssisted(peer: Peer): boolean {
-    if (!this.#mayUse('http')) return false;
+    if (!peer.isNeighbour || !this.#mayUse('http')) return false;
     const isReached = this.#mayUse('p2p') && this.#state(peer.id, 'p2p') === 'alive';
     return !isReached || this.#mode.mode === 'HTTP';
   }
@@ -951,6 +1008,7 @@ export class Core {
   }
 
   #isOverdue(peer: Peer): boolean {
+    if (!peer.isNeighbour) return false;
     const { heardAt } = this.#detector.health(peer.id, 'p2p');
     return heardAt === null || this.#now.monotonicMs - heardAt > OVERDUE_BEATS * this.#policy.beatMs;
   }
@@ -976,6 +1034,7 @@ export class Core {
     this.#members.add(id);
     const peer = newPeer(id, this.#now.monotonicMs, this.#policy.sessionBackoffMinMs);
     this.#peers.set(id, peer);
+    this.#watch.noteChange();
     this.#detector.setEager(id, this.#isAssisted(peer));
     return peer;
   }
@@ -998,6 +1057,7 @@ export class Core {
       root,
       records: this.replica.recordCount(),
       wallMs: this.#now.wallMs,
+      isWatching: to.isChosen || this.#now.monotonicMs < to.doubtedUntil,
       vector: to.root === root || vector.size > BEACON_RANGES_MAX ? null : vector.clone(),
     };
   }
@@ -1027,6 +1087,15 @@ const CLOCK_FRESH_MS = 30_000;
 
 /** Heartbeats that a fresh link may stay mute before it is reset; eight, two seconds by default: both ends must subscribe first. */
 const MUTE_BEATS = 8;
+
+/** A member that is no neighbour may miss its turn twice before it is missed. A guess. */
+const STRAY_TURNS = 2.5;
+
+/** A member that watches us does so for so many heartbeats from its last one; four: as long as it may be silent. */
+const WATCHING_BEATS = 4;
+
+/** A member that did not answer a question over P2P is watched for so many heartbeats; twelve: long enough to notice that it is silent. */
+const DOUBT_BEATS = 12;
 
 /** Least that a member is asked for at a time, in bytes of records: 64 KiB goes over any line within the time of an exchange. */
 const BYTES_MIN = 65_536;

@@ -3,6 +3,7 @@
  */
 import type { LungName } from './events.ts';
 import type { Digest, NodeId } from './ids.ts';
+import { placesOf, type Places } from './monitor/neighbours.ts';
 import { ANSWER_DEFAULTS } from './sync/answer.ts';
 import { Settled } from './sync/delta.ts';
 
@@ -42,6 +43,14 @@ export interface Peer {
   sessionBackoffMs: number;
   /** when the HTTP poll under way was asked, ms monotonic; null when none is */
   pollingSince: number | null;
+  readonly places: Places;
+  /** one of the few that this node watches by itself */
+  isChosen: boolean;
+  /** chosen, or watched for a reason of the moment: heartbeats and quick polls are for neighbours */
+  isNeighbour: boolean;
+  /** until when we watch it because a question to it failed, and until when it wants to be answered, ms monotonic */
+  doubtedUntil: number;
+  watchesUntil: number;
   /** last evidence over any lung, ms monotonic */
   heardAt: number;
 }
@@ -71,6 +80,11 @@ export function newPeer(id: NodeId, now: number, sessionBackoffMs: number): Peer
     sessionNotBefore: now,
     sessionBackoffMs,
     pollingSince: null,
+    places: placesOf(id),
+    isChosen: true,
+    isNeighbour: true,
+    doubtedUntil: now,
+    watchesUntil: now,
     heardAt: now,
   };
 }

@@ -219,7 +219,7 @@ describe('HttpLung', () => {
         type: 'heard',
         peer: PEER,
         rttMs: null,
-        beacon: { root: ROOT_B, records: 7, wallMs: expect.any(Number), vector: null },
+        beacon: { root: ROOT_B, records: 7, wallMs: expect.any(Number), isWatching: false, vector: null },
       });
     });
 

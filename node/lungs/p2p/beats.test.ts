@@ -15,6 +15,7 @@ const beats = fc.record({
       .map((bytes) => Buffer.from(bytes).toString('hex') as Digest),
     records: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
     wallMs: fc.option(fc.integer({ min: 1, max: 2 ** 48 - 1 })),
+    isWatching: fc.boolean(),
     vector: fc.option(vectors),
   }),
 });
@@ -28,7 +29,7 @@ describe('a beat on the wire', () => {
     fc.assert(
       fc.property(
         fc.oneof(
-          fc.uint8Array({ minLength: 72, maxLength: 72 }),
+          fc.uint8Array({ minLength: 73, maxLength: 73 }),
           fc.uint8Array({ maxLength: BEAT_BYTES_MAX }),
         ),
         (bytes) => {

@@ -14,7 +14,7 @@ import { FrameCutter, FrameError, frameOf } from './framing.ts';
 import type { Connection, Stack, Stream } from './types.ts';
 import { holdWindowUpdates } from './window-updates.ts';
 
-const BEAT_PROTOCOL = '/aethel/beat/2.0.0';
+const BEAT_PROTOCOL = '/aethel/beat/3.0.0';
 
 /**
  * offset  0  u32  sequence, from 1, of this stream
@@ -26,7 +26,7 @@ const BEAT_PROTOCOL = '/aethel/beat/2.0.0';
  *        66  u48  sender's wall clock, ms since the epoch; 0: not told
  *        72       sender's version vector, as in the messages of anti-entropy; nothing: not told
  */
-const BEAT_BYTES = 72;
+const BEAT_BYTES = 73;
 /** A vector of 64 authors with 64 ranges takes 3 KiB; a longer one is not told. */
 export const BEAT_BYTES_MAX = 4_096;
 const VECTOR_BYTES_MAX = BEAT_BYTES_MAX - BEAT_BYTES;
@@ -205,6 +205,7 @@ export function encodeBeat(beat: Beat): Uint8Array {
   bytes.writeUIntBE(beat.beacon.records, 28, 6);
   bytes.write(beat.beacon.root, 34, 32, 'hex');
   bytes.writeUIntBE(beat.beacon.wallMs ?? 0, 66, 6);
+  bytes.writeUInt8(Number(beat.beacon.isWatching), 72);
   return bytes;
 }
 
@@ -225,9 +226,15 @@ export function decodeBeat(body: Uint8Array): Beat {
       records: bytes.readUIntBE(28, 6),
       // 0, the epoch itself: not told
       wallMs: bytes.readUIntBE(66, 6) || null,
+      isWatching: watchingOf(bytes.readUInt8(72)),
       vector: body.length === BEAT_BYTES ? null : vectorOf(body.subarray(BEAT_BYTES)),
     },
   };
+}
+
+function watchingOf(flag: number): boolean {
+  if (flag > 1) throw new FrameError(`beat with the flag ${flag}`);
+  return flag === 1;
 }
 
 function vectorOf(bytes: Uint8Array): VersionVector {

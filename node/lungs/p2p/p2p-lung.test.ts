@@ -345,8 +345,8 @@ describe('what is told of a peer beside gossip', () => {
       'in exchange': 300,
       'out gossip': 1000,
       'in gossip': 500,
-      'out beat': 72,
-      'in beat': 72,
+      'out beat': 73,
+      'in beat': 73,
     });
   });
 });

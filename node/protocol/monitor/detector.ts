@@ -61,6 +61,14 @@ interface Link {
   dueAttentiveMs: number | null;
   /** consecutive failed polls since the last evidence */
   failures: number;
+  /** attentive time from which silence is judged, where that is later than the last evidence */
+  judgedFromMs: number;
+}
+
+/** How much longer than a neighbour a member that is not watched may be silent, in ms of attentive time. */
+export interface StrayPatience {
+  readonly p2p: number;
+  readonly http: number;
 }
 
 const FAILURES_TO_DEAD = 2;
@@ -76,7 +84,11 @@ export class Detector {
   #attentiveMs = 0;
   #lastNow: number | null = null;
   /** peers whose other lung is in doubt: their HTTP evidence must be fresh */
-  #eager = new Set<NodeId>();
+  readonly #eager = new Set<NodeId>();
+  readonly #unwatched = new Set<NodeId>();
+  /** some member is or was no neighbour, so that states alone do not say what is fresh */
+  #hasStrays = false;
+  #patience: StrayPatience = { p2p: 0, http: 0 };
 
   constructor(options: DetectorOptions) {
     this.#options = options;
@@ -138,7 +150,7 @@ export class Detector {
     for (const lung of ['p2p', 'http'] as const) {
       for (const [peer, link] of this.#links[lung]) {
         if (link.state !== 'alive' && link.state !== 'suspect') continue;
-        const silentMs = this.#attentiveMs - link.heardAttentiveMs;
+        const silentMs = this.#attentiveMs - Math.max(link.heardAttentiveMs, link.judgedFromMs);
         const aged = this.#judge(peer, lung, link, silentMs);
         if (aged === link.state) continue;
         const change = this.#move(peer, lung, link, aged, `silent_${Math.round(silentMs)}ms`);
@@ -154,6 +166,27 @@ export class Detector {
     else this.#eager.delete(peer);
   }
 
+  /**
+   * Whether this peer is a neighbour, which is heard all the time, or one of the others, which are heard now and then. Of a new neighbour
+   * silence counts from now on.
+   */
+  setWatched(peer: NodeId, isWatched: boolean): void {
+    if (!isWatched) {
+      this.#unwatched.add(peer);
+      this.#hasStrays = true;
+      return;
+    }
+    if (!this.#unwatched.delete(peer)) return;
+    for (const lung of ['p2p', 'http'] as const) {
+      const link = this.#links[lung].get(peer);
+      if (link !== undefined) link.judgedFromMs = this.#attentiveMs;
+    }
+  }
+
+  setPatience(patience: StrayPatience): void {
+    this.#patience = patience;
+  }
+
   forget(peer: NodeId): void {
     for (const lung of ['p2p', 'http'] as const) {
       const link = this.#links[lung].get(peer);
@@ -161,24 +194,47 @@ export class Detector {
       this.#links[lung].delete(peer);
     }
     this.#eager.delete(peer);
+    this.#unwatched.delete(peer);
   }
 
   health(peer: NodeId, lung: LungName): LinkHealth {
     return this.#links[lung].get(peer) ?? NEVER;
   }
 
-  /** How many members this lung reaches by evidence; asked after every step, so it is counted as links change. */
+  /**
+   * How many members this lung reaches by evidence. A P2P suspect still counts, it was heard within suspicionMs; an HTTP
+   * suspect does not, its evidence is older than the window that eager polling promises. What was heard of a member before it became a
+   * neighbour, or of one that is none, counts over P2P while it is as fresh as a neighbour's, and not over HTTP. Asked after every step:
+   * where all are neighbours it is counted as links change.
+   */
   reached(lung: LungName): number {
-    return this.#reached[lung];
+    if (!this.#hasStrays) return this.#reached[lung];
+    let count = 0;
+    for (const [peer, link] of this.#links[lung])
+      if (isReaching(lung, link.state) && this.#isFresh(peer, lung, link)) count += 1;
+    return count;
+  }
+
+  #isFresh(peer: NodeId, lung: LungName, link: Link): boolean {
+    const silentMs = this.#attentiveMs - link.heardAttentiveMs;
+    const isUnwatched = this.#unwatched.has(peer);
+    switch (lung) {
+      case 'p2p':
+        return (!isUnwatched && link.judgedFromMs === 0) || silentMs < this.#options.suspicionMs;
+      case 'http':
+        if (isUnwatched) return false;
+        return silentMs < (this.#eager.has(peer) ? this.#options.httpFreshMs : this.#options.httpWarmMs);
+    }
   }
 
   #judge(peer: NodeId, lung: LungName, link: Link, silentMs: number): LinkState {
+    const patienceMs = this.#unwatched.has(peer) ? this.#patience[lung] : 0;
     switch (lung) {
       case 'p2p':
-        if (silentMs >= this.#options.suspicionMs) return 'dead';
-        return silentMs >= this.#options.suspectMs ? 'suspect' : 'alive';
+        if (silentMs >= this.#options.suspicionMs + patienceMs) return 'dead';
+        return silentMs >= this.#options.suspectMs + patienceMs ? 'suspect' : 'alive';
       case 'http':
-        if (silentMs >= this.#options.httpWarmMs) return 'dead';
+        if (silentMs >= this.#options.httpWarmMs + patienceMs) return 'dead';
         return this.#eager.has(peer) && this.#isOpen(link, silentMs) ? 'suspect' : link.state;
     }
   }
@@ -199,6 +255,7 @@ export class Detector {
       rttMs: null,
       dueAttentiveMs: null,
       failures: 0,
+      judgedFromMs: 0,
     };
     this.#links[lung].set(peer, link);
     return link;
