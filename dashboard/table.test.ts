@@ -98,7 +98,7 @@ function sample(): ClusterView {
         forced_mode: null,
         merkle_root: ROOT,
         state_size: 3,
-        peers: [{ p2p: { state: 'dead' }, http: { state: 'alive' } }],
+        peers: [{ peer_id: 'y', p2p: { state: 'dead' }, http: { state: 'alive' } }],
       },
     },
     { type: 'reach', at: 2000, node: 'n2', reach: 'down' },

@@ -145,8 +145,8 @@ function announce(name: string, at = 0): ViewEvent {
 
 function status(name: string, change: Partial<StatusSnapshot>): ViewEvent {
   const peers: StatusSnapshot['peers'] = [
-    { p2p: { state: 'alive' }, http: { state: 'alive' } },
-    { p2p: { state: 'dead' }, http: { state: 'alive' } },
+    { peer_id: 'p', p2p: { state: 'alive' }, http: { state: 'alive' } },
+    { peer_id: 'q', p2p: { state: 'dead' }, http: { state: 'alive' } },
   ];
   const whole = {
     peer_id: name,

@@ -4,7 +4,7 @@
  * The terminal table of the demo draws a ClusterView; so can a page, and the server behind it: they share this reduce,
  * so they cannot disagree. Times are the watcher's wall clock in ms since the epoch, given with every event.
  */
-import type { DatedEvent, LinkState, SyncMode } from '../node/protocol/events.ts';
+import type { Cause, DatedEvent, LinkState, SyncMode } from '../node/protocol/events.ts';
 
 /** The part of `GET /api/lattice/p2p/status` that a view shows; the whole reply fits. */
 export interface StatusSnapshot {
@@ -14,6 +14,7 @@ export interface StatusSnapshot {
   readonly merkle_root: string;
   readonly state_size: number;
   readonly peers: readonly {
+    readonly peer_id: string;
     readonly p2p: { readonly state: LinkState };
     readonly http: { readonly state: LinkState };
   }[];
@@ -29,6 +30,10 @@ export interface NodeView {
   /** null until the node was heard; afterwards the last thing it said, also while it is down */
   readonly said: NodeSaid | null;
   readonly lastSwitch: ModeSwitch | null;
+  /** what it had lately, oldest first, the last one is what it has now; at most `ROOTS_KEPT` */
+  readonly roots: readonly DatedRoot[];
+  /** how records came to it, counted since it was first seen */
+  readonly arrivals: Readonly<Record<Cause, number>>;
   readonly writes: WriteCount;
   /** names of the faults that are in force on this node, oldest first */
   readonly faults: readonly string[];
@@ -36,7 +41,20 @@ export interface NodeView {
   readonly lastEventId: number | null;
 }
 
-interface NodeSaid {
+export interface DatedRoot {
+  readonly root: string;
+  /** when it was first seen there */
+  readonly at: number;
+}
+
+/** What one node hears of another, per lung. */
+interface LinkView {
+  readonly peerId: string;
+  readonly p2p: LinkState;
+  readonly http: LinkState;
+}
+
+export interface NodeSaid {
   readonly peerId: string | null;
   readonly mode: SyncMode;
   readonly forcedMode: 'P2P' | 'HTTP' | null;
@@ -45,6 +63,7 @@ interface NodeSaid {
   /** members that each lung hears */
   readonly aliveP2p: number;
   readonly aliveHttp: number;
+  readonly links: readonly LinkView[];
 }
 
 interface ModeSwitch {
@@ -95,6 +114,10 @@ export type ViewEvent = { readonly at: number } & (
 
 export const STORY_LINES_MAX = 200;
 
+/** As many as a node with thirty writes a second has in two seconds. */
+const ROOTS_KEPT = 64;
+const ROOTS_KEPT_MS = 4000;
+
 export function emptyView(startedAt: number): ClusterView {
   return { startedAt, now: startedAt, nodes: [], writes: NO_WRITES, story: [] };
 }
@@ -108,7 +131,12 @@ export function reduce(view: ClusterView, event: ViewEvent): ClusterView {
         ? withNode(dated, event.node, (node) => ({ ...node, url: event.url }))
         : { ...dated, nodes: [...view.nodes, announced(event.node, event.url)] };
     case 'status':
-      return withNode(dated, event.node, (node) => ({ ...node, reach: 'up', said: saidBy(event.status) }));
+      return withNode(dated, event.node, (node) => ({
+        ...node,
+        reach: 'up',
+        said: saidBy(event.status),
+        roots: withRoot(node.roots, { root: event.status.merkle_root, at: event.at }),
+      }));
     case 'lattice':
       return withNode(dated, event.node, (node) => heardFrom(node, event.dated));
     case 'reach':
@@ -143,6 +171,7 @@ export function rootsOf(view: ClusterView): readonly string[] {
 }
 
 const NO_WRITES: WriteCount = { acknowledged: 0, failed: 0 };
+const NO_ARRIVALS = { write: 0, gossip: 0, push: 0, sync: 0 } as const;
 
 function announced(name: string, url: string): NodeView {
   return {
@@ -151,6 +180,8 @@ function announced(name: string, url: string): NodeView {
     reach: 'unknown',
     said: null,
     lastSwitch: null,
+    roots: [],
+    arrivals: NO_ARRIVALS,
     writes: NO_WRITES,
     faults: [],
     lastEventId: null,
@@ -170,7 +201,14 @@ function saidBy(status: StatusSnapshot): NodeSaid {
     size: status.state_size,
     aliveP2p: status.peers.filter((peer) => peer.p2p.state === 'alive').length,
     aliveHttp: status.peers.filter((peer) => peer.http.state === 'alive').length,
+    links: status.peers.map((peer) => ({ peerId: peer.peer_id, p2p: peer.p2p.state, http: peer.http.state })),
   };
+}
+
+function withRoot(roots: readonly DatedRoot[], next: DatedRoot): readonly DatedRoot[] {
+  if (roots.at(-1)?.root === next.root) return roots;
+  const kept = roots.filter((had, index) => (roots[index + 1]?.at ?? next.at) > next.at - ROOTS_KEPT_MS);
+  return [...kept, next].slice(-ROOTS_KEPT);
 }
 
 /**
@@ -179,7 +217,7 @@ function saidBy(status: StatusSnapshot): NodeSaid {
  */
 function backAgain(node: NodeView): NodeView {
   return node.reach === 'down'
-    ? { ...node, reach: 'up', said: null, lastEventId: null }
+    ? { ...node, reach: 'up', said: null, roots: [], lastEventId: null }
     : { ...node, reach: 'up' };
 }
 
@@ -196,7 +234,14 @@ function heardFrom(node: NodeView, dated: DatedEvent): NodeView {
     case 'forced':
       return said(heard, (last) => ({ ...last, forcedMode: event.mode }));
     case 'root':
-      return said(heard, (last) => ({ ...last, root: event.root, size: event.size }));
+      return said(
+        {
+          ...heard,
+          roots: heard.said === null ? [] : withRoot(heard.roots, { root: event.root, at: dated.at }),
+          arrivals: { ...heard.arrivals, [event.cause]: heard.arrivals[event.cause] + 1 },
+        },
+        (last) => ({ ...last, root: event.root, size: event.size }),
+      );
     case 'lung':
     case 'peer':
     case 'divergence':

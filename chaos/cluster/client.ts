@@ -9,6 +9,7 @@ import {
   EntriesResponse,
   EntryResponse,
   Problem,
+  StateResponse,
   StatusResponse,
   WriteResponse,
 } from '../../node/http/schemas.ts';
@@ -77,11 +78,15 @@ export class LatticeClient {
     return { outcome: response.status >= 400 && response.status < 500 ? 'fail' : 'info', reason };
   }
 
-  /** @returns null where the node does not have the key. @throws NodeUnreachableError */
-  async get(key: string): Promise<{ readonly value: unknown } | null> {
+  /** With the siblings of its value. @returns null where the node does not have the key. @throws NodeUnreachableError */
+  async get(key: string): Promise<EntryResponse | null> {
     const response = await this.#get(`/api/lattice/state/${encodeURIComponent(key)}`);
-    if (response.status === 404) return null;
-    return { value: parsed(EntryResponse, response).value };
+    return response.status === 404 ? null : parsed(EntryResponse, response);
+  }
+
+  /** The root as the node signs it. @throws NodeUnreachableError */
+  async signedRoot(): Promise<StateResponse> {
+    return parsed(StateResponse, await this.#get('/api/lattice/state'));
   }
 
   /** Every entry, and the root that the last page named. @throws NodeUnreachableError */
@@ -89,16 +94,18 @@ export class LatticeClient {
     const entries = new Map<string, unknown>();
     let cursor: string | null = null;
     for (let page = 0; page < PAGES_MAX; page += 1) {
-      const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-      const answer: EntriesResponse = parsed(
-        EntriesResponse,
-        await this.#get(`/api/lattice/state?entries=1&limit=${PAGE}${query}`),
-      );
+      const answer: EntriesResponse = await this.page(cursor);
       for (const entry of answer.entries) entries.set(entry.key, entry.value);
       cursor = answer.next_cursor;
       if (cursor === null) return { root: answer.merkle_root, entries };
     }
     throw new NodeUnreachableError(`the entries of ${this.#url()} never end`);
+  }
+
+  /** The entries after this key, in key order. @throws NodeUnreachableError */
+  async page(cursor: string | null): Promise<EntriesResponse> {
+    const query = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    return parsed(EntriesResponse, await this.#get(`/api/lattice/state?entries=1&limit=${PAGE}${query}`));
   }
 
   close(): void {

@@ -1,0 +1,195 @@
+/**
+ * How each thing that happens changes the control room: one pure function, on the server and on the page.
+ */
+import type { LatticeEvent } from '../../node/protocol/events.ts';
+import { emptyView, reduce } from '../view.ts';
+import { groupsOf } from './groups.ts';
+import type { FaultView, LogFact, LogLine, Recovery, RoomEvent, RoomView, TrafficSecond } from './model.ts';
+
+/** Three minutes: what the traffic line shows. */
+export const TRAFFIC_SECONDS = 180;
+export const LOG_LINES_MAX = 300;
+const FAULTS_MAX = 200;
+const RECOVERIES_MAX = 200;
+/** Sessions that follow one another this quickly on one node are one line of the log. */
+const SAME_RECONCILIATION_MS = 5000;
+
+export function emptyRoom(startedAt: number, world: RoomView['world']): RoomView {
+  return {
+    cluster: emptyView(startedAt),
+    world,
+    traffic: [],
+    faults: [],
+    recoveries: [],
+    log: [],
+    tour: null,
+    books: null,
+    conflict: null,
+  };
+}
+
+export function reduceRoom(room: RoomView, event: RoomEvent): RoomView {
+  switch (event.type) {
+    case 'begun': {
+      const faults = [...room.faults, event.fault].slice(-FAULTS_MAX);
+      return told({ ...room, faults }, event.at, { type: 'begun', deed: event.fault.deed });
+    }
+    case 'proof':
+      return proven(room, event);
+    case 'ended':
+      return ended(room, event.id, event.at);
+    case 'recovery':
+      return recovered(room, event.recovery, event.at);
+    case 'tour':
+      return { ...room, tour: event.tour };
+    case 'books':
+      return { ...room, books: event.books };
+    case 'conflict':
+      return { ...room, conflict: event.conflict };
+    case 'fact':
+      return told(room, event.at, event.fact);
+    case 'write':
+      return {
+        ...room,
+        cluster: reduce(room.cluster, event),
+        traffic: counted(room.traffic, Math.floor(event.at / 1000), event.outcome),
+      };
+    case 'reach': {
+      const before = room.cluster.nodes.find(({ name }) => name === event.node);
+      const next = { ...room, cluster: reduce(room.cluster, event) };
+      if (before === undefined || before.reach === event.reach || before.reach === 'unknown') return next;
+      return told(next, event.at, { type: 'reach', node: event.node, reach: event.reach });
+    }
+    case 'lattice': {
+      const cluster = reduce(room.cluster, event);
+      const wasTaken = lastEventOf(cluster, event.node) !== lastEventOf(room.cluster, event.node);
+      const next = { ...room, cluster };
+      return wasTaken ? noted(next, event.node, event.at, event.dated.event) : next;
+    }
+    case 'clock':
+      return statesCounted({
+        ...room,
+        cluster: reduce(room.cluster, event),
+        traffic: counted(room.traffic, Math.floor(event.at / 1000), null),
+      });
+    case 'node':
+    case 'status':
+    case 'fault':
+    case 'story':
+      return { ...room, cluster: reduce(room.cluster, event) };
+  }
+}
+
+export function faultsInForce(room: RoomView): readonly FaultView[] {
+  return room.faults.filter((fault) => fault.until === null);
+}
+
+function proven(room: RoomView, event: Extract<RoomEvent, { readonly type: 'proof' }>): RoomView {
+  const fault = room.faults.find(({ id }) => id === event.id);
+  if (fault === undefined) return room;
+  const { proven: holds, dropped } = event;
+  const faults = room.faults.map((one) => (one === fault ? { ...one, proven: holds, dropped } : one));
+  // What is seen again while the fault lasts is counted, and told once.
+  if (fault.proven === holds) return { ...room, faults };
+  return told({ ...room, faults }, event.at, { type: 'proof', deed: fault.deed, proven: holds, dropped });
+}
+
+function ended(room: RoomView, id: number, at: number): RoomView {
+  const fault = room.faults.find((one) => one.id === id && one.until === null);
+  if (fault === undefined) return room;
+  const faults = room.faults.map((one) => (one === fault ? { ...one, until: at } : one));
+  return told({ ...room, faults }, at, { type: 'ended', deed: fault.deed });
+}
+
+function recovered(room: RoomView, recovery: Recovery, at: number): RoomView {
+  const others = room.recoveries.filter(({ id }) => id !== recovery.id);
+  const next = { ...room, recoveries: [...others, recovery].slice(-RECOVERIES_MAX) };
+  if (recovery.until === null) return next;
+  const tookMs = recovery.until - recovery.from;
+  return told(next, at, { type: 'recovered', after: recovery.after, tookMs });
+}
+
+function lastEventOf(cluster: RoomView['cluster'], name: string): number | null {
+  return cluster.nodes.find((node) => node.name === name)?.lastEventId ?? null;
+}
+
+/** What of a node's own events is worth a line. */
+function noted(room: RoomView, node: string, at: number, event: LatticeEvent): RoomView {
+  switch (event.type) {
+    case 'mode':
+      return told(room, at, { type: 'mode', node, from: event.from, to: event.to });
+    case 'reconciliation': {
+      if (event.outcome === 'failed' || event.pulled + event.pushed === 0) return room;
+      const { pulled, pushed, tookMs } = event;
+      return reconciled(room, at, { type: 'reconciled', node, pulled, pushed, tookMs });
+    }
+    case 'conflict':
+      return room.log.some(({ fact }) => fact.type === 'conflict' && fact.key === event.key)
+        ? room
+        : told(room, at, { type: 'conflict', key: event.key, siblings: event.siblings });
+    case 'lung':
+    case 'forced':
+    case 'peer':
+    case 'root':
+    case 'divergence':
+    case 'rung':
+    case 'hedged':
+    case 'equivocation':
+    case 'restored':
+    case 'collected':
+    case 'clock':
+    case 'refused':
+      return room;
+  }
+}
+
+function reconciled(
+  room: RoomView,
+  at: number,
+  fact: Extract<LogFact, { readonly type: 'reconciled' }>,
+): RoomView {
+  const last = room.log.findLast((line) => line.fact.type === 'reconciled' && line.fact.node === fact.node);
+  if (last?.fact.type !== 'reconciled' || at - last.at > SAME_RECONCILIATION_MS)
+    return told(room, at, fact);
+  const sum: LogFact = {
+    ...fact,
+    pulled: last.fact.pulled + fact.pulled,
+    pushed: last.fact.pushed + fact.pushed,
+    tookMs: last.fact.tookMs + fact.tookMs,
+  };
+  return { ...room, log: room.log.map((line) => (line === last ? { ...line, fact: sum } : line)) };
+}
+
+/** Divergence and convergence of the whole are seen by looking at it, not told by a node. */
+function statesCounted(room: RoomView): RoomView {
+  const count = groupsOf(room.cluster).length;
+  const before = room.log.findLast(({ fact }) => fact.type === 'states')?.fact;
+  const known = before?.type === 'states' ? before.count : 1;
+  return count === 0 || count === known ? room : told(room, room.cluster.now, { type: 'states', count });
+}
+
+function told(room: RoomView, at: number, fact: LogFact): RoomView {
+  const line: LogLine = { id: (room.log.at(-1)?.id ?? 0) + 1, at, fact };
+  return { ...room, log: [...room.log, line].slice(-LOG_LINES_MAX) };
+}
+
+/** Seconds without any answer are zeros, not gaps: that is what an outage looks like. */
+function counted(
+  traffic: readonly TrafficSecond[],
+  second: number,
+  outcome: 'acknowledged' | 'failed' | null,
+): readonly TrafficSecond[] {
+  const last = traffic.at(-1);
+  if (last !== undefined && last.second > second) return traffic;
+  if (last?.second === second) {
+    return outcome === null ? traffic : [...traffic.slice(0, -1), { ...last, [outcome]: last[outcome] + 1 }];
+  }
+  const missing = last === undefined ? 1 : Math.min(second - last.second, TRAFFIC_SECONDS);
+  const added = Array.from({ length: missing }, (_, index) => ({
+    second: second - missing + 1 + index,
+    acknowledged: 0,
+    failed: 0,
+  }));
+  const next = [...traffic, ...added].slice(-TRAFFIC_SECONDS);
+  return outcome === null ? next : counted(next, second, outcome);
+}
