@@ -8,7 +8,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 
-export interface PageFile {
+interface PageFile {
   readonly type: string;
   readonly body: Buffer;
 }
@@ -55,7 +55,7 @@ export async function buildPage(): Promise<PageFiles> {
   return files;
 }
 
-export function scriptGzipBytes(files: PageFiles): number {
+function scriptGzipBytes(files: PageFiles): number {
   let bytes = 0;
   for (const [name, { body }] of files) if (name.endsWith('.js')) bytes += gzipSync(body).length;
   return bytes;

@@ -41,7 +41,7 @@ export interface NodeView {
   readonly lastEventId: number | null;
 }
 
-export interface DatedRoot {
+interface DatedRoot {
   readonly root: string;
   /** when it was first seen there */
   readonly at: number;
@@ -54,7 +54,7 @@ interface LinkView {
   readonly http: LinkState;
 }
 
-export interface NodeSaid {
+interface NodeSaid {
   readonly peerId: string | null;
   readonly mode: SyncMode;
   readonly forcedMode: 'P2P' | 'HTTP' | null;
@@ -207,7 +207,7 @@ function saidBy(status: StatusSnapshot): NodeSaid {
 
 function withRoot(roots: readonly DatedRoot[], next: DatedRoot): readonly DatedRoot[] {
   if (roots.at(-1)?.root === next.root) return roots;
-  const kept = roots.filter((had, index) => (roots[index + 1]?.at ?? next.at) > next.at - ROOTS_KEPT_MS);
+  const kept = roots.filter((_, index) => (roots[index + 1]?.at ?? next.at) > next.at - ROOTS_KEPT_MS);
   return [...kept, next].slice(-ROOTS_KEPT);
 }
 

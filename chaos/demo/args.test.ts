@@ -1,11 +1,14 @@
 import { parseDemoArgs } from './args.ts';
 
 describe('the command line of the demo', () => {
-  it('runs five nodes and stays, unless told otherwise', () => {
-    expect(parseDemoArgs([], {})).toEqual({ kind: 'run', once: false, nodes: 5, language: 'en' });
+  it('opens the page of five nodes on the usual port, unless told otherwise', () => {
+    const usual = { kind: 'run', show: 'page', nodes: 5, port: null, language: 'en' };
+    expect(parseDemoArgs([], {})).toEqual(usual);
+    expect(parseDemoArgs(['--terminal'], {})).toEqual({ ...usual, show: 'terminal' });
+    expect(parseDemoArgs(['--port', '7100'], {})).toEqual({ ...usual, port: 7100 });
     expect(parseDemoArgs(['--once', '--nodes', '3', '--lang', 'pt'], {})).toEqual({
-      kind: 'run',
-      once: true,
+      ...usual,
+      show: 'once',
       nodes: 3,
       language: 'pt',
     });
@@ -30,6 +33,9 @@ describe('the command line of the demo', () => {
     [['--nodes', '']],
     [['--nodes']],
     [['--lang', 'fr']],
+    [['--port', '65536']],
+    [['--port', 'http']],
+    [['--port', '-1']],
     [['--twice']],
     [['five']],
   ])('refuses %j, saying why', (argv) => {

@@ -4,7 +4,15 @@ import { languageOf } from '../../dashboard/words.ts';
 import type { Language } from '../../dashboard/words.ts';
 
 export type DemoArgs =
-  | { readonly kind: 'run'; readonly once: boolean; readonly nodes: number; readonly language: Language }
+  | {
+      readonly kind: 'run';
+      /** the control room on a page, or the story in the terminal; `once`: which ends after the verdict */
+      readonly show: 'page' | 'terminal' | 'once';
+      readonly nodes: number;
+      /** of the page; null: the usual one, or the next one that is free */
+      readonly port: number | null;
+      readonly language: Language;
+    }
   | { readonly kind: 'help'; readonly language: Language }
   | { readonly kind: 'mistake'; readonly language: Language; readonly message: string };
 
@@ -13,6 +21,7 @@ const NODES_MIN = 3;
 /** A node takes about 120 MB and a share of two cores. */
 const NODES_MAX = 10;
 const NODES_DEFAULT = 5;
+const PORT_MAX = 65_535;
 
 export function parseDemoArgs(
   argv: readonly string[],
@@ -22,7 +31,14 @@ export function parseDemoArgs(
     [env['LC_ALL'], env['LC_MESSAGES'], env['LANG']].find((name) => name !== undefined && name !== ''),
   );
   const mistake = (message: string, language = spoken): DemoArgs => ({ kind: 'mistake', language, message });
-  let values: { once?: boolean; help?: boolean; nodes?: string; lang?: string };
+  let values: {
+    once?: boolean;
+    terminal?: boolean;
+    help?: boolean;
+    nodes?: string;
+    port?: string;
+    lang?: string;
+  };
   try {
     ({ values } = parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: false }));
   } catch (error) {
@@ -35,12 +51,18 @@ export function parseDemoArgs(
   const count = /^[0-9]{1,3}$/.test(nodes) ? Number(nodes) : Number.NaN;
   if (!(count >= NODES_MIN && count <= NODES_MAX))
     return mistake(`--nodes ${nodes}: ${NODES_MIN}–${NODES_MAX}`, language);
-  return { kind: 'run', once: values.once === true, nodes: count, language };
+  const port =
+    values.port === undefined ? null : Number(/^[0-9]{1,5}$/.test(values.port) ? values.port : 'NaN');
+  if (port !== null && !(port <= PORT_MAX)) return mistake(`--port ${values.port}: 0–${PORT_MAX}`, language);
+  const show = values.once === true ? 'once' : values.terminal === true ? 'terminal' : 'page';
+  return { kind: 'run', show, nodes: count, port, language };
 }
 
 const OPTIONS = {
   once: { type: 'boolean' },
+  terminal: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   nodes: { type: 'string' },
+  port: { type: 'string' },
   lang: { type: 'string' },
 } as const;

@@ -1,11 +1,14 @@
 /**
- * `npm run demo`: the whole product on one machine without Docker, in under a minute. Starts real nodes on loopback,
- * writes to them, takes one lung from one node and the life of another, and says what came of it.
+ * `npm run demo`: the whole product on one machine without Docker. Starts real nodes on loopback, writes to them, and opens
+ * the control room on a page; with `--terminal` or `--once` it instead takes one lung from one node and the life of another
+ * by itself, and says what came of it.
  *
  * However it ends (verdict, error, Ctrl-C), it closes its cluster first; the nodes end by themselves should it be killed.
  */
 import { randomBytes } from 'node:crypto';
 import { seconds } from '../../dashboard/table.ts';
+import { buildPage } from '../../dashboard/build.ts';
+import type { PageFiles } from '../../dashboard/build.ts';
 import { NodeStartError } from '../cluster/port.ts';
 import type { Cluster } from '../cluster/port.ts';
 import { startProcessCluster } from '../cluster/processes.ts';
@@ -14,6 +17,7 @@ import type { DemoArgs } from './args.ts';
 import { Clients } from './clients.ts';
 import { listenForInterrupts } from './interrupt.ts';
 import { pause } from './patience.ts';
+import { openRoom } from './room/open.ts';
 import { Show } from './show.ts';
 import { Screen, screenOptions } from './screen.ts';
 import { claimText, playStory, verdictOf } from './story.ts';
@@ -50,6 +54,9 @@ async function run(args: Extract<DemoArgs, { kind: 'run' }>, words: DemoWords): 
   let exitCode = EXIT_BROKEN;
   try {
     show.announce(words.starting(args.nodes));
+    // While the nodes start, the page is built.
+    const page = args.show === 'page' ? buildPage() : Promise.resolve(null);
+    page.catch(() => undefined);
     cluster = await startProcessCluster({
       nodes: args.nodes,
       runId: `demo-${randomBytes(4).toString('hex')}`,
@@ -57,13 +64,32 @@ async function run(args: Extract<DemoArgs, { kind: 'run' }>, words: DemoWords): 
     });
     interrupt.signal.throwIfAborted();
     show.result(words.started(seconds(Date.now() - show.startedAt)));
-    exitCode = await play(cluster, show, args.once, interrupt.signal);
+    exitCode =
+      args.show === 'page'
+        ? await stayOpen(cluster, show, await page, args.port, interrupt.signal)
+        : await play(cluster, show, args.show === 'once', interrupt.signal);
   } catch (error) {
     if (!interrupt.signal.aborted) show.problem(words.broken(reasonOf(error)));
   }
   if (interrupt.signal.aborted) exitCode = interrupt.exitCode();
   const leftovers = await close(cluster, show);
   return leftovers === 0 ? exitCode : Math.max(exitCode, EXIT_BROKEN);
+}
+
+/** The room judges nothing by itself: leaving it is a success. */
+async function stayOpen(
+  cluster: Cluster,
+  show: Show,
+  page: PageFiles | null,
+  port: number | null,
+  interrupt: AbortSignal,
+): Promise<number> {
+  if (page === null) throw new Error('the control room has no page');
+  await openRoom(
+    { cluster, page, port, host: '127.0.0.1', words: show.words, tell: (line) => show.tell(line) },
+    interrupt,
+  );
+  return EXIT.pass;
 }
 
 /** @returns the exit code of the verdict, at once or after the cluster was left to the user */

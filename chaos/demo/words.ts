@@ -21,6 +21,8 @@ export interface DemoWords {
   readonly mistake: (message: string) => string;
   readonly starting: (nodes: number) => string;
   readonly started: (seconds: string) => string;
+  readonly portTaken: (wanted: number, port: number) => string;
+  readonly open: (url: string) => string;
   readonly expectSteady: (others: number) => string;
   readonly cut: (node: string, means: string) => string;
   readonly heal: (node: string) => string;
@@ -46,10 +48,12 @@ export interface DemoWords {
 export const DEMO_WORDS: Readonly<Record<Language, DemoWords>> = {
   en: {
     help: [
-      'Five nodes on this machine, without Docker: cuts one lung, kills a node, heals, and judges what happened.',
+      'Five nodes on this machine, without Docker, and a page on which you see the lattice breathe, and break it.',
       '',
-      '  npm run demo                   the story, then the cluster stays up until Ctrl-C',
-      '  npm run demo -- --once         ends after the verdict',
+      '  npm run demo                   the control room, on http://127.0.0.1:7000 until Ctrl-C',
+      '  npm run demo -- --port 7100    on another port (default: 7000, or the next one that is free)',
+      '  npm run demo -- --terminal     a story in the terminal: cuts a lung, kills a node, judges; then stays up',
+      '  npm run demo -- --once         the same, and ends after the verdict',
       '  npm run demo -- --nodes 3      3 to 10 nodes (default 5)',
       '  npm run demo -- --lang pt      en | pt (default: the locale)',
       '',
@@ -58,6 +62,8 @@ export const DEMO_WORDS: Readonly<Record<Language, DemoWords>> = {
     mistake: (message) => `${message}\nnpm run demo -- --help shows what is possible.`,
     starting: (nodes) => `Starting ${nodes} nodes on loopback`,
     started: (seconds) => `every node answers after ${seconds} s`,
+    portTaken: (wanted, port) => `Port ${wanted} is taken: using ${port}.`,
+    open: (url) => `The control room is open:  ${url}   (Ctrl-C ends it)`,
     expectSteady: (others) => `Steady state. Expected: each node hears ${others} others by P2P, one root`,
     cut: (node, means) =>
       `Cutting the P2P lung of ${node} (${means}). Expected: ${node} goes HTTP, writes still arrive everywhere`,
@@ -95,10 +101,12 @@ export const DEMO_WORDS: Readonly<Record<Language, DemoWords>> = {
   },
   pt: {
     help: [
-      'Cinco nós nesta máquina, sem Docker: corta um pulmão, mata um nó, restabelece e julga o que aconteceu.',
+      'Cinco nós nesta máquina, sem Docker, e uma página em que se vê a malha respirar, e se pode quebrá-la.',
       '',
-      '  npm run demo                   a história; depois o cluster fica de pé até Ctrl-C',
-      '  npm run demo -- --once         termina após o veredito',
+      '  npm run demo                   a sala de controle, em http://127.0.0.1:7000 até Ctrl-C',
+      '  npm run demo -- --port 7100    em outra porta (padrão: 7000, ou a próxima livre)',
+      '  npm run demo -- --terminal     uma história no terminal: corta um pulmão, mata um nó, julga; depois fica de pé',
+      '  npm run demo -- --once         a mesma, e termina após o veredito',
       '  npm run demo -- --nodes 3      de 3 a 10 nós (padrão: 5)',
       '  npm run demo -- --lang pt      en | pt (padrão: o idioma do sistema)',
       '',
@@ -107,6 +115,8 @@ export const DEMO_WORDS: Readonly<Record<Language, DemoWords>> = {
     mistake: (message) => `${message}\nnpm run demo -- --help mostra o que é possível.`,
     starting: (nodes) => `Iniciando ${nodes} nós em loopback`,
     started: (seconds) => `todos os nós respondem após ${seconds} s`,
+    portTaken: (wanted, port) => `A porta ${wanted} está ocupada: usando ${port}.`,
+    open: (url) => `A sala de controle está aberta:  ${url}   (Ctrl-C encerra)`,
     expectSteady: (others) => `Estado estável. Esperado: cada nó ouve ${others} outros por P2P, uma só raiz`,
     cut: (node, means) =>
       `Cortando o pulmão P2P de ${node} (${means}). Esperado: ${node} passa a HTTP e as escritas ainda chegam a todos`,

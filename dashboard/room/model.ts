@@ -92,7 +92,12 @@ export type LogFact =
       readonly key: string;
       readonly outcome: 'ok' | 'fail' | 'info';
     }
-  | { readonly type: 'tour'; readonly step: TourStepName; readonly state: StepState; readonly tookMs: number | null }
+  | {
+      readonly type: 'tour';
+      readonly step: TourStepName;
+      readonly state: StepState;
+      readonly tookMs: number | null;
+    }
   | { readonly type: 'trouble'; readonly detail: string };
 
 export interface LogLine {

@@ -13,6 +13,8 @@ const FAULTS_MAX = 200;
 const RECOVERIES_MAX = 200;
 /** Sessions that follow one another this quickly on one node are one line of the log. */
 const SAME_RECONCILIATION_MS = 5000;
+/** Sessions within this time after a heal are its work. */
+const HEALING_MS = 5000;
 
 export function emptyRoom(startedAt: number, world: RoomView['world']): RoomView {
   return {
@@ -119,7 +121,9 @@ function noted(room: RoomView, node: string, at: number, event: LatticeEvent): R
     case 'mode':
       return told(room, at, { type: 'mode', node, from: event.from, to: event.to });
     case 'reconciliation': {
-      if (event.outcome === 'failed' || event.pulled + event.pushed === 0) return room;
+      // Nodes compare notes all the time; what a heal brings back is worth telling.
+      const isHealing = room.faults.some(({ until }) => until !== null && at - until < HEALING_MS);
+      if (event.outcome === 'failed' || event.pulled + event.pushed === 0 || !isHealing) return room;
       const { pulled, pushed, tookMs } = event;
       return reconciled(room, at, { type: 'reconciled', node, pulled, pushed, tookMs });
     }
@@ -149,8 +153,7 @@ function reconciled(
   fact: Extract<LogFact, { readonly type: 'reconciled' }>,
 ): RoomView {
   const last = room.log.findLast((line) => line.fact.type === 'reconciled' && line.fact.node === fact.node);
-  if (last?.fact.type !== 'reconciled' || at - last.at > SAME_RECONCILIATION_MS)
-    return told(room, at, fact);
+  if (last?.fact.type !== 'reconciled' || at - last.at > SAME_RECONCILIATION_MS) return told(room, at, fact);
   const sum: LogFact = {
     ...fact,
     pulled: last.fact.pulled + fact.pulled,

@@ -12,7 +12,7 @@ import { LatticeClient } from '../../cluster/client.ts';
 import type { Cluster, ClusterNode } from '../../cluster/port.ts';
 import { pause } from '../patience.ts';
 
-export const ACCOUNTS = [
+const ACCOUNTS = [
   'Aurora',
   'Bonfim',
   'Cerrado',
@@ -41,8 +41,16 @@ const ACCOUNT_PREFIX = 'bank/account/';
 const TRANSFER_PREFIX = 'bank/transfer/';
 
 const TransferFact = z.object({
-  from: z.number().int().min(0).max(ACCOUNTS.length - 1),
-  to: z.number().int().min(0).max(ACCOUNTS.length - 1),
+  from: z
+    .number()
+    .int()
+    .min(0)
+    .max(ACCOUNTS.length - 1),
+  to: z
+    .number()
+    .int()
+    .min(0)
+    .max(ACCOUNTS.length - 1),
   amount: z.number().int().positive(),
 });
 type TransferFact = z.infer<typeof TransferFact>;
@@ -200,7 +208,9 @@ export class Bank {
       accounts: ACCOUNTS,
       issued: issuedInAll(),
       acknowledged: this.#ledger.size,
-      nodes: [...this.#readers].map(([name, reader]) => reader.books(name, this.#ledger, Date.now() - LATE_MS)),
+      nodes: [...this.#readers].map(([name, reader]) =>
+        reader.books(name, this.#ledger, Date.now() - LATE_MS),
+      ),
       recent: this.#recent,
     };
   }

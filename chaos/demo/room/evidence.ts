@@ -48,7 +48,14 @@ export async function gatherEvidence(sources: EvidenceSources): Promise<SessionE
   const up = cluster.nodes.filter(({ state }) => state === 'running');
   const [roots, audit] = await Promise.all([
     Promise.all(
-      cluster.nodes.map(async (node) => (up.includes(node) ? clients.to(node).signedRoot().catch(() => null) : null)),
+      cluster.nodes.map(async (node) =>
+        up.includes(node)
+          ? clients
+              .to(node)
+              .signedRoot()
+              .catch(() => null)
+          : null,
+      ),
     ),
     bank.audit(up).catch(() => null),
   ]);
@@ -58,7 +65,12 @@ export async function gatherEvidence(sources: EvidenceSources): Promise<SessionE
     startedAt: new Date(view.cluster.startedAt).toISOString(),
     run: cluster.runId,
     world: view.world,
-    nodes: cluster.nodes.map(({ name, url, state }, index) => ({ name, url, state, root: roots[index] ?? null })),
+    nodes: cluster.nodes.map(({ name, url, state }, index) => ({
+      name,
+      url,
+      state,
+      root: roots[index] ?? null,
+    })),
     writes: view.cluster.writes,
     faults: view.faults.map((fault) => ({
       ...fault,

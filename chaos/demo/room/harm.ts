@@ -128,7 +128,9 @@ export class Harm {
     const liftedAt = await fault.lift();
     this.#active.delete(view.id);
     // Two cuts may hold the same link, and lifting one opened it: what the others hold is closed again before anything passes.
-    if (isCut(active)) for (const other of this.#active.values()) if (isCut(other)) await other.fault.inject({ probes: false });
+    if (isCut(active))
+      for (const other of this.#active.values())
+        if (isCut(other)) await other.fault.inject({ probes: false });
     this.#events.apply({ type: 'ended', at: liftedAt, id: view.id });
     this.#events.disturbed(view, 'heal', liftedAt);
     this.#keep(view.id, 'healed', await fault.heal({ probes: false }));

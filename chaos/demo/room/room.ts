@@ -218,7 +218,9 @@ export class Room {
       key,
       winner: String(first.entry.value),
       siblings: first.entry.siblings.map(({ value }) => String(value)),
-      agreeing: shown.flatMap((one) => (one !== null && text(one.entry) === text(first.entry) ? [one.name] : [])),
+      agreeing: shown.flatMap((one) =>
+        one !== null && text(one.entry) === text(first.entry) ? [one.name] : [],
+      ),
       settled: also && first.entry.siblings.length === 0,
     };
   }

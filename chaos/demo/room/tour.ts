@@ -136,7 +136,8 @@ export class Tour {
     const proven = this.#modules.view().faults.find(({ id }) => id === fault.id)?.proven === true;
     await this.#modules.harm.end(fault.id);
     const back = await this.#patiently(() => this.#allBreathe('P2P') && this.#isOneState(), signal);
-    const held = back === null ? null : (tookMs ?? (switched === null ? null : performance.now() - startedAt));
+    const held =
+      back === null ? null : (tookMs ?? (switched === null ? null : performance.now() - startedAt));
     return this.#judged(carried === null ? null : held, this.#failed() - failedBefore, proven);
   }
 
@@ -195,7 +196,10 @@ export class Tour {
   /** @returns requests that failed meanwhile */
   async #watchTransfers(signal: AbortSignal): Promise<number> {
     const [acknowledged, failed] = [this.#modules.bank.acknowledged, this.#failed()];
-    await this.#patiently(() => this.#modules.bank.acknowledged >= acknowledged + this.#pace.transfers, signal);
+    await this.#patiently(
+      () => this.#modules.bank.acknowledged >= acknowledged + this.#pace.transfers,
+      signal,
+    );
     return this.#failed() - failed;
   }
 
@@ -225,10 +229,7 @@ export class Tour {
     return found === undefined || found.until === null ? null : found.until - found.from;
   }
 
-  async #patiently(
-    holds: () => boolean | Promise<boolean>,
-    signal: AbortSignal,
-  ): Promise<number | null> {
+  async #patiently(holds: () => boolean | Promise<boolean>, signal: AbortSignal): Promise<number | null> {
     return until(holds, { budgetMs: BUDGET_MS, everyMs: LOOK_EVERY_MS, signal });
   }
 

@@ -1,0 +1,157 @@
+/**
+ * The lattice as a picture, with a real button over every node. What the picture says is also in the table view; a line
+ * drawn across it with the pointer partitions it.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { linksOf } from '../room/links.ts';
+import { Glyph } from './glyph.tsx';
+import { pathsOf, sidesOf, stageOf } from './layout.ts';
+import type { Point } from './layout.ts';
+import { COLOURS, letterOf, looksOf } from './look.ts';
+import { usePage } from './page-context.ts';
+import { Sparks } from './sparks.tsx';
+
+export function Graph({
+  isDrawing,
+  endDrawing,
+}: {
+  readonly isDrawing: boolean;
+  readonly endDrawing: () => void;
+}) {
+  const { view, words, selected, select, act } = usePage();
+  const frame = useRef<HTMLDivElement>(null);
+  const [size, setSize] = useState({ width: 800, height: 440 });
+  const [line, setLine] = useState<readonly [Point, Point] | null>(null);
+
+  useEffect(() => {
+    const element = frame.current;
+    if (element === null) return undefined;
+    const observer = new ResizeObserver(() =>
+      setSize({ width: element.clientWidth, height: element.clientHeight }),
+    );
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
+  useEffect(() => {
+    const leave = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape') endDrawing();
+    };
+    if (!isDrawing) return undefined;
+    window.addEventListener('keydown', leave);
+    return () => window.removeEventListener('keydown', leave);
+  }, [isDrawing, endDrawing]);
+
+  const stage = stageOf(
+    view.cluster.nodes.map(({ name }) => name),
+    size.width,
+    size.height,
+  );
+  const looks = looksOf(view);
+  const present = new Set(looks.filter(({ isOut }) => !isOut).map(({ node }) => node.name));
+  const links = linksOf(view.cluster).filter(({ a, b }) => present.has(a) && present.has(b));
+  const paths = pathsOf(stage, links);
+  const pointOf = (event: PointerEvent): Point => {
+    const box = frame.current?.getBoundingClientRect();
+    return { x: event.clientX - (box?.left ?? 0), y: event.clientY - (box?.top ?? 0) };
+  };
+
+  return (
+    <div
+      ref={frame}
+      class={`graph${isDrawing ? ' is-drawing' : ''}`}
+      onPointerDown={(event) => {
+        if (!isDrawing) return;
+        event.currentTarget.setPointerCapture(event.pointerId);
+        setLine([pointOf(event), pointOf(event)]);
+      }}
+      onPointerMove={(event) => line !== null && setLine([line[0], pointOf(event)])}
+      onPointerUp={() => {
+        if (line === null) return;
+        const sides = sidesOf(stage, line[0], line[1]);
+        setLine(null);
+        endDrawing();
+        if (sides !== null)
+          void act({ do: 'partition', groups: [[...sides[0]], [...sides[1]]], lung: 'both' });
+      }}
+    >
+      <svg class="graph-picture" width={size.width} height={size.height} aria-hidden="true">
+        <Patterns />
+        <path class="edge edge-cut" d={paths.cut} />
+        <path class="edge edge-warm" d={paths.warm} />
+        <path class="edge edge-p2p" d={paths.p2p} />
+        <path class="edge edge-http" d={paths.http} />
+        {looks.map((look) => {
+          const place = stage.places.get(look.node.name);
+          return (
+            place && (
+              <Glyph
+                key={look.node.name}
+                look={look}
+                place={place}
+                radius={stage.radius}
+                others={Math.max(1, looks.length - 1)}
+              />
+            )
+          );
+        })}
+        {line !== null && (
+          <line class="cut-line" x1={line[0].x} y1={line[0].y} x2={line[1].x} y2={line[1].y} />
+        )}
+      </svg>
+      <Sparks stage={stage} links={links} />
+      {looks.map(({ node, group, condition, isOut }) => {
+        const place = stage.places.get(node.name);
+        if (place === undefined) return null;
+        const said = isOut ? null : node.said;
+        const reach = stage.radius + 8;
+        return (
+          <button
+            key={node.name}
+            type="button"
+            class="node-button"
+            tabIndex={isDrawing ? -1 : 0}
+            style={{
+              left: `${place.x - reach}px`,
+              top: `${place.y - reach}px`,
+              width: `${2 * reach}px`,
+              height: `${2 * reach}px`,
+            }}
+            aria-pressed={selected === node.name}
+            aria-label={words.nodeLabel({
+              name: node.name,
+              mode: said?.mode ?? '',
+              root: said?.root.slice(0, 8) ?? '',
+              letter: letterOf(group),
+              p2p: said?.aliveP2p ?? 0,
+              http: said?.aliveHttp ?? 0,
+              condition: condition === null ? null : words.conditions[condition],
+            })}
+            onClick={() => select(selected === node.name ? null : node.name)}
+          />
+        );
+      })}
+    </div>
+  );
+}
+
+/** A pattern for every colour: states are told apart without seeing colours. */
+function Patterns() {
+  const marks = [
+    null,
+    <path d="M-2 2L2 -2M0 10L10 0M8 12L12 8" />,
+    <circle cx="5" cy="5" r="1.8" />,
+    <path d="M0 5H10M5 0V10" />,
+    <path d="M0 3H10M0 8H10" />,
+  ];
+  return (
+    <defs>
+      {Array.from({ length: COLOURS }, (_, index) => (
+        <pattern key={index} id={`state-${index}`} width="10" height="10" patternUnits="userSpaceOnUse">
+          <rect width="10" height="10" fill={`var(--state-${index})`} />
+          <g class="pattern-mark">{marks[index]}</g>
+        </pattern>
+      ))}
+    </defs>
+  );
+}
