@@ -178,7 +178,8 @@ export type RoomEvent =
       | {
           readonly type: 'proof';
           readonly id: number;
-          readonly proven: boolean;
+          /** null: it could not be judged now, and what was known before stays */
+          readonly proven: boolean | null;
           readonly dropped: number;
         }
       | { readonly type: 'ended'; readonly id: number }

@@ -129,13 +129,12 @@ class Page implements Listener {
 
   async messages(): Promise<readonly SseMessage[]> {
     const text = this.#text;
-    return Array.fromAsync(
-      readSse(
-        (async function* () {
-          yield new TextEncoder().encode(text);
-        })(),
-      ),
-    );
+    const chunks = (async function* () {
+      yield new TextEncoder().encode(text);
+    })();
+    const messages: SseMessage[] = [];
+    for await (const message of readSse(chunks)) messages.push(message);
+    return messages;
   }
 
   async lastId(): Promise<string> {

@@ -82,19 +82,20 @@ export class Harm {
     });
   }
 
-  /** What every fault in force shows now. Several cuts at once each see the other's, so none of them alone is proven. */
+  /** What every fault in force shows now. Each of several cuts also sees the others' links dead, so none is judged then. */
   look(): Promise<void> {
     return this.#inTurn(async () => {
       for (const active of this.#active.values()) {
         const evidence = await active.fault.evidence({ probes: false });
         this.#keep(active.view.id, 'in force', evidence);
-        const isAlone = [...this.#active.values()].filter(isCut).length <= 1 || !isCut(active);
+        const isAlone = !isCut(active) || [...this.#active.values()].filter(isCut).length === 1;
+        const { dropped } = evidence;
         this.#events.apply({
           type: 'proof',
           at: Date.now(),
           id: active.view.id,
-          proven: evidence.ok || !isAlone ? evidence.ok : false,
-          dropped: evidence.dropped,
+          proven: isAlone ? evidence.ok : null,
+          dropped,
         });
       }
     });
@@ -126,14 +127,16 @@ export class Harm {
   async #end(active: ActiveFault): Promise<void> {
     const { view, fault } = active;
     const liftedAt = await fault.lift();
+    const healed = await fault.heal({ probes: false });
     this.#active.delete(view.id);
-    // Two cuts may hold the same link, and lifting one opened it: what the others hold is closed again before anything passes.
-    if (isCut(active))
-      for (const other of this.#active.values())
-        if (isCut(other)) await other.fault.inject({ probes: false });
+    // Of two cuts that hold one link, the one that ends opens it, where links are forwarders: what the others hold is closed
+    // again in the same turn of the event loop, before anything passes. Firewall rules stand beside each other by themselves.
+    if (isCut(active) && this.#cluster.world === 'processes') {
+      for (const other of this.#active.values()) if (isCut(other)) await other.fault.inject();
+    }
     this.#events.apply({ type: 'ended', at: liftedAt, id: view.id });
     this.#events.disturbed(view, 'heal', liftedAt);
-    this.#keep(view.id, 'healed', await fault.heal({ probes: false }));
+    this.#keep(view.id, 'healed', healed);
   }
 
   #refuseNonsense(deed: FaultDeed): void {
