@@ -1,6 +1,7 @@
 /** The command line of the lab: text in, a command or one clear sentence out. */
 import { parseArgs } from 'node:util';
 import type { World } from './cluster/port.ts';
+import { KEY_FILE } from './pack/key.ts';
 
 export interface RunCommand {
   readonly command: 'run';
@@ -26,11 +27,21 @@ export interface GateCommand {
   readonly quick: boolean;
 }
 
+export interface PackCommand {
+  readonly command: 'pack';
+  readonly run: string;
+  readonly results: string;
+  readonly key: string;
+  /** null: beside the run's directory */
+  readonly out: string | null;
+}
+
 export type Command =
   | RunCommand
   | GateCommand
   | { readonly command: 'replay'; readonly run: string; readonly results: string; readonly plan: boolean }
   | { readonly command: 'compare'; readonly runs: readonly string[]; readonly results: string }
+  | PackCommand
   | { readonly command: 'list' | 'doctor' }
   | { readonly command: 'heal'; readonly force: boolean }
   | { readonly command: 'help'; readonly topic: CommandName | null };
@@ -63,6 +74,11 @@ const OPTIONS = {
   results: { type: 'string', says: 'DIR: where reports go (default chaos-results)' },
   plan: { type: 'boolean', says: 'print the steps and the exact rules, and change nothing' },
   quick: { type: 'boolean', says: 'only the few scenarios that every change has to pass' },
+  key: {
+    type: 'string',
+    says: `FILE: the Ed25519 key that signs, made at the first use (default ${KEY_FILE})`,
+  },
+  out: { type: 'string', says: 'FILE: where the pack goes (default <run>.evidence.tar.gz beside the run)' },
   force: { type: 'boolean', says: 'what belongs to runs that still go, too' },
 } as const;
 
@@ -106,6 +122,13 @@ const COMMANDS = {
     argumentsMin: 2,
     argumentsMax: 8,
     options: ['results'],
+  },
+  pack: {
+    says: 'everything that a run, or a gate, is judged by, as one signed archive',
+    takes: '<run>',
+    argumentsMin: 1,
+    argumentsMax: 1,
+    options: ['results', 'key', 'out'],
   },
   doctor: { says: 'what this machine can do', takes: '', argumentsMin: 0, argumentsMax: 0, options: [] },
   heal: {
@@ -193,6 +216,8 @@ export function parseCommand(
       return { command, run: first, results, plan };
     case 'compare':
       return { command, runs: rest, results };
+    case 'pack':
+      return { command, run: first, results, key: values.key ?? KEY_FILE, out: values.out ?? null };
     case 'heal':
       return { command, force: values.force === true };
     case 'list':

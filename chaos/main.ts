@@ -2,16 +2,24 @@
 import { randomInt } from 'node:crypto';
 import path from 'node:path';
 import { parseCommand, UsageError, usageOf } from './cli.ts';
-import type { Command, GateCommand, RunCommand } from './cli.ts';
+import type { Command, GateCommand, PackCommand, RunCommand } from './cli.ts';
 import { WorldUnavailableError } from './cluster/port.ts';
 import { diagnose } from './doctor.ts';
 import { heal } from './heal.ts';
+import { KeyUnusableError, loadKey } from './pack/key.ts';
+import { writePack } from './pack/write.ts';
 import { renderComparison } from './reports/compare.ts';
 import { renderPlan } from './reports/plan.ts';
 import { Progress } from './reports/progress.ts';
 import { renderGate, renderResult } from './reports/text.ts';
 import { runGate } from './runner/gate.ts';
-import { findRun, readResults, readSchedule, RunUnreadableError } from './runner/run-directory.ts';
+import {
+  findRun,
+  readPackable,
+  readResults,
+  readSchedule,
+  RunUnreadableError,
+} from './runner/run-directory.ts';
 import { run } from './runner/run.ts';
 import { EXIT_CODES } from './runner/verdict.ts';
 import { GATE, SCENARIOS } from './scenarios/index.ts';
@@ -19,6 +27,9 @@ import type { Scenario } from './scenarios/scenario.ts';
 
 /** `npm run` passes a terminal's Ctrl-C on although we got it ourselves: that pair is one signal. */
 const SAME_SIGNAL_MS = 1_000;
+
+/** What can be told in one line; anything else is a fault of the lab, with its stack. */
+const KNOWN = [UsageError, WorldUnavailableError, RunUnreadableError, KeyUnusableError];
 
 const interruption = new AbortController();
 let interruptedAt = 0;
@@ -39,11 +50,8 @@ try {
   const command = parseCommand(process.argv.slice(2), [...SCENARIOS.keys()], () => randomInt(0x1_0000_0000));
   process.exitCode = await perform(command);
 } catch (error) {
-  const isKnown =
-    error instanceof UsageError ||
-    error instanceof WorldUnavailableError ||
-    error instanceof RunUnreadableError;
-  console.error(isKnown ? `chaos: ${error.message}` : error);
+  const isKnown = KNOWN.some((kind) => error instanceof kind);
+  console.error(isKnown && error instanceof Error ? `chaos: ${error.message}` : error);
   process.exitCode = interruption.signal.aborted ? EXIT_CODES.interrupted : EXIT_CODES.error;
 }
 
@@ -58,6 +66,8 @@ async function perform(command: Command): Promise<number> {
     case 'compare':
       console.log(renderComparison(command.runs.map((one) => readResults(findRun(one, command.results)))));
       return 0;
+    case 'pack':
+      return performPack(command);
     case 'list':
       for (const { name, says } of SCENARIOS.values()) console.log(`${name.padEnd(14)} ${says}`);
       return 0;
@@ -109,6 +119,16 @@ async function performRun(command: RunCommand): Promise<number> {
   });
   process.stdout.write(renderResult(ended));
   return EXIT_CODES[ended.results.verdict];
+}
+
+async function performPack({ run: name, results, key: keyFile, out }: PackCommand): Promise<number> {
+  const directory = findRun(name, results);
+  const key = loadKey(keyFile);
+  const file = out ?? `${directory}.evidence.tar.gz`;
+  const files = await writePack(directory, readPackable(directory), key, file);
+  if (key.isNew) console.log(`made a new key: ${keyFile}`);
+  console.log(`${file}: ${files.length} files, signed by\n${key.fingerprint}`);
+  return 0;
 }
 
 function replayed(command: Extract<Command, { command: 'replay' }>): RunCommand {

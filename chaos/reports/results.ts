@@ -13,7 +13,7 @@ const Milliseconds = z.number().nonnegative();
 
 const World = z.enum(['containers', 'processes', 'simulated']);
 
-const Verdict = z.enum(['pass', 'fail', 'inconclusive', 'error', 'interrupted']);
+export const Verdict = z.enum(['pass', 'fail', 'inconclusive', 'error', 'interrupted']);
 export type Verdict = z.infer<typeof Verdict>;
 
 const Measurement = z.strictObject({
@@ -116,7 +116,7 @@ export type Schedule = z.infer<typeof Schedule>;
 export const GATE_VERSION = 1;
 
 /** results.json of a gate: its runs lie in directories beside it. */
-const GateResults = z.strictObject({
+export const GateResults = z.strictObject({
   version: z.literal(GATE_VERSION),
   gateId: z.string().max(100),
   world: World,

@@ -2,11 +2,13 @@
  * The directory of a run, `chaos-results/<run>/`: everything that is needed to judge it again without the cluster, and
  * `chaos-results/latest`, which names the newest one.
  */
-import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { randomInt } from 'node:crypto';
+import { z } from 'zod';
 import type { ZodType } from 'zod';
-import { Results, Schedule } from '../reports/results.ts';
+import type { Packed } from '../pack/write.ts';
+import { GateResults, Results, Schedule } from '../reports/results.ts';
 
 export const FILES = {
   results: 'results.json',
@@ -53,7 +55,7 @@ export function findRun(run: string, resultsIn: string): string {
   const places = [path.resolve(run), path.join(resultsIn, run)];
   const found = places.find((place) => isFile(path.join(place, FILES.results)));
   if (found === undefined) throw new RunUnreadableError(`there is no run ${run} here or in ${resultsIn}`);
-  return found;
+  return realpathSync(found);
 }
 
 /** Throws RunUnreadableError. */
@@ -64,6 +66,13 @@ export function readResults(directory: string): Results {
 /** Throws RunUnreadableError. */
 export function readSchedule(directory: string): Schedule {
   return readAs(Schedule, directory, FILES.schedule);
+}
+
+/** A run, or a gate. Throws RunUnreadableError. */
+export function readPackable(directory: string): Packed {
+  const found = readAs(z.union([Results, GateResults]), directory, FILES.results);
+  const { verdict, environment } = found;
+  return { run: 'gateId' in found ? found.gateId : found.runId, verdict, environment };
 }
 
 function readAs<T>(schema: ZodType<T>, directory: string, name: string): T {
