@@ -177,8 +177,7 @@ export class ContainerNode implements ClusterNode {
       if (this.#id === null || this.#abandoned) return;
       const info = await this.#container.inspect();
       if (!info.State.Running || info.State.StartedAt === this.#place?.startedAt) return;
-      await this.#leave();
-      this.#state = 'running';
+      await this.#ended();
       await this.#settle(info);
     });
   }
@@ -220,7 +219,6 @@ export class ContainerNode implements ClusterNode {
       await this.#container.start();
       info = await this.#container.inspect();
     }
-    this.#state = 'running';
     await this.#settle(info);
     await this.#untilHealthy(this.url);
     this.#started = { launchedAt: Date.parse(info.State.StartedAt), answersAt: Date.now() };
@@ -243,6 +241,7 @@ export class ContainerNode implements ClusterNode {
       labelsOf(runId),
     );
     this.#place = { url: `http://127.0.0.1:${port}`, address, sidecar, startedAt: info.State.StartedAt };
+    this.#state = 'running';
     await this.#options.onNamespace(this.name, Date.parse(info.State.StartedAt));
   }
 

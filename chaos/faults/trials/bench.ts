@@ -1,9 +1,12 @@
 /** A cluster that is being written to, on which one fault after the other is tried: steady, inject, evidence, heal, evidence. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { LatticeClient } from '../../cluster/client.ts';
+import { connectEngine } from '../../cluster/engine.ts';
 import { poll } from '../../cluster/poll.ts';
 import type { Cluster, ClusterNode } from '../../cluster/port.ts';
 import type { Check, Evidence, Fault } from '../fault.ts';
+import { isolate } from '../partition.ts';
+import type { FaultSpec } from '../spec.ts';
 import type { Trial } from './trials.ts';
 
 export interface Phase {
@@ -42,6 +45,11 @@ export class Bench {
   }
 
   async try({ spec }: Trial): Promise<Outcome> {
+    return this.#tryWith(spec, async () => undefined);
+  }
+
+  /** @param meanwhile happens while the fault is in force, before its evidence */
+  async #tryWith(spec: FaultSpec, meanwhile: () => Promise<void>): Promise<Outcome> {
     const reason = this.#cluster.supports(spec);
     if (reason !== null) return { state: 'unsupported', reason, bites: NOT_TRIED, heals: NOT_TRIED };
     if (!(await this.#isSteady()))
@@ -51,6 +59,7 @@ export class Bench {
     try {
       bites = await this.#prove(BITE_BUDGET_MS, async () => {
         await fault.inject();
+        await meanwhile();
         return () => fault.evidence();
       });
       const heals = await this.#prove(HEAL_BUDGET_MS, async () => () => fault.heal());
@@ -59,6 +68,30 @@ export class Bench {
       await rescue(fault);
       return { state: 'failed', reason: messageOf(error), bites, heals: NOT_TRIED };
     }
+  }
+
+  /** Somebody else restarts the node's container while it is cut off: the cut must be there again. */
+  async tryRestartUnderCut(): Promise<Outcome> {
+    const { world, runId, nodes } = this.#cluster;
+    const [victim] = nodes;
+    if (world !== 'containers' || victim === undefined) {
+      const reason = 'only an engine restarts what is not its own';
+      return { state: 'unsupported', reason, bites: NOT_TRIED, heals: NOT_TRIED };
+    }
+    const names = nodes.map(({ name }) => name);
+    const grudges = isolate(names, victim.name);
+    const spec: FaultSpec = { kind: 'partition', grudges, scope: 'both', how: 'drop' };
+    return this.#tryWith(spec, async () => {
+      const engine = await connectEngine();
+      const before = victim.url;
+      await engine.container.dockerode.getContainer(`aethel-lab-${runId}-${victim.name}`).restart({ t: 5 });
+      // The published port is another one after every start.
+      await poll(async () => ([null, before].includes(urlOf(victim)) ? null : true), {
+        everyMs: 50,
+        budgetMs: BITE_BUDGET_MS,
+        signal: this.#signal,
+      });
+    });
   }
 
   async close(): Promise<void> {
@@ -126,6 +159,15 @@ export class Bench {
 async function rescue(fault: Fault): Promise<void> {
   // What went wrong before is what will be told.
   await fault.lift().catch(() => undefined);
+}
+
+/** null: it has no place now */
+function urlOf(node: ClusterNode): string | null {
+  try {
+    return node.url;
+  } catch {
+    return null;
+  }
 }
 
 function messageOf(error: unknown): string {

@@ -16,10 +16,17 @@ import type { World } from '../../cluster/port.ts';
 import { listenForInterrupts } from '../../demo/interrupt.ts';
 import { Bench } from './bench.ts';
 import type { Outcome } from './bench.ts';
+import { tryLabDeath } from './lab-death.ts';
 import { trialsFor } from './trials.ts';
 
 const NODES = 3;
 const WORLDS: readonly World[] = ['processes', 'containers'];
+
+const UNDER_CUT = 'restart by somebody, under a cut';
+const DEATHS = [
+  ['lab killed', 'guardian'],
+  ['lab and guardian killed', 'lease'],
+] as const;
 
 const interrupt = listenForInterrupts();
 const { values } = parseArgs({
@@ -50,9 +57,13 @@ if (interrupt.signal.aborted) {
   process.exitCode = passes ? 0 : 1;
 }
 
+function isWanted(name: string): boolean {
+  return name.includes(values.only ?? '');
+}
+
 async function tryAll(world: World): Promise<void> {
   const names = Array.from({ length: NODES }, (_, i) => `node${i + 1}`);
-  const trials = trialsFor(names).filter(({ name }) => name.includes(values.only ?? ''));
+  const trials = trialsFor(names).filter(({ name }) => isWanted(name));
   try {
     const cluster = await openCluster(world, {
       nodes: NODES,
@@ -64,14 +75,18 @@ async function tryAll(world: World): Promise<void> {
     try {
       for (const trial of trials) {
         if (interrupt.signal.aborted) break;
-        const outcome = await bench.try(trial);
-        outcomes.push(outcome);
-        tell(world, trial.name, outcome);
+        tell(world, trial.name, await bench.try(trial));
       }
+      if (isWanted(UNDER_CUT)) tell(world, UNDER_CUT, await bench.tryRestartUnderCut());
     } finally {
       await bench.close();
       const { leftovers } = await cluster.close();
       troubles.push(...leftovers.map((leftover) => `left behind: ${leftover}`));
+    }
+    for (const [name, saviour] of DEATHS) {
+      if (interrupt.signal.aborted) break;
+      // Processes have no rules in the kernel; without a guardian their freeze is for `heal`.
+      if (isWanted(name)) tell(world, name, await tryLabDeath(world, saviour));
     }
   } catch (error) {
     if (interrupt.signal.aborted) return;
@@ -81,6 +96,7 @@ async function tryAll(world: World): Promise<void> {
 }
 
 function tell(world: World, name: string, outcome: Outcome): void {
+  outcomes.push(outcome);
   const head = `${name.padEnd(32)} ${world.padEnd(11)}`;
   if (outcome.state === 'unsupported') {
     console.log(`${head} unsupported: ${outcome.reason}`);

@@ -1,0 +1,21 @@
+/**
+ * A lab that is going to be killed (../trials/lab-death.ts): opens a cluster, cuts one node off, stops another, says so
+ * on its standard output, and waits for its death.
+ */
+import { openCluster } from '../../cluster/open.ts';
+import { isolate } from '../partition.ts';
+
+const [world, runId] = process.argv.slice(2);
+if ((world !== 'containers' && world !== 'processes') || runId === undefined)
+  throw new Error('usage: doomed-lab.ts containers|processes <run>');
+
+const cluster = await openCluster(world, { nodes: 3, runId });
+const names = cluster.nodes.map(({ name }) => name);
+const how = world === 'containers' ? 'cgroup' : 'sigstop';
+await cluster
+  .fault({ kind: 'partition', grudges: isolate(names, 'node1'), scope: 'p2p', how: 'drop' })
+  .inject();
+await cluster.fault({ kind: 'freeze', nodes: ['node2'], how }).inject();
+console.log('struck');
+// Whoever started it kills it long before.
+setTimeout(() => process.exit(1), 600_000);
