@@ -5,6 +5,7 @@
 import type { Effect } from '../node/protocol/border.ts';
 import type { Kept } from '../node/protocol/core.ts';
 import type { RecordId } from '../node/protocol/ids.ts';
+import { decodeKnowledge, encodeKnowledge, type Knowledge } from '../node/protocol/state/knowledge.ts';
 import type { VerifiedRecord } from '../node/protocol/state/record.ts';
 
 type Persist = Effect & { readonly type: 'persist' };
@@ -18,7 +19,7 @@ export interface Platter {
 /** One commit: what becomes durable together, and what waits for it. */
 interface Group {
   readonly persists: Persist[];
-  knowledge: Uint8Array | null;
+  knowledge: Knowledge | null;
   readonly waiting: Effect[];
 }
 
@@ -40,7 +41,8 @@ export class Disk {
   readonly #modules: DiskModules;
   #records = new Map<number, VerifiedRecord>();
   #ids = new Map<RecordId, number>();
-  #meta: Kept | null = null;
+  /** what of it are bytes is made when somebody reads them */
+  #meta: (Omit<Kept, 'knowledge'> & { readonly knowledge: Knowledge | null }) | null = null;
   #gathering: Group | null = null;
   #committing: Group | null = null;
 
@@ -49,7 +51,7 @@ export class Disk {
   }
 
   get platter(): Platter {
-    return { records: this.#records, meta: this.#meta };
+    return { records: this.#records, meta: this.#kept() };
   }
 
   /** Whether everything that was to be durable is. */
@@ -102,13 +104,19 @@ export class Disk {
   }
 
   backup(): Platter {
-    return { records: new Map(this.#records), meta: this.#meta };
+    return { records: new Map(this.#records), meta: this.#kept() };
   }
 
   restore({ records, meta }: Platter): void {
     this.#records = new Map(records);
     this.#ids = new Map([...records].map(([slot, { id }]) => [id, slot]));
-    this.#meta = meta;
+    const knowledge = meta?.knowledge ?? null;
+    this.#meta = meta && { ...meta, knowledge: knowledge && decodeKnowledge(knowledge) };
+  }
+
+  #kept(): Kept | null {
+    const knowledge = this.#meta?.knowledge ?? null;
+    return this.#meta && { ...this.#meta, knowledge: knowledge && encodeKnowledge(knowledge) };
   }
 
   #begin(): void {

@@ -6,6 +6,7 @@
  */
 import type { LatticeEvent, LungName } from './events.ts';
 import type { Digest, NodeId } from './ids.ts';
+import type { Knowledge } from './state/knowledge.ts';
 import type { Dot, SignedRecord, VerifiedRecord } from './state/record.ts';
 import type { VersionVector } from './state/version-vector.ts';
 import type { Precondition, StoredRecord, WriteEntry } from './state/write.ts';
@@ -139,10 +140,10 @@ export type Effect =
       readonly wallMs: number;
       readonly counter: number;
       /**
-       * What this node knows beside its live records: version vector, members (state/knowledge.ts). Called once per commit, before
-       * any step that is not part of it: it says what is known then.
+       * What this node knows beside its live records; the store keeps its bytes (`encodeKnowledge`). Called once per commit, before
+       * any step that is not part of it: it says what is known then, also when it is encoded later.
        */
-      readonly knowledge: () => Uint8Array;
+      readonly knowledge: () => Knowledge;
     }
   | { readonly type: 'reply'; readonly request: number; readonly outcome: WriteOutcome }
   /** fresh records to every member that gossip reaches */

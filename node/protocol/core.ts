@@ -28,7 +28,7 @@ import { Watch } from './monitor/watch.ts';
 import { judgeClock, type ClockVerdict } from './monitor/clocks.ts';
 import { Detector, type DetectorOptions, type LinkHealth, type Transition } from './monitor/detector.ts';
 import { BYTES_MAX, newPeer, QUESTIONS_MAX, type Peer } from './peers.ts';
-import { decodeKnowledge, encodeKnowledge } from './state/knowledge.ts';
+import { decodeKnowledge, type Knowledge } from './state/knowledge.ts';
 import type { Dot, SignedRecord, VerifiedRecord } from './state/record.ts';
 import type { AtHand } from './state/record-store.ts';
 import { Replica, type LoadedRecord, type WriteResult } from './state/replica.ts';
@@ -126,8 +126,12 @@ export class Core {
   /** every member ever met, kept over restarts: one that is away may still have what others have replaced */
   readonly #members = new Set<NodeId>();
   readonly #aheadMaxMs: number;
-  readonly #knowledge = (): Uint8Array =>
-    encodeKnowledge({ vector: this.replica.vector, members: [...this.#members] });
+  /** the same, as of the last time that somebody asked and one of them was new */
+  #memberNames: readonly NodeId[] = [];
+  readonly #knowledge = (): Knowledge => {
+    if (this.#memberNames.length !== this.#members.size) this.#memberNames = [...this.#members];
+    return { vector: this.replica.vector.clone(), members: this.#memberNames };
+  };
   #clock: ClockVerdict = { isSane: true, offsetMs: 0 };
   #startedAt = 0;
   #nextExchange = 1;
@@ -480,7 +484,7 @@ export class Core {
     const isFresh = heardAt !== null && this.#now.monotonicMs - heardAt < 2 * eagerWaitMs;
     const isHeld = mayHold && isFresh && state === 'alive' && this.#isAssisted(peer);
     const waitMs = isHeld ? eagerWaitMs : 0;
-    this.#timer(`poll:${id}`, null);
+    this.#timer(peer.pollTimer, null);
     this.#detector.asked(id, waitMs);
     this.#effects.push({ type: 'poll', peer: id, root: this.replica.root(), waitMs });
   }
@@ -493,7 +497,7 @@ export class Core {
     else if (!this.#isAssisted(peer)) delayMs = this.#jitter(warmPollMs, 0.1);
     else if (failures === 0) delayMs = eagerGapMs;
     else delayMs = this.#jitter(Math.min(retryMinMs * 2 ** Math.min(failures - 1, 16), retryMaxMs), 0.2);
-    this.#timer(`poll:${peer.id}`, delayMs);
+    this.#timer(peer.pollTimer, delayMs);
   }
 
   /** So far apart are the polls of a member that is no neighbour that those of all of them are as many as those of the neighbours. */
@@ -813,7 +817,8 @@ export class Core {
   #yieldMs({ id, settled: { seen } }: Peer): number {
     const { yieldMs, yieldSnapshotMs } = this.#policy;
     const own = this.replica.vector;
-    if (seen !== null) {
+    // Neither is far behind where neither has seen as much as that.
+    if (seen !== null && Math.max(own.count, seen.count) > SESSION_DEFAULTS.snapshotMin) {
       const lead = own.without(seen).countAfter(null);
       const lag = seen.without(own).countAfter(null);
       if (lag === 0 && lead > SESSION_DEFAULTS.snapshotMin) return yieldSnapshotMs;

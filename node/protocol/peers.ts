@@ -1,6 +1,7 @@
 /**
  * What the core remembers of each member beside its health: links, last root heard, poll and session schedule.
  */
+import type { TimerName } from './border.ts';
 import type { LungName } from './events.ts';
 import type { Digest, NodeId } from './ids.ts';
 import { placesOf, type Places } from './monitor/neighbours.ts';
@@ -9,6 +10,7 @@ import { Settled } from './sync/delta.ts';
 
 export interface Peer {
   readonly id: NodeId;
+  readonly pollTimer: TimerName;
   /** whether the transport has a way to this member now; says nothing about health */
   readonly linked: Record<LungName, boolean>;
   /** when the P2P link came up, ms monotonic: a link that stays mute from the start is reset too */
@@ -64,6 +66,7 @@ export const QUESTIONS_MAX = 256;
 export function newPeer(id: NodeId, now: number, sessionBackoffMs: number): Peer {
   return {
     id,
+    pollTimer: `poll:${id}`,
     linked: { p2p: false, http: false },
     linkedAt: now,
     root: null,

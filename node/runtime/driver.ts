@@ -14,6 +14,7 @@ import type { Core, Now } from '../protocol/core.ts';
 import type { LatticeEvent, LungName } from '../protocol/events.ts';
 import { encodeBatch } from '../protocol/gossip/batch.ts';
 import type { Digest, RecordId } from '../protocol/ids.ts';
+import { encodeKnowledge, type Knowledge } from '../protocol/state/knowledge.ts';
 import { keptForm } from '../protocol/state/kept-record.ts';
 import type { SignedRecord } from '../protocol/state/record.ts';
 import type { StoredRecord } from '../protocol/state/write.ts';
@@ -67,7 +68,7 @@ interface Group {
   readonly drafts: StoredRecord[];
   /** when they are */
   readonly signing: Promise<void>[];
-  meta: Omit<StoreMeta, 'knowledge'> & { readonly knowledge: () => Uint8Array };
+  meta: Omit<StoreMeta, 'knowledge'> & { readonly knowledge: () => Knowledge };
   /** each key that it changes, as it was before */
   readonly before: Map<string, Seen>;
   held: Effect[];
@@ -252,7 +253,7 @@ export class Driver {
       this.#gathering = null;
       const state = this.#state();
       // Before anything else is stepped: a store that knew of records which it does not have would refuse them for ever.
-      const knowledge = group.meta.knowledge();
+      const knowledge = encodeKnowledge(group.meta.knowledge());
       if (!(await this.#makeDurable(group, knowledge))) return this.#endUndurable();
       this.#durableState = state;
       this.#committing = null;

@@ -201,9 +201,18 @@ export function isPacked(
   const valueFrom = keyFrom + keyBytes + 2 + context.length * DOT_BYTES + VALUE_LENGTH_BYTES;
   return (
     bytes.length - valueFrom === end - reader.at &&
-    packed.compare(bytes, keyFrom, keyFrom + keyBytes, keyAt, keyAt + keyBytes) === 0 &&
-    packed.compare(bytes, valueFrom, bytes.length, reader.at, end) === 0
+    areSame(packed, keyAt, bytes, keyFrom, keyBytes) &&
+    areSame(packed, reader.at, bytes, valueFrom, end - reader.at)
   );
+}
+
+/** Below this many bytes a loop is quicker than a call out of JavaScript. */
+const FEW_BYTES = 512;
+
+function areSame(packed: Buffer, at: number, bytes: Uint8Array, from: number, count: number): boolean {
+  if (count > FEW_BYTES) return packed.compare(bytes, from, from + count, at, at + count) === 0;
+  for (let i = 0; i < count; i += 1) if (packed[at + i] !== bytes[from + i]) return false;
+  return true;
 }
 
 /** What of a record can be read without making it. */

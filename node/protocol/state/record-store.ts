@@ -276,6 +276,21 @@ export class RecordStore {
     return this.#find(id) !== null;
   }
 
+  /** As `has` of its id, quicker where these very bytes are there. */
+  holds(record: SignedRecord): boolean {
+    const print = this.#idPrint(record.id);
+    for (let at = this.#byId.first(print); at >= 0; at = this.#byId.next(at)) {
+      for (const position of this.#positionsIn(this.#byId.at(at))) {
+        const from = this.#blocks.startOf(position);
+        const end = from + this.#blocks.lengthOf(position);
+        if (isPacked(record, this.#blocks.bytesOf(position), from + HEAD_BYTES, end, this.#origins))
+          return true;
+      }
+    }
+    // The same fact may be there with another signature, or as a draft.
+    return this.has(record.id);
+  }
+
   /** The records of this dot: several only where their author signed it twice. */
   ofDot(dot: Dot): readonly SignedRecord[] {
     const print = this.#fingerprinter.ofDot(dot);

@@ -373,7 +373,7 @@ export class Replica {
   }
 
   merge(record: VerifiedRecord, wallMs: number): MergeOutcome {
-    if (this.#store.has(record.id)) return 'known';
+    if (this.#store.holds(record)) return 'known';
     if (this.#vector.has(record.dot) && !this.#isTaken(record.dot)) return 'covered';
     if (isTooFarAhead(record.stamp, wallMs, this.#options.aheadMaxMs)) return 'ahead';
     const outcome = this.#add(record);

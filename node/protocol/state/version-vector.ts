@@ -25,6 +25,8 @@ export class VersionVector {
   #isShared = false;
   /** authors whose ranges no other vector has; null when that is all of them */
   #own: Set<NodeId> | null = null;
+  /** null when that is to be counted */
+  #count: number | null = null;
   /** of `#ranges`, sorted; null when that is to be done */
   #authors: readonly NodeId[] | null = null;
 
@@ -60,6 +62,11 @@ export class VersionVector {
     let size = 0;
     for (const ranges of this.#ranges.values()) size += ranges.length / 2;
     return size;
+  }
+
+  /** How many dots it holds. */
+  get count(): number {
+    return (this.#count ??= this.countAfter(null));
   }
 
   /** How many dots it holds behind this one, in the order of `dots`; null counts all. */
@@ -125,6 +132,7 @@ export class VersionVector {
     const copy = new VersionVector();
     copy.#ranges = this.#ranges;
     copy.#authors = this.#authors;
+    copy.#count = this.#count;
     copy.#isShared = true;
     this.#isShared = true;
     return copy;
@@ -229,6 +237,7 @@ export class VersionVector {
     const known = this.#ranges.get(author);
     if (known !== undefined && holds(known, from, to)) return;
     this.#part();
+    this.#count = null;
     if (known === undefined) {
       this.#ranges.set(author, [from, to]);
       this.#own?.add(author);
