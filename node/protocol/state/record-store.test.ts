@@ -152,6 +152,21 @@ describe('record store', () => {
     expect(store.live('a\ufffd')).toEqual([record]);
   });
 
+  it('holds a record by its bytes, and the same fact under another signature', () => {
+    const store = new RecordStore(SECRET, shortOf);
+    const held = testRecord({ author: testIdentity(1), value: `"${'x'.repeat(2_000)}"` });
+    const bytes = Uint8Array.from(held.bytes);
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    const absent = testRecord({ author: testIdentity(1), key: 'other' });
+    expect(store.holds(held)).toBe(false);
+    store.put(1, held, pathOf(held.key));
+    expect([held, { ...held, bytes }, absent].map((record) => store.holds(record))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+
   it('shows a record that is at hand where it is bit by bit the one it holds, and else makes its own', () => {
     const flipped = (record: SignedRecord): SignedRecord => {
       const bytes = Uint8Array.from(record.bytes);
