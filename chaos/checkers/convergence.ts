@@ -1,46 +1,64 @@
 /**
- * P2: the nodes converge, with progress. In the end all roots are equal, and the state under them contains a write that
- * was acknowledged after the heal: equal old roots would be no recovery.
+ * P2: the nodes converge, with progress. In the end all roots are equal, and the state under them contains the writes that
+ * were acknowledged after the heal: equal old roots would be no recovery.
  */
-import type { HistoryLine } from '../history/history.ts';
+import type { HistoryLine } from '../history/line.ts';
 import { judged, unknown } from './checker.ts';
-import type { CheckResult } from './checker.ts';
+import type { Checker, Finding, Judge, Violation } from './checker.ts';
 
-const CLAIM = 'equal roots everywhere, containing a write made after the heal';
+export const convergence: Checker = {
+  name: 'convergence',
+  claim: 'equal roots everywhere, containing a write made after the heal',
+  begin: (nodes) => new Convergence(nodes),
+};
 
-export function checkConvergence(history: readonly HistoryLine[], nodes: readonly string[]): CheckResult {
-  const finals = history.filter((line) => line.type === 'final');
-  const unread = nodes.filter((node) => !finals.some((final) => final.node === node));
-  if (unread.length > 0) return unknown(CLAIM, `no final read of ${unread.join(', ')}`);
+class Convergence implements Judge {
+  readonly #nodes: readonly string[];
+  readonly #roots = new Map<string, string>();
+  readonly #violations: Violation[] = [];
+  #isHealed = false;
+  #fresh = new Set<string>();
+  /** of the fresh writes, those that the node under way has shown */
+  #shown = new Set<string>();
 
-  const healedAt = history.findLast(
-    (line) => line.type === 'mark' && (line.mark === 'lifted' || line.mark === 'restarted'),
-  )?.at;
-  if (healedAt === undefined) return unknown(CLAIM, 'nothing was healed');
-  const fresh = history.flatMap((line) =>
-    line.type === 'mark' && line.mark === 'fresh' && line.at >= healedAt && line.key !== undefined
-      ? [line.key]
-      : [],
-  );
-  if (fresh.length === 0) return unknown(CLAIM, 'no write was acknowledged after the heal');
+  constructor(nodes: readonly string[]) {
+    this.#nodes = nodes;
+  }
 
-  const roots = new Set(finals.map((final) => final.root));
-  const violations = [
-    ...(roots.size > 1
-      ? [
-          `${roots.size} different roots: ${finals.map((final) => `${final.node} ${final.root.slice(0, 12)}`).join(', ')}`,
-        ]
-      : []),
-    ...finals.flatMap((final) =>
-      fresh
-        .filter((key) => !Object.hasOwn(final.entries, key))
-        .map((key) => `${final.node} lacks ${key}, written after the heal`),
-    ),
-  ];
-  const [root = ''] = roots;
-  return judged(
-    CLAIM,
-    violations,
-    `root ${root.slice(0, 12)}… on ${nodes.length} nodes, ${fresh.length} fresh writes in it`,
-  );
+  take(line: HistoryLine): void {
+    if (line.type === 'mark' && line.mark === 'healed') {
+      this.#isHealed = true;
+      this.#fresh = new Set();
+    }
+    if (line.type === 'mark' && line.mark === 'fresh' && line.key !== undefined) this.#fresh.add(line.key);
+    if (line.type === 'entries')
+      for (const { key } of line.entries) if (this.#fresh.has(key)) this.#shown.add(key);
+    if (line.type !== 'final') return;
+    for (const key of this.#fresh) {
+      if (this.#shown.has(key)) continue;
+      this.#violations.push({
+        text: `${line.node} lacks ${key}, written after the heal`,
+        at: line.at,
+        node: line.node,
+      });
+    }
+    this.#shown = new Set();
+    this.#roots.set(line.node, line.root);
+  }
+
+  verdict(): Finding {
+    const unread = this.#nodes.filter((node) => !this.#roots.has(node));
+    if (unread.length > 0) return unknown(`no final read of ${unread.join(', ')}`);
+    if (!this.#isHealed) return unknown('nothing was healed');
+    if (this.#fresh.size === 0) return unknown('no write was acknowledged after the heal');
+    const roots = new Set(this.#roots.values());
+    const all = [...this.#roots].map(([node, root]) => `${node} ${root.slice(0, 12)}`).join(', ');
+    const unlike =
+      roots.size === 1 ? [] : [{ text: `${roots.size} different roots: ${all}`, at: null, node: null }];
+    const [root = ''] = roots;
+    return judged(
+      [...unlike, ...this.#violations],
+      `root ${root.slice(0, 12)}… on ${this.#nodes.length} nodes, ${this.#fresh.size} fresh writes in it`,
+    );
+  }
 }

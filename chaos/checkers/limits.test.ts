@@ -1,5 +1,6 @@
-import type { HistoryLine } from '../history/history.ts';
-import { checkLimits } from './limits.ts';
+import type { HistoryLine } from '../history/line.ts';
+import { limits } from './limits.ts';
+import { judge } from './testing/judge.ts';
 
 const STEADY: HistoryLine = { type: 'mark', at: 1_000, mark: 'steady', node: '' };
 const LIMIT: HistoryLine = {
@@ -12,20 +13,22 @@ const LIMIT: HistoryLine = {
 
 describe('hard limits', () => {
   it('hold where nobody waited in vain', () => {
-    expect(checkLimits([STEADY]).verdict).toBe('pass');
+    expect(judge(limits, [STEADY]).verdict).toBe('pass');
   });
 
   it('fail with what was waited for, when it was given up, and what was seen instead', () => {
-    const { verdict, violations } = checkLimits([STEADY, LIMIT]);
+    const { verdict, violations } = judge(limits, [STEADY, LIMIT]);
     expect(verdict).toBe('fail');
-    expect(violations).toEqual(['equal roots did not happen within 15 s, at 16000 ms; two roots']);
+    expect(violations).toEqual([
+      { text: 'equal roots did not happen within 15 s; two roots', at: 16_000, node: null },
+    ]);
   });
 
   it('fail before the steady state, too', () => {
-    expect(checkLimits([LIMIT]).verdict).toBe('fail');
+    expect(judge(limits, [LIMIT]).verdict).toBe('fail');
   });
 
   it('are unknown where nothing began', () => {
-    expect(checkLimits([]).verdict).toBe('unknown');
+    expect(judge(limits, []).verdict).toBe('unknown');
   });
 });

@@ -1,10 +1,13 @@
 /** Waiting for something to become true, with a budget: nothing in the lab sleeps a fixed time and hopes. */
-import { setTimeout as delay } from 'node:timers/promises';
+import { MACHINE_TIME } from './time.ts';
+import type { Time } from './time.ts';
 
 export interface PollOptions {
   readonly everyMs: number;
   readonly budgetMs: number;
   readonly signal?: AbortSignal;
+  /** default: the machine's */
+  readonly time?: Time;
 }
 
 /**
@@ -13,12 +16,13 @@ export interface PollOptions {
  * @returns null when the budget is spent. Throws the signal's reason when it is aborted.
  */
 export async function poll<T>(ask: () => Promise<T | null>, options: PollOptions): Promise<T | null> {
-  const deadline = performance.now() + options.budgetMs;
+  const { time = MACHINE_TIME } = options;
+  const deadline = time.now() + options.budgetMs;
   for (;;) {
     options.signal?.throwIfAborted();
     const answer = await ask();
     if (answer !== null) return answer;
-    if (performance.now() >= deadline) return null;
-    await delay(options.everyMs);
+    if (time.now() >= deadline) return null;
+    await time.wait(options.everyMs);
   }
 }

@@ -1,90 +1,13 @@
 /**
- * What happened in a run, in order, as JSON lines: the only thing that checkers may look at. Times are milliseconds since
- * the run began, on the lab's own clock.
+ * The history of a run while it is written: every line goes to the file and to whoever listens, and is then forgotten; a
+ * run of hours needs no more memory than one of seconds.
  */
 import { createWriteStream } from 'node:fs';
 import type { WriteStream } from 'node:fs';
 import { once } from 'node:events';
-import type { SyncMode } from '../../node/protocol/events.ts';
-
-export type HistoryLine =
-  | {
-      readonly type: 'invoke';
-      readonly at: number;
-      readonly op: number;
-      readonly node: string;
-      readonly key: string;
-      readonly value: string;
-    }
-  /** the write was acknowledged */
-  | {
-      readonly type: 'ok';
-      readonly at: number;
-      readonly op: number;
-      readonly node: string;
-      readonly key: string;
-    }
-  /** the write was certainly not done */
-  | {
-      readonly type: 'fail';
-      readonly at: number;
-      readonly op: number;
-      readonly node: string;
-      readonly key: string;
-      readonly reason: string;
-    }
-  /** nobody knows whether the write was done */
-  | {
-      readonly type: 'info';
-      readonly at: number;
-      readonly op: number;
-      readonly node: string;
-      readonly key: string;
-      readonly reason: string;
-    }
-  /** the key was readable on this node for the first time */
-  | { readonly type: 'seen'; readonly at: number; readonly node: string; readonly key: string }
-  /** a change in what a node says of itself; up: peers that it counts as alive, or suspects and still waits for */
-  | {
-      readonly type: 'status';
-      readonly at: number;
-      readonly node: string;
-      readonly mode: SyncMode;
-      readonly p2pUp: number;
-      readonly httpUp: number;
-    }
-  | { readonly type: 'unreachable'; readonly at: number; readonly node: string; readonly reason: string }
-  /** the first digits of the node's Merkle root, whenever it has changed */
-  | { readonly type: 'root'; readonly at: number; readonly node: string; readonly root: string }
-  /** what must happen did not within its hard limit: the scenario ended here */
-  | {
-      readonly type: 'limit';
-      readonly at: number;
-      readonly what: string;
-      readonly limitMs: number;
-      readonly seen: string;
-    }
-  | {
-      readonly type: 'mark';
-      readonly at: number;
-      readonly mark: Mark;
-      readonly node: string;
-      readonly key?: string;
-    }
-  /** all that this node has at the end */
-  | {
-      readonly type: 'final';
-      readonly at: number;
-      readonly node: string;
-      readonly root: string;
-      readonly entries: Readonly<Record<string, unknown>>;
-    };
-
-/**
- * steady: everything as it should be · cut / lifted: the P2P cut of this node begins / ends · killed / restarted · fresh:
- * a write (key) acknowledged after the heal, which the final state must contain
- */
-type Mark = 'steady' | 'cut' | 'lifted' | 'killed' | 'restarted' | 'fresh';
+import { MACHINE_TIME } from '../cluster/time.ts';
+import type { Time } from '../cluster/time.ts';
+import type { HistoryLine } from './line.ts';
 
 /** A line without its time, distributed over the union. */
 export type Happening = HistoryLine extends infer Line
@@ -94,18 +17,23 @@ export type Happening = HistoryLine extends infer Line
   : never;
 
 export class History {
-  readonly lines: HistoryLine[] = [];
   readonly #file: WriteStream | null;
-  readonly #startedMonotonic = performance.now();
-  readonly #startedEpoch = Date.now();
+  readonly #time: Time;
+  readonly #listeners: ((line: HistoryLine) => void)[] = [];
+  readonly #startedMonotonic: number;
+  readonly #startedEpoch: number;
+  #ops = 0;
 
-  /** @param file null: kept in memory only */
-  constructor(file: string | null) {
+  /** @param file null: only those who listen hear of it */
+  constructor(file: string | null, time: Time = MACHINE_TIME) {
     this.#file = file === null ? null : createWriteStream(file, { flags: 'wx' });
+    this.#time = time;
+    this.#startedMonotonic = time.now();
+    this.#startedEpoch = time.epochMs();
   }
 
   now(): number {
-    return Math.round((performance.now() - this.#startedMonotonic) * 10) / 10;
+    return tenths(this.#time.now() - this.#startedMonotonic);
   }
 
   /** @param epochMs a time of the machine's clock, as a fault reports it */
@@ -113,12 +41,24 @@ export class History {
     return epochMs - this.#startedEpoch;
   }
 
+  /** A number for an operation, given once. */
+  nextOp(): number {
+    this.#ops += 1;
+    return this.#ops;
+  }
+
+  /** From now on, every line as it is noted. */
+  listen(listener: (line: HistoryLine) => void): void {
+    this.#listeners.push(listener);
+  }
+
   /** @returns the time it was noted under */
   add(happening: Happening, at: number = this.now()): number {
-    const line = { at, ...happening } as HistoryLine;
-    this.lines.push(line);
+    const { type, ...rest } = happening;
+    const line = { type, at: tenths(at), ...rest } as HistoryLine;
+    for (const listener of this.#listeners) listener(line);
     this.#file?.write(`${JSON.stringify(line)}\n`);
-    return at;
+    return line.at;
   }
 
   async close(): Promise<void> {
@@ -126,4 +66,8 @@ export class History {
     this.#file.end();
     await once(this.#file, 'close');
   }
+}
+
+function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }

@@ -24,7 +24,15 @@ describe('junit.xml', () => {
     const results = {
       ...sampleResults(),
       scenario: HOSTILE,
-      checks: [{ claim: HOSTILE, verdict: 'fail' as const, detail: HOSTILE, violations: [HOSTILE] }],
+      checks: [
+        {
+          checker: 'x',
+          claim: HOSTILE,
+          verdict: 'fail' as const,
+          detail: HOSTILE,
+          violations: [{ text: HOSTILE, at: null, node: HOSTILE }],
+        },
+      ],
     };
     const text = renderJunit([{ results, proofs: [] }]);
     expect(text).not.toContain('<script>');

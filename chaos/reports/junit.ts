@@ -53,7 +53,7 @@ function suiteOf({ results, proofs }: Judged): Suite {
 }
 
 function caseOfCheck({ claim, verdict, detail, violations }: Results['checks'][number]): Case {
-  const text = [detail, ...violations.filter((line) => line !== detail)].join('\n');
+  const text = [detail, ...violations.map((violation) => violation.text)].join('\n');
   const outcomes = { pass: 'passed', fail: 'failure', unknown: 'error' } as const;
   return { name: claim, outcome: outcomes[verdict], text };
 }

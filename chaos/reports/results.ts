@@ -18,6 +18,8 @@ export type Verdict = z.infer<typeof Verdict>;
 
 const Measurement = z.strictObject({
   what: Text,
+  /** when it began, on the history's clock */
+  from: z.number(),
   /** null: never */
   ms: z.number().nullable(),
   budgetMs: Milliseconds.nullable(),
@@ -25,10 +27,17 @@ const Measurement = z.strictObject({
 });
 
 const CheckResult = z.strictObject({
+  checker: z.string().max(100),
   claim: Text,
   verdict: z.enum(['pass', 'fail', 'unknown']),
   detail: Text,
-  violations: Texts,
+  /** on the history's clock, and where */
+  violations: z
+    .array(z.strictObject({ text: Text, at: z.number().nullable(), node: z.string().max(100).nullable() }))
+    .max(10_000)
+    .readonly(),
+  /** by name, which says the unit */
+  numbers: z.record(z.string().max(100), z.number()).optional(),
 });
 
 const Proof = z.strictObject({

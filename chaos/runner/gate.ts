@@ -49,6 +49,7 @@ export async function runGate(options: GateOptions): Promise<Gate> {
       nodes: options.nodes,
       seed: options.seed,
       rounds: 1,
+      durationMs: null,
       resultsIn: directory,
       signal: options.signal,
       progress: (line) => options.progress(`${scenario.name}: ${line}`),

@@ -2,14 +2,13 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { CloseReport } from '../cluster/port.ts';
-import type { HistoryLine } from '../history/history.ts';
+import type { CheckResult } from '../checkers/checker.ts';
 import { renderReport } from '../reports/html/run-report.ts';
 import { renderJunit } from '../reports/junit.ts';
 import { VERSION } from '../reports/results.ts';
 import type { Environment, EvidenceFile, Proof, Results, Schedule } from '../reports/results.ts';
-import { timelineOf } from '../reports/timeline-of.ts';
+import type { Timeline } from '../reports/timeline.ts';
 import type { Measurement, Scenario } from '../scenarios/scenario.ts';
-import { judge } from './judge.ts';
 import { FILES, writeJson } from './run-directory.ts';
 import { verdictOf } from './verdict.ts';
 
@@ -19,7 +18,9 @@ export interface Ending {
   readonly proofs: readonly Proof[];
   readonly troubles: readonly string[];
   readonly cleanUp: CloseReport;
-  /** `early`: a history that breaks off says nothing about the nodes, so nothing is checked */
+  readonly checks: readonly CheckResult[];
+  readonly writes: Results['writes'];
+  readonly timeline: Timeline;
   readonly ended: 'played' | 'early' | 'interrupted';
 }
 
@@ -34,32 +35,26 @@ interface Happened extends Ending {
   readonly runId: string;
   readonly scenario: Scenario;
   readonly schedule: Schedule;
-  readonly history: readonly HistoryLine[];
   readonly startedAt: string;
   readonly tookMs: number;
   readonly environment: Environment;
 }
 
 export function leaveReports(directory: string, happened: Happened): Run {
-  const { proofs, history, nodes } = happened;
+  const { proofs, timeline } = happened;
   const results = resultsOf(happened);
   writeJson(directory, FILES.results, results);
   writeJson(directory, FILES.evidence, { version: VERSION, proofs } satisfies EvidenceFile);
   writeFileSync(path.join(directory, FILES.junit), renderJunit([{ results, proofs }]));
-  writeFileSync(
-    path.join(directory, FILES.report),
-    renderReport({ results, proofs, timeline: timelineOf(history, nodes) }),
-  );
+  writeFileSync(path.join(directory, FILES.report), renderReport({ results, proofs, timeline }));
   return { results, proofs, directory };
 }
 
 function resultsOf(happened: Happened): Results {
-  const { scenario, schedule, history, nodes, proofs, troubles, cleanUp, ended } = happened;
+  const { scenario, schedule, nodes, checks, proofs, troubles, cleanUp, ended } = happened;
   const interrupted = ended === 'interrupted';
-  const checks = ended === 'played' ? judge(scenario, history, nodes) : [];
   const { leftovers } = cleanUp;
   const { verdict, reasons } = verdictOf({ checks, proofs, troubles, leftovers, interrupted });
-  const count = (type: 'ok' | 'fail' | 'info'): number => history.filter((line) => line.type === type).length;
   return {
     version: VERSION,
     runId: happened.runId,
@@ -73,7 +68,7 @@ function resultsOf(happened: Happened): Results {
     tookMs: happened.tookMs,
     verdict,
     reasons,
-    writes: { ok: count('ok'), fail: count('fail'), info: count('info') },
+    writes: happened.writes,
     // JSON knows no Infinity.
     measurements: happened.measurements.map((one) => ({
       ...one,

@@ -9,13 +9,20 @@ import { NodeStartError, WorldUnavailableError } from '../cluster/port.ts';
 import { openCluster } from '../cluster/open.ts';
 import type { CloseReport, Cluster, World } from '../cluster/port.ts';
 import { FaultError } from '../faults/fault.ts';
+import { Bench } from '../checkers/checker.ts';
+import { limits } from '../checkers/limits.ts';
+import { MACHINE_TIME } from '../cluster/time.ts';
 import { History } from '../history/history.ts';
+import { watchLag } from '../history/lag.ts';
+import { Tally } from '../history/tally.ts';
 import { LimitExceededError } from '../scenarios/scenario.ts';
 import type { Measurement, Scenario, Stage } from '../scenarios/scenario.ts';
 import { Observer } from '../workloads/observer.ts';
-import { UniqueFacts } from '../workloads/unique-facts.ts';
+import { Recorder } from '../workloads/recorder.ts';
 import { VERSION } from '../reports/results.ts';
 import type { Proof, Schedule } from '../reports/results.ts';
+import { TimelineOf } from '../reports/timeline-of.ts';
+import { seeded } from '../schedule/seeded.ts';
 import { describeEnvironment } from './environment.ts';
 import { leaveReports } from './leave.ts';
 import type { Ending, Run } from './leave.ts';
@@ -26,6 +33,8 @@ export interface RunOptions {
   readonly world: World;
   readonly nodes: number;
   readonly rounds: number;
+  /** how long faults strike; null: as long as the scenario needs */
+  readonly durationMs: number | null;
   readonly seed: number;
   /** chaos-results of the working directory, usually */
   readonly resultsIn: string;
@@ -33,9 +42,6 @@ export interface RunOptions {
   readonly progress: (line: string) => void;
 }
 
-const WRITE_EVERY_MS = 250;
-/** 8 to 20 pairs are looked at, and each look costs a node half a millisecond */
-const READ_EVERY_MS = 40;
 /** the error of every measured change of mode */
 const STATUS_EVERY_MS = 40;
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -53,7 +59,6 @@ export async function run(options: RunOptions): Promise<Run> {
     runId,
     scenario: options.scenario,
     schedule: scheduleOf(options),
-    history: history.lines,
     startedAt: startedAt.toISOString(),
     tookMs: Math.round(performance.now() - clock),
     environment: await describeEnvironment(options.world === 'containers'),
@@ -69,6 +74,10 @@ async function playAndClose(
 ): Promise<Ending> {
   const measurements: Measurement[] = [];
   const proofs: Proof[] = [];
+  const tally = new Tally();
+  history.listen((line) => tally.take(line));
+  let bench: Bench | null = null;
+  let timeline: TimelineOf | null = null;
   const troubles: string[] = [];
   let nodes: readonly string[] = [];
   let cleanUp: CloseReport = { leftovers: [], removed: 0 };
@@ -81,8 +90,27 @@ async function playAndClose(
       cleanedUp: (report) => (cleanUp = report),
     });
     nodes = cluster.nodes.map(({ name }) => name);
+    const judges = new Bench([...options.scenario.checkers, limits], nodes);
+    bench = judges;
+    history.listen((line) => judges.take(line));
+    const drawn = new TimelineOf(nodes);
+    timeline = drawn;
+    history.listen((line) => drawn.take(line));
+    history.add({
+      type: 'run',
+      version: 1,
+      runId,
+      scenario: options.scenario.name,
+      world: options.world,
+      seed: options.seed,
+      nodes,
+    });
     await play(cluster, options, history, {
-      measured: (measurement) => measurements.push(measurement),
+      measured: (measurement) => {
+        measurements.push(measurement);
+        const { ms } = measurement;
+        history.add({ type: 'measured', ...measurement, ms: Number.isFinite(ms) ? ms : null });
+      },
       proof: (what, evidence) => proofs.push({ what, at: history.now(), evidence }),
     });
     ended = 'played';
@@ -104,7 +132,19 @@ async function playAndClose(
     }
     await history.close();
   }
-  return { nodes, measurements, proofs, troubles, cleanUp, ended };
+  // A history that breaks off says nothing about the nodes, so nothing is checked.
+  const checks = ended === 'played' && bench !== null ? bench.verdicts() : [];
+  return {
+    nodes,
+    measurements,
+    proofs,
+    troubles,
+    cleanUp,
+    ended,
+    checks,
+    writes: tally.counts,
+    timeline: (timeline ?? new TimelineOf(nodes)).timeline(),
+  };
 }
 
 function scheduleOf({ scenario, world, nodes, rounds, seed }: RunOptions): Schedule {
@@ -121,11 +161,9 @@ async function play(
     node,
     client: new LatticeClient(() => node.url, cluster.apiToken, { timeoutMs: REQUEST_TIMEOUT_MS }),
   }));
-  const observer = new Observer(members, history, { everyMs: STATUS_EVERY_MS });
-  const facts = new UniqueFacts(members, history, {
-    writeEveryMs: WRITE_EVERY_MS,
-    readEveryMs: READ_EVERY_MS,
-  });
+  const time = MACHINE_TIME;
+  const observer = new Observer(members, history, { everyMs: STATUS_EVERY_MS, time });
+  const endLag = watchLag(history);
   observer.start();
   try {
     await options.scenario.play({
@@ -133,28 +171,22 @@ async function play(
       cluster,
       members,
       history,
+      recorder: new Recorder(history),
       observer,
-      facts,
+      time,
       rounds: options.rounds,
+      seed: options.seed,
+      durationMs: options.durationMs,
+      schedule: null,
       random: seeded(options.seed),
       signal: options.signal,
       progress: options.progress,
     });
   } finally {
-    await Promise.all([facts.stop(), observer.stop()]);
+    endLag();
+    await observer.stop();
     for (const { client } of members) client.close();
   }
-}
-
-/** mulberry32: small, and the same everywhere; nothing here needs more of a generator. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
 }
 
 function messageOf(error: unknown): string {

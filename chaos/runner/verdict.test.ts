@@ -2,7 +2,7 @@ import { EXIT_CODES, verdictOf, worstOf } from './verdict.ts';
 import type { Findings } from './verdict.ts';
 
 const good: Findings = {
-  checks: [{ claim: 'all is well', verdict: 'pass', detail: '', violations: [] }],
+  checks: [{ checker: 'well', claim: 'all is well', verdict: 'pass', detail: '', violations: [] }],
   proofs: [
     {
       what: 'the cut bites',
@@ -15,7 +15,13 @@ const good: Findings = {
   interrupted: false,
 };
 const broken: Findings['checks'] = [
-  { claim: 'nothing is lost', verdict: 'fail', detail: '1 lost', violations: ['k'] },
+  {
+    checker: 'lost',
+    claim: 'nothing is lost',
+    verdict: 'fail',
+    detail: '1 lost',
+    violations: [{ text: 'k', at: 1, node: 'a' }],
+  },
 ];
 const unproven: Findings['proofs'] = [
   {
@@ -32,7 +38,10 @@ describe('the verdict', () => {
     ['fail', { checks: broken, proofs: unproven }],
     ['inconclusive', { proofs: unproven }],
     ['inconclusive', { checks: [] }],
-    ['inconclusive', { checks: [{ claim: 'x', verdict: 'unknown', detail: 'too little', violations: [] }] }],
+    [
+      'inconclusive',
+      { checks: [{ checker: 'x', claim: 'x', verdict: 'unknown', detail: 'too little', violations: [] }] },
+    ],
     ['inconclusive', { troubles: ['inconclusive: a rule could not be lifted'] }],
     ['error', { troubles: ['harness: no disk'] }],
     ['error', { leftovers: ['container x'] }],

@@ -32,10 +32,7 @@ export function verdictOf(findings: Findings): {
   ];
   const broken = findings.checks
     .filter((check) => check.verdict === 'fail')
-    .flatMap((check) => [
-      `${check.claim}: ${check.detail}`,
-      ...check.violations.filter((line) => line !== check.detail),
-    ]);
+    .flatMap((check) => [`${check.claim}: ${check.detail}`, ...check.violations.map(({ text }) => text)]);
   const unproven = [
     ...findings.troubles.filter((trouble) => trouble.startsWith('inconclusive: ')),
     ...findings.checks

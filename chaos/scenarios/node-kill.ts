@@ -2,10 +2,15 @@
  * The promise of the disk: a node is killed in the middle of its writes (SIGKILL), the others go on, it starts again on
  * what it had, catches up, and everything that it had acknowledged is there.
  */
-import { checkConvergence } from '../checkers/convergence.ts';
-import { checkLostWrites } from '../checkers/lost-writes.ts';
+import { budgets } from '../checkers/budgets.ts';
+import { convergence } from '../checkers/convergence.ts';
+import { honestRoot } from '../checkers/honest-root.ts';
+import { lostWrites } from '../checkers/lost-writes.ts';
+import type { FaultSpec } from '../faults/spec.ts';
+import { oneOf } from '../workloads/workload.ts';
 import { keepWriting, playRounds, until, untilEqual, writeFresh } from './steps.ts';
-import type { Scenario, Stage } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
+import type { Play } from './steps.ts';
 
 const NOTICE_LIMIT_MS = 30_000;
 const RETURN_LIMIT_MS = 60_000;
@@ -13,32 +18,48 @@ const RETURN_LIMIT_MS = 60_000;
 export const nodeKill: Scenario = {
   name: 'node-kill',
   says: 'kills one node with SIGKILL while it writes: the others go on, it comes back and catches up, nothing is lost',
-  checkers: [checkLostWrites, checkConvergence],
+  checkers: [lostWrites, convergence, honestRoot, budgets],
+  schedule: null,
   play: (stage) => playRounds(stage, playRound),
 };
 
-async function playRound(stage: Stage, round: number): Promise<void> {
+async function playRound(stage: Play, round: number): Promise<void> {
   const { members, history, observer, facts } = stage;
-  const victim = members[Math.floor(stage.random() * members.length)];
-  if (victim === undefined) throw new RangeError('nobody to kill');
+  const victim = oneOf(members, stage.random);
   const others = members.filter((member) => member !== victim);
   const { name } = victim.node;
 
   stage.progress(`round ${round}: SIGKILL to ${name}`);
-  const killedAt = history.timeOf(await victim.node.kill());
-  history.add({ type: 'mark', mark: 'killed', node: name }, killedAt);
+  const spec: FaultSpec = { kind: 'kill', nodes: [name] };
+  const mark = (phase: 'begun' | 'complete' | 'lifted' | 'gone', at: number): number =>
+    history.add({ type: 'fault', id: round, phase, spec, nodes: [name] }, at);
+  const killedAt = mark('begun', history.timeOf(await victim.node.kill()));
+  mark('complete', history.now());
   const noticedAt = await until(stage, `all others without ${name}`, NOTICE_LIMIT_MS, () =>
     others.every(({ node }) => (observer.latest(node.name)?.p2pAlive ?? members.length) < others.length),
   );
-  stage.measured({ what: 'killed → noticed by all others', ms: noticedAt - killedAt, budgetMs: 300, round });
+  stage.measured({
+    what: 'killed → noticed by all others',
+    from: killedAt,
+    ms: noticedAt - killedAt,
+    budgetMs: 300,
+    round,
+  });
   await keepWriting(stage, others);
   stage.progress('the others go on writing');
 
   await facts.pause();
-  const restartedAt = history.now();
+  const restartedAt = mark('lifted', history.now());
   await victim.node.start();
-  history.add({ type: 'mark', mark: 'restarted', node: name });
-  stage.measured({ what: 'started → answers', ms: history.now() - restartedAt, budgetMs: null, round });
+  const answersAt = mark('gone', history.now());
+  history.add({ type: 'mark', mark: 'healed', node: '' }, answersAt);
+  stage.measured({
+    what: 'started → answers',
+    from: restartedAt,
+    ms: answersAt - restartedAt,
+    budgetMs: null,
+    round,
+  });
   const fresh = await writeFresh(stage, [victim, ...others.slice(0, 1)]);
   const equalAt = await untilEqual(stage, [
     ...facts.facts.filter((fact) => fact.ackedAt >= killedAt),
@@ -46,6 +67,7 @@ async function playRound(stage: Stage, round: number): Promise<void> {
   ]);
   stage.measured({
     what: 'started → equal roots with a fresh write',
+    from: restartedAt,
     ms: equalAt - restartedAt,
     budgetMs: null,
     round,
@@ -57,6 +79,6 @@ async function playRound(stage: Stage, round: number): Promise<void> {
     () => observer.latest(name)?.p2pAlive === others.length,
   );
   stage.progress(`${name} is back and has caught up`);
-  facts.resume();
+  facts.start();
   await keepWriting(stage, members);
 }

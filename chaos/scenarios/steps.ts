@@ -2,9 +2,13 @@
  * Steps that scenarios share. Each waits for one thing with a hard limit: generous, since it tells a broken node from a
  * slow machine; how quick it was is measured and held against the budgets of DESIGN section 8.
  */
+import type { EntriesResponse } from '../../node/http/schemas.ts';
+import type { NodeClient } from '../cluster/client.ts';
 import { poll } from '../cluster/poll.ts';
-import type { Member } from '../workloads/observer.ts';
-import type { Fact } from '../workloads/unique-facts.ts';
+import type { LineOf } from '../history/line.ts';
+import { UniqueFacts } from '../workloads/unique-facts.ts';
+import type { Fact, UniqueFactsOptions } from '../workloads/unique-facts.ts';
+import type { Member } from '../workloads/member.ts';
 import { LimitExceededError } from './scenario.ts';
 import type { Stage } from './scenario.ts';
 
@@ -15,16 +19,41 @@ const EQUAL_LIMIT_MS = 30_000;
 const RHYTHM_WRITES = 4;
 const LOOK_EVERY_MS = 5;
 
+/** A stage with the workload that every scenario has, because the liveness of the end is told by it. */
+export interface Play extends Stage {
+  readonly facts: UniqueFacts;
+}
+
 /** The frame of a scenario that strikes again and again: steady state, so many rounds, final reads. */
 export async function playRounds(
   stage: Stage,
-  playRound: (stage: Stage, round: number) => Promise<void>,
+  playRound: (play: Play, round: number) => Promise<void>,
 ): Promise<void> {
-  stage.progress('steady state');
-  await reachSteadyState(stage);
-  for (let round = 1; round <= stage.rounds; round += 1) await playRound(stage, round);
-  stage.progress('final reads');
-  await readFinals(stage);
+  await withFacts(stage, {}, async (play) => {
+    await reachSteadyState(play);
+    play.facts.start();
+    await keepWriting(play, play.members);
+    play.history.add({ type: 'mark', mark: 'steady', node: '' });
+    for (let round = 1; round <= play.rounds; round += 1) await playRound(play, round);
+    await play.facts.pause();
+    await readFinals(play);
+  });
+}
+
+/** 8 to 20 pairs are looked at, and each look costs a node half a millisecond. */
+const FACTS_PACE: UniqueFactsOptions = { writeEveryMs: 250, readEveryMs: 40 };
+
+export async function withFacts(
+  stage: Stage,
+  pace: Partial<UniqueFactsOptions>,
+  playIt: (play: Play) => Promise<void>,
+): Promise<void> {
+  const facts = new UniqueFacts(stage, stage.history, { ...FACTS_PACE, ...pace });
+  try {
+    await playIt({ ...stage, facts });
+  } finally {
+    await facts.stop();
+  }
 }
 
 /** Waits until `claim` holds of what the observer saw last. @returns when, on the history's clock */
@@ -38,14 +67,16 @@ export async function until(
     everyMs: LOOK_EVERY_MS,
     budgetMs: limitMs,
     signal: stage.signal,
+    time: stage.time,
   });
   if (held === null) throw new LimitExceededError(what, limitMs, seen(stage));
   return stage.history.now();
 }
 
-/** Everybody says P2P, hears everybody by P2P, and all roots are equal; then the workload runs and is seen everywhere. */
-async function reachSteadyState(stage: Stage): Promise<void> {
-  const { members, observer, facts, history } = stage;
+/** Everybody says P2P, hears everybody by P2P, and all roots are equal. */
+export async function reachSteadyState(stage: Stage): Promise<void> {
+  const { members, observer } = stage;
+  stage.progress('steady state');
   await until(stage, 'P2P between all nodes', STEADY_LIMIT_MS, () => {
     const latest = members.map(({ node }) => observer.latest(node.name));
     const roots = new Set(latest.map((observation) => observation?.status.merkle_root));
@@ -54,13 +85,10 @@ async function reachSteadyState(stage: Stage): Promise<void> {
       latest.every((seen) => seen?.status.sync_mode === 'P2P' && seen.p2pAlive === members.length - 1)
     );
   });
-  facts.start();
-  await keepWriting(stage, members);
-  history.add({ type: 'mark', mark: 'steady', node: '' });
 }
 
 /** Waits until each of these has acknowledged some more writes and all of those are seen on every running node. */
-export async function keepWriting(stage: Stage, writers: readonly Member[]): Promise<void> {
+export async function keepWriting(stage: Play, writers: readonly Member[]): Promise<void> {
   const { facts } = stage;
   const goals = writers.map(({ node }) => ({ name: node.name, from: facts.factsOf(node.name).length }));
   await until(stage, 'writing', CARRY_LIMIT_MS, () =>
@@ -73,13 +101,14 @@ export async function keepWriting(stage: Stage, writers: readonly Member[]): Pro
 }
 
 /** Writes to each of these now; the final state must contain it. */
-export async function writeFresh(stage: Stage, writers: readonly Member[]): Promise<readonly Fact[]> {
+export async function writeFresh(stage: Play, writers: readonly Member[]): Promise<readonly Fact[]> {
   const facts: Fact[] = [];
   for (const writer of writers) {
     const fact = await poll(() => stage.facts.writeOne(writer), {
       everyMs: 50,
       budgetMs: CARRY_LIMIT_MS,
       signal: stage.signal,
+      time: stage.time,
     });
     if (fact === null)
       throw new LimitExceededError(`a write on ${writer.node.name}`, CARRY_LIMIT_MS, seen(stage));
@@ -90,7 +119,7 @@ export async function writeFresh(stage: Stage, writers: readonly Member[]): Prom
 }
 
 /** Waits until all roots are equal and every node has these writes, while nobody else writes. @returns when */
-export async function untilEqual(stage: Stage, fresh: readonly Fact[]): Promise<number> {
+export async function untilEqual(stage: Play, fresh: readonly Fact[]): Promise<number> {
   if (!(await stage.facts.allSeen(fresh, EQUAL_LIMIT_MS, stage.signal))) {
     throw new LimitExceededError('the fresh writes on every node', EQUAL_LIMIT_MS, seen(stage));
   }
@@ -105,16 +134,32 @@ export async function untilEqual(stage: Stage, fresh: readonly Fact[]): Promise<
   });
 }
 
-/** Ends the workload, lets everything arrive, and reads all of every node. */
-async function readFinals(stage: Stage): Promise<void> {
+/** Lets everything arrive, now that nobody writes any more, and reads all of every node. */
+export async function readFinals(stage: Play): Promise<void> {
   const { facts, members, history } = stage;
-  await facts.pause();
+  stage.progress('final reads');
   await untilEqual(stage, facts.facts);
   await facts.stop();
   for (const { node, client } of members) {
-    const { root, entries } = await client.entries();
-    history.add({ type: 'final', node: node.name, root, entries: Object.fromEntries(entries) });
+    let last = { root: '', size: 0 };
+    for await (const { entries, merkle_root, state_size } of client.pages(null)) {
+      last = { root: merkle_root, size: state_size };
+      const shown: Shown[] = [];
+      for (const entry of entries) shown.push(await shownOf(client, entry));
+      history.add({ type: 'entries', node: node.name, entries: shown });
+    }
+    history.add({ type: 'final', node: node.name, ...last });
   }
+}
+
+type Shown = LineOf<'entries'>['entries'][number];
+
+async function shownOf(client: NodeClient, entry: EntriesResponse['entries'][number]): Promise<Shown> {
+  const { key, value, version, conflict } = entry;
+  const siblings = entry.siblings.map((sibling) => ({ version: sibling.version, value: sibling.value }));
+  // Of a conflict the version stands for all records; which of them is shown only a proof tells.
+  const id = siblings.length === 0 ? version : await client.winnerOf(key);
+  return { key, value, version, id, conflict, siblings };
 }
 
 function seen({ members, observer }: Stage): string {

@@ -1,16 +1,11 @@
 /**
  * Asks every running node for its status, often, and notes every change: the times of a failover are read off this.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { StatusResponse } from '../../node/http/schemas.ts';
-import type { LatticeClient } from '../cluster/client.ts';
-import type { ClusterNode } from '../cluster/port.ts';
+import type { NodeClient } from '../cluster/client.ts';
+import type { Time } from '../cluster/time.ts';
 import type { History } from '../history/history.ts';
-
-export interface Member {
-  readonly node: ClusterNode;
-  readonly client: LatticeClient;
-}
+import type { Member } from './member.ts';
 
 export interface Observation {
   readonly at: number;
@@ -20,6 +15,13 @@ export interface Observation {
   readonly httpUp: number;
   /** peers counted as alive */
   readonly p2pAlive: number;
+  /** when it was first seen to say this mode */
+  readonly modeSince: number;
+}
+
+interface ObserverOptions {
+  readonly everyMs: number;
+  readonly time: Time;
 }
 
 /** enough to tell any two roots of a run apart */
@@ -28,15 +30,16 @@ const ROOT_DIGITS = 16;
 export class Observer {
   readonly #members: readonly Member[];
   readonly #history: History;
-  readonly #everyMs: number;
+  readonly #options: ObserverOptions;
+  #everyMs: number;
   readonly #latest = new Map<string, Observation>();
-  readonly #counts = new Map<string, number>();
   #running = false;
   #loops: readonly Promise<void>[] = [];
 
-  constructor(members: readonly Member[], history: History, options: { readonly everyMs: number }) {
+  constructor(members: readonly Member[], history: History, options: ObserverOptions) {
     this.#members = members;
     this.#history = history;
+    this.#options = options;
     this.#everyMs = options.everyMs;
   }
 
@@ -50,24 +53,27 @@ export class Observer {
     await Promise.all(this.#loops);
   }
 
+  /** From now on so often. */
+  look(everyMs: number): void {
+    this.#everyMs = everyMs;
+  }
+
   /** The last answer of a node; null before the first, and while it does not answer. */
   latest(name: string): Observation | null {
     return this.#latest.get(name) ?? null;
-  }
-
-  /** answers taken so far */
-  samples(name: string): number {
-    return this.#counts.get(name) ?? 0;
   }
 
   async #watch({ node, client }: Member): Promise<void> {
     let noted = '';
     let notedRoot = '';
     while (this.#running) {
-      const next = delay(this.#everyMs);
+      const next = this.#options.time.wait(this.#everyMs);
       const said = node.state === 'stopped' ? 'it is stopped' : await this.#ask(node.name, client);
       if (typeof said === 'string') this.#latest.delete(node.name);
-      const text = typeof said === 'string' ? said : `${said.status.sync_mode} ${said.p2pUp} ${said.httpUp}`;
+      const text =
+        typeof said === 'string'
+          ? said
+          : `${said.status.sync_mode} ${said.status.forced_mode} ${said.p2pUp} ${said.httpUp}`;
       if (text !== noted) {
         noted = text;
         if (typeof said === 'string')
@@ -75,7 +81,14 @@ export class Observer {
         else {
           const { status, p2pUp, httpUp } = said;
           this.#history.add(
-            { type: 'status', node: node.name, mode: status.sync_mode, p2pUp, httpUp },
+            {
+              type: 'status',
+              node: node.name,
+              mode: status.sync_mode,
+              forced: status.forced_mode,
+              p2pUp,
+              httpUp,
+            },
             said.at,
           );
         }
@@ -88,18 +101,20 @@ export class Observer {
     }
   }
 
-  async #ask(name: string, client: LatticeClient): Promise<Observation | string> {
+  async #ask(name: string, client: NodeClient): Promise<Observation | string> {
     try {
       const status = await client.status();
+      const at = this.#history.now();
+      const before = this.#latest.get(name);
       const observation: Observation = {
-        at: this.#history.now(),
+        at,
         status,
+        modeSince: before?.status.sync_mode === status.sync_mode ? before.modeSince : at,
         p2pUp: status.peers.filter((peer) => isUp(peer.p2p.state)).length,
         httpUp: status.peers.filter((peer) => isUp(peer.http.state)).length,
         p2pAlive: status.peers.filter((peer) => peer.p2p.state === 'alive').length,
       };
       this.#latest.set(name, observation);
-      this.#counts.set(name, this.samples(name) + 1);
       return observation;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);

@@ -2,10 +2,12 @@
  * The simplest workload from which a loss can be told: every node is given writes that nobody ever overwrites, and every
  * acknowledged one is looked for on every other node until it is readable there.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { FACT_PREFIX } from '../checkers/carried.ts';
 import { poll } from '../cluster/poll.ts';
 import type { History } from '../history/history.ts';
-import type { Member } from './observer.ts';
+import { Loops } from './workload.ts';
+import type { Member } from './member.ts';
+import type { Workload, WorkloadModules } from './workload.ts';
 
 export interface UniqueFactsOptions {
   /** between two writes to one node; a message costs each node 2–4 ms of CPU, so the nodes of a small machine share it */
@@ -27,22 +29,22 @@ interface GrowingFact extends Fact {
   readonly seenAt: Map<string, number>;
 }
 
-export class UniqueFacts {
-  readonly #members: readonly Member[];
+export class UniqueFacts implements Workload {
+  readonly #modules: WorkloadModules;
   readonly #history: History;
   readonly #options: UniqueFactsOptions;
   readonly #factsByWriter = new Map<string, GrowingFact[]>();
-  #operations = 0;
-  #writing = false;
-  #watching = false;
-  #writers: readonly Promise<void>[] = [];
+  readonly #writing: Loops;
+  #count = 0;
+  #isWatching = false;
   #watchers: readonly Promise<void>[] = [];
 
-  constructor(members: readonly Member[], history: History, options: UniqueFactsOptions) {
-    this.#members = members;
+  constructor(modules: WorkloadModules, history: History, options: UniqueFactsOptions) {
+    this.#modules = modules;
     this.#history = history;
     this.#options = options;
-    for (const { node } of members) this.#factsByWriter.set(node.name, []);
+    this.#writing = new Loops(modules.time);
+    for (const { node } of modules.members) this.#factsByWriter.set(node.name, []);
   }
 
   /** all acknowledged so far, in the order of acknowledgement per writer */
@@ -54,91 +56,92 @@ export class UniqueFacts {
     return this.#factsByWriter.get(writer) ?? [];
   }
 
+  async prepare(): Promise<void> {}
+
   start(): void {
-    this.#watching = true;
-    this.#watchers = this.#members.flatMap((reader) =>
-      this.#members
-        .filter((writer) => writer !== reader)
-        .map((writer) => this.#watch(reader, writer.node.name)),
-    );
-    this.resume();
-  }
-
-  resume(): void {
-    if (this.#writing) return;
-    this.#writing = true;
-    this.#writers = this.#members.map((member, i) =>
-      this.#write(member, (i / this.#members.length) * this.#options.writeEveryMs),
+    const { members } = this.#modules;
+    const { writeEveryMs } = this.#options;
+    if (!this.#writing.isRunning)
+      members.forEach((member, i) =>
+        this.#writing.every(writeEveryMs, (i / members.length) * writeEveryMs, async () => {
+          if (member.node.state === 'running') await this.writeOne(member);
+        }),
+      );
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    this.#watchers = members.flatMap((reader) =>
+      members.filter((writer) => writer !== reader).map((writer) => this.#watch(reader, writer.node.name)),
     );
   }
 
-  /** Ends the writing; resolves when the last write has its outcome. */
-  async pause(): Promise<void> {
-    this.#writing = false;
-    await Promise.all(this.#writers);
+  pause(): Promise<void> {
+    return this.#writing.stop();
   }
 
   async stop(): Promise<void> {
-    this.#watching = false;
+    this.#isWatching = false;
     await Promise.all([this.pause(), ...this.#watchers]);
   }
 
   /** One write outside the rhythm. @returns null when it was not acknowledged */
-  async writeOne({ node, client }: Member): Promise<Fact | null> {
-    this.#operations += 1;
-    const op = this.#operations;
-    const key = `fact/${node.name}/${String(op).padStart(8, '0')}`;
-    const value = `${node.name}#${op}`;
-    const invokedAt = this.#history.add({ type: 'invoke', op, node: node.name, key, value });
-    const result = await client.put(key, value);
-    if (result.outcome !== 'ok') {
-      this.#history.add({ type: result.outcome, op, node: node.name, key, reason: result.reason });
-      return null;
-    }
-    const ackedAt = this.#history.add({ type: 'ok', op, node: node.name, key });
-    const fact: GrowingFact = { key, node: node.name, invokedAt, ackedAt, seenAt: new Map() };
-    this.#factsByWriter.get(node.name)?.push(fact);
+  async writeOne(member: Member): Promise<Fact | null> {
+    const { name } = member.node;
+    this.#count += 1;
+    const key = `${FACT_PREFIX}${name}/${String(this.#count).padStart(8, '0')}`;
+    const written = await this.#modules.recorder.write(member, key, `${name}#${this.#count}`);
+    if (written.outcome !== 'ok') return null;
+    const { invokedAt, endedAt } = written;
+    const fact: GrowingFact = { key, node: name, invokedAt, ackedAt: endedAt, seenAt: new Map() };
+    this.#factsByWriter.get(name)?.push(fact);
     return fact;
-  }
-
-  async #write(member: Member, offsetMs: number): Promise<void> {
-    // The writers take turns instead of all hitting at once.
-    await delay(offsetMs);
-    while (this.#writing) {
-      const next = delay(this.#options.writeEveryMs);
-      if (member.node.state === 'running') await this.writeOne(member);
-      await next;
-    }
   }
 
   /** One reader after one writer's facts, in their order. */
   async #watch({ node, client }: Member, writer: string): Promise<void> {
     const facts = this.#factsByWriter.get(writer) ?? [];
     let next = 0;
-    while (this.#watching) {
+    while (this.#isWatching) {
       const fact = facts[next];
       if (fact !== undefined && node.state === 'running' && (await isReadable(client, fact.key))) {
         fact.seenAt.set(node.name, this.#history.add({ type: 'seen', node: node.name, key: fact.key }));
         next += 1;
       } else {
-        await delay(this.#options.readEveryMs);
+        await this.#modules.time.wait(this.#options.readEveryMs);
       }
     }
   }
 
   /** Resolves true when each of these is readable on all other running nodes. */
   async allSeen(facts: readonly Fact[], budgetMs: number, signal: AbortSignal): Promise<boolean> {
+    const { time } = this.#modules;
     const everywhere = async () => (facts.every((fact) => this.#unseenBy(fact).length === 0) ? true : null);
-    return (await poll(everywhere, { everyMs: 10, budgetMs, signal })) !== null;
+    return (await poll(everywhere, { everyMs: 10, budgetMs, signal, time })) !== null;
   }
 
   #unseenBy(fact: Fact): readonly string[] {
-    return this.#members
+    return this.#modules.members
       .filter(
         ({ node }) => node.name !== fact.node && node.state === 'running' && !fact.seenAt.has(node.name),
       )
       .map(({ node }) => node.name);
   }
+}
+
+/** Of the writes acknowledged since `from`: the longest time from the acknowledgement to being readable somewhere. */
+export function longestUnseenMs(
+  facts: readonly Fact[],
+  from: number,
+  readers: readonly string[],
+  now: number,
+): number {
+  const times = facts.flatMap((fact) =>
+    fact.ackedAt < from
+      ? []
+      : readers
+          .filter((reader) => reader !== fact.node)
+          .map((reader) => (fact.seenAt.get(reader) ?? now) - fact.ackedAt),
+  );
+  return Math.max(0, ...times);
 }
 
 async function isReadable(client: Member['client'], key: string): Promise<boolean> {

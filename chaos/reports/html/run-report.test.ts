@@ -91,7 +91,7 @@ function hostileReport(text: string): string {
         ...one,
         claim: text,
         detail: text,
-        violations: [`${text} at 5 ms`],
+        violations: [{ text, at: 5, node: text }],
       })),
       cleanUp: { leftovers: [text], removed: 0 },
       environment: {

@@ -99,7 +99,7 @@ export function renderChecks({ checks: all }: Results, timeline: Timeline): Mark
                     violations.length === 0
                       ? null
                       : html`<ul class="violations">
-                          ${violations.map((text) => violation(text, timeline))}
+                          ${violations.map((one) => violation(one, timeline))}
                         </ul>`
                   }
                 </td>
@@ -111,8 +111,10 @@ export function renderChecks({ checks: all }: Results, timeline: Timeline): Mark
   </section>`;
 }
 
-function violation(text: string, timeline: Timeline): Markup {
-  const at = locate(text, timeline);
+function violation(one: Results['checks'][number]['violations'][number], timeline: Timeline): Markup {
+  const { text } = one;
+  // What lacks in the end was written long before: the write is what the reader wants to see.
+  const at = locate(text, timeline) ?? one.at;
   if (at === null) return html`<li>${said(text)}</li>`;
   return html`<li><button type="button" class="jump" data-at="${Math.round(at)}">${said(text)}</button></li>`;
 }

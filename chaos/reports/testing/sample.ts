@@ -18,19 +18,29 @@ export function sampleResults(): Results {
     reasons: ['no acknowledged write is lost: 1 against it; 40 acknowledged'],
     writes: { ok: 40, fail: 1, info: 2 },
     measurements: [
-      { what: 'P2P dropped → sync_mode HTTP', ms: 989, budgetMs: 1_500, round: 1 },
-      { what: 'lifted → back to P2P', ms: null, budgetMs: 2_000, round: 1 },
-      { what: 'first write carried by HTTP, inward', ms: 380.2, budgetMs: null, round: 1 },
+      { what: 'P2P dropped → sync_mode HTTP', from: 5_000, ms: 989, budgetMs: 1_500, round: 1 },
+      { what: 'lifted → back to P2P', from: 9_000, ms: null, budgetMs: 2_000, round: 1 },
+      { what: 'first write carried by HTTP, inward', from: 5_000, ms: 380.2, budgetMs: null, round: 1 },
     ],
     checks: [
       {
+        checker: 'lost-writes',
         claim: 'no acknowledged write is lost',
         verdict: 'fail',
         detail: '1 against it; 40 acknowledged',
-        violations: ['fact/node1/00000001 was acknowledged and is not on node2'],
+        violations: [
+          { text: 'fact/node1/00000001 was acknowledged and is not on node2', at: 12_000, node: 'node2' },
+        ],
       },
-      { claim: 'sync_mode says what carries data', verdict: 'pass', detail: '12 changes', violations: [] },
       {
+        checker: 'mode-honesty',
+        claim: 'sync_mode says what carries data',
+        verdict: 'pass',
+        detail: '12 changes',
+        violations: [],
+      },
+      {
+        checker: 'convergence',
         claim: 'a claim that nobody has translated',
         verdict: 'unknown',
         detail: 'nothing was healed',

@@ -1,0 +1,140 @@
+/**
+ * The faults of a history as windows of time, and what they mean for nodes and links: one table, so that every checker
+ * excuses the same things.
+ */
+import { isCut } from '../faults/partition.ts';
+import type { FaultKind, FaultSpec } from '../faults/spec.ts';
+import type { HistoryLine, LineOf } from '../history/line.ts';
+
+export interface FaultWindow {
+  readonly id: number;
+  readonly spec: FaultSpec;
+  /** whose process, disk or clock it strikes; none for a partition, which strikes links */
+  readonly nodes: readonly string[];
+  readonly begunAt: number;
+  /** in force everywhere; Infinity: never */
+  readonly completeAt: number;
+  /** lifted, or started again; Infinity: never */
+  readonly liftedAt: number;
+  /** seen to be gone; Infinity: never */
+  readonly goneAt: number;
+  /** false: nobody knows whether it was in force */
+  readonly isProven: boolean;
+}
+
+export class FaultWindows {
+  readonly #windows = new Map<number, FaultWindow>();
+
+  get all(): readonly FaultWindow[] {
+    return [...this.#windows.values()];
+  }
+
+  take(line: HistoryLine): void {
+    if (line.type !== 'fault') return;
+    const { id, phase, spec, nodes, at } = line;
+    const known = this.#windows.get(id) ?? {
+      id,
+      spec,
+      nodes,
+      begunAt: at,
+      completeAt: Infinity,
+      liftedAt: Infinity,
+      goneAt: Infinity,
+      isProven: true,
+    };
+    this.#windows.set(id, { ...known, ...timesOf(phase, at) });
+  }
+}
+
+function timesOf(phase: LineOf<'fault'>['phase'], at: number): Partial<FaultWindow> {
+  switch (phase) {
+    case 'begun':
+      return { begunAt: at };
+    case 'complete':
+      return { completeAt: at };
+    case 'unproven':
+      return { isProven: false };
+    case 'lifted':
+      return { liftedAt: at };
+    case 'gone':
+      return { goneAt: at };
+  }
+}
+
+/**
+ * What a kind of fault does to the nodes that it strikes.
+ * `down`: they do not answer, or may not, and take a while to be as before; others cannot reach them.
+ * `blurred`: they answer, and nobody can say how well or over which lung.
+ * `no-writes`: they answer and may refuse writes.
+ * `links`: it strikes links, which `links cut` tells.
+ */
+const EFFECTS: Readonly<Record<FaultKind, 'down' | 'blurred' | 'no-writes' | 'links'>> = {
+  partition: 'links',
+  loss: 'blurred',
+  latency: 'blurred',
+  bandwidth: 'blurred',
+  'cpu-hog': 'blurred',
+  dns: 'blurred',
+  kill: 'down',
+  freeze: 'down',
+  restart: 'down',
+  'restart-elsewhere': 'down',
+  corrupt: 'down',
+  'lost-writes': 'down',
+  scale: 'down',
+  upgrade: 'down',
+  clock: 'no-writes',
+  'disk-full': 'no-writes',
+};
+
+/** Its process was down, or starting, at some time in between. */
+export function isDown(windows: readonly FaultWindow[], node: string, from: number, to: number): boolean {
+  return strikes(windows, node, from, to, ['down']);
+}
+
+/** Nobody can say over which lung it should be reached. */
+export function isBlurred(windows: readonly FaultWindow[], node: string, from: number, to: number): boolean {
+  return strikes(windows, node, from, to, ['down', 'blurred']);
+}
+
+/** A fault was on of which nobody knows whether it was in force: nothing can be expected of anybody. */
+export function isAnythingUnproven(windows: readonly FaultWindow[], at: number): boolean {
+  return windows.some(({ isProven, begunAt, goneAt }) => !isProven && begunAt <= at && goneAt >= at);
+}
+
+/** It may rightly refuse a write, or be slow with it. */
+export function mayRefuse(windows: readonly FaultWindow[], node: string, from: number, to: number): boolean {
+  return strikes(windows, node, from, to, ['down', 'blurred', 'no-writes']);
+}
+
+function strikes(
+  windows: readonly FaultWindow[],
+  node: string,
+  from: number,
+  to: number,
+  effects: readonly string[],
+): boolean {
+  return windows.some(
+    ({ spec, nodes, begunAt, goneAt }) =>
+      effects.includes(EFFECTS[spec.kind]) && nodes.includes(node) && begunAt <= to && goneAt >= from,
+  );
+}
+
+/** The two hear nothing of each other over this lung at this time. */
+export function isLinkCut(
+  windows: readonly FaultWindow[],
+  a: string,
+  b: string,
+  lung: 'p2p' | 'http',
+  at: number,
+): boolean {
+  return windows.some(
+    (window) => cutsLink(window, a, b, lung) && window.begunAt <= at && window.liftedAt > at,
+  );
+}
+
+/** This partition stands between the two on this lung. */
+export function cutsLink({ spec }: FaultWindow, a: string, b: string, lung: 'p2p' | 'http'): boolean {
+  if (spec.kind !== 'partition') return false;
+  return (spec.scope === 'both' || spec.scope === lung) && isCut(spec.grudges, a, b);
+}

@@ -1,0 +1,45 @@
+/** Faults of whole processes, alone and under a cut, and the operator's hand. */
+import { modeHonesty } from '../checkers/mode-honesty.ts';
+import { isolate } from '../faults/partition.ts';
+import { scheduled } from './scheduled.ts';
+
+export const killAllButOne = scheduled({
+  name: 'kill-all-but-one',
+  says: 'kills all nodes but one at once: it says NONE and takes writes; the others start again on what they had',
+  checkers: [modeHonesty],
+  steps: ({ nodes, victim }) => [
+    { at: 500, holdMs: 5_000, spec: { kind: 'kill', nodes: nodes.filter((node) => node !== victim) } },
+  ],
+});
+
+export const freezeThaw = scheduled({
+  name: 'freeze-thaw',
+  says: 'stops one node without a word for longer than its peers wait, and lets it go on: it catches up',
+  steps: ({ victim }) => [
+    { at: 500, holdMs: 6_000, spec: { kind: 'freeze', nodes: [victim], how: 'sigstop' } },
+  ],
+});
+
+export const restartUnderCut = scheduled({
+  name: 'restart-under-cut',
+  says: 'cuts one node off on P2P, and kills it meanwhile: it comes back over HTTP, and then to P2P',
+  steps: ({ nodes, victim }) => [
+    {
+      at: 500,
+      holdMs: 12_000,
+      spec: { kind: 'partition', grudges: isolate(nodes, victim), scope: 'p2p', how: 'drop' },
+    },
+    { at: 3_500, holdMs: 1_500, spec: { kind: 'kill', nodes: [victim] } },
+  ],
+});
+
+export const forcedModes = scheduled({
+  name: 'forced-modes',
+  says: 'forces two nodes to HTTP and one to P2P under writes, and gives them the choice back',
+  checkers: [modeHonesty],
+  steps: ({ nodes: [one = '', other = '', third = ''] }) => [
+    { at: 500, holdMs: 6_000, force: 'HTTP', node: one },
+    { at: 700, holdMs: 5_000, force: 'HTTP', node: other },
+    { at: 900, holdMs: 4_000, force: 'P2P', node: third },
+  ],
+});
