@@ -15,7 +15,7 @@ import { MACHINE_TIME } from '../cluster/time.ts';
 import { History } from '../history/history.ts';
 import { watchLag } from '../history/lag.ts';
 import { Tally } from '../history/tally.ts';
-import { LimitExceededError } from '../scenarios/scenario.ts';
+import { LimitExceededError, ScenarioUnsupportedError } from '../scenarios/scenario.ts';
 import type { Measurement, Scenario, Stage } from '../scenarios/scenario.ts';
 import { Observer } from '../workloads/observer.ts';
 import { Recorder } from '../workloads/recorder.ts';
@@ -121,6 +121,8 @@ async function playAndClose(
       history.add({ type: 'limit', what, limitMs, seen });
       ended = 'played';
     } else if (error instanceof FaultError) troubles.push(`inconclusive: ${messageOf(error)}`);
+    else if (error instanceof ScenarioUnsupportedError)
+      troubles.push(`inconclusive: not supported here: ${error.message}`);
     else if (error instanceof WorldUnavailableError) throw error;
     else troubles.push(`harness: ${messageOf(error)}`);
   } finally {
