@@ -14,13 +14,14 @@
 import assert from 'node:assert/strict';
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { dirname, resolve as resolvePath } from 'node:path';
+import { dirname, join, resolve as resolvePath } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { open, type RootDatabase } from 'lmdb';
 import type { Storage, StoreBatch, StoreFault } from '../ports.ts';
 import { StorageCorruptError, StorageFailedError, StorageFormatError } from './errors.ts';
 import { examine } from './lmdb-salvage.ts';
 import { takeOwnership, type OwnerCell } from './ownership.ts';
+import { RoomAhead } from './room-ahead.ts';
 import { contentOf, seal, sealOf, unseal } from './seal.ts';
 import { decodeDescribed, encodeDescribed, type Described } from './store-meta.ts';
 import {
@@ -70,6 +71,7 @@ export class LmdbStorage implements Storage {
   readonly #db: RootDatabase<Buffer, number>;
   readonly #dir: string;
   readonly #release: () => Promise<void>;
+  readonly #ahead: RoomAhead;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | null = null;
   #mustProbe = false;
@@ -94,6 +96,7 @@ export class LmdbStorage implements Storage {
     this.#dir = dir;
     this.#db = db;
     this.#release = release;
+    this.#ahead = new RoomAhead(join(dir, 'data.mdb'));
     this.repairs = repairs;
     this.#slotMax = [...db.getKeys({ reverse: true, limit: 1 })][0] ?? -1;
   }
@@ -204,6 +207,7 @@ export class LmdbStorage implements Storage {
       this.#mustProbe = false;
     }
     if (this.#described === undefined) this.#described = readDescribed(this.#db);
+    await this.#ahead.keep(usedBytes(this.#db));
     const plan = this.#plan(batches);
     const written = this.#db.batch(() => {
       for (const [slot, sealed] of plan.slots) {
@@ -264,6 +268,7 @@ export class LmdbStorage implements Storage {
 
   async #close(): Promise<void> {
     await this.#flushing;
+    await this.#ahead.close();
     await this.#db.close();
     await this.#release();
   }
@@ -305,6 +310,15 @@ function openDatabase(dir: string): RootDatabase<Buffer, number> {
   } catch (error) {
     throw failureOfSync(error);
   }
+}
+
+/** Where the pages end that LMDB has ever used. */
+function usedBytes(db: RootDatabase<Buffer, number>): number {
+  const { lastPageNumber, pageSize } = db.getStats() as {
+    readonly lastPageNumber: number;
+    readonly pageSize: number;
+  };
+  return (lastPageNumber + 1) * pageSize;
 }
 
 /** An environment that LMDB has given up refuses an empty transaction; its writer thread would hang on it instead. */
