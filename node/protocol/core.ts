@@ -136,6 +136,10 @@ export class Core {
   #startedAt = 0;
   #nextExchange = 1;
   #announcedRoot: Digest | null = null;
+  /** something happened that a tick must look at soon */
+  #isStirred = false;
+  /** a tick is set; otherwise one comes with the next beat */
+  #isTicking = false;
   #lastCause: Cause = 'write';
   #hedged = { records: 0, members: new Set<NodeId>() };
   #now: Now = { wallMs: 0, monotonicMs: 0 };
@@ -180,6 +184,7 @@ export class Core {
     this.#judgeMode();
     for (const { one, other } of this.replica.takeEquivocations()) this.#accuse(one, other);
     const changes = this.replica.takeChanges();
+    if ((changes !== null || this.#isStirred) && !this.#isTicking) this.#setTick(this.#policy.tickMs);
     const effects = this.#effects;
     this.#effects = [];
     if (changes === null) return effects;
@@ -229,7 +234,7 @@ export class Core {
         this.#modeSince = this.#now.wallMs;
         this.#startedAt = this.#now.monotonicMs;
         this.#announcedRoot = this.replica.root();
-        this.#timer('tick', this.#policy.tickMs);
+        this.#setTick(this.#policy.tickMs);
         this.#timer('beat', this.#policy.beatMs);
         return;
       case 'timer':
@@ -275,9 +280,10 @@ export class Core {
   #alarm(timer: TimerName): void {
     switch (timer) {
       case 'tick':
-        this.#tick();
-        return this.#timer('tick', this.#policy.tickMs);
+        this.#isTicking = false;
+        return this.#tick();
       case 'beat':
+        if (!this.#isTicking) this.#tick();
         this.#beatAll();
         return this.#timer('beat', this.#policy.beatMs);
       case 'gossip':
@@ -300,7 +306,17 @@ export class Core {
     this.#effects.push({ type: 'beat', peer: peer.id, beacon: this.#beacon(peer) });
   }
 
+  #setTick(afterMs: number): void {
+    this.#isTicking = true;
+    this.#timer('tick', afterMs);
+  }
+
+  /**
+   * While nothing happens a tick comes with every beat only, for each turn of the event loop costs an idle node more than what is done in
+   * it; and one exactly when silence becomes doubt.
+   */
   #tick(): void {
+    this.#isStirred = false;
     this.#lookAround();
     for (const transition of this.#detector.sweep()) this.#changed(transition);
     const now = this.#now.monotonicMs;
@@ -324,6 +340,12 @@ export class Core {
       this.#announcedRoot = root;
       this.#emit({ type: 'root', root, size: this.replica.size(), cause: this.#lastCause });
     }
+    const { tickMs, beatMs } = this.#policy;
+    const doubtMs = Math.max(1, Math.ceil(this.#detector.nextDoubtMs));
+    const isBusy =
+      this.#isStirred || this.#mode.mode !== 'P2P' || this.#sessions.size > 0 || !this.#acks.isIdle;
+    if (isBusy) this.#setTick(Math.min(tickMs, doubtMs));
+    else if (doubtMs < beatMs) this.#setTick(doubtMs);
   }
 
   /** Who is a neighbour may have changed: it is judged, polled and served by another measure then. */
@@ -424,6 +446,7 @@ export class Core {
   #changed({ peer: id, lung, from, to, reason }: Transition): void {
     this.#emit({ type: 'peer', peer: id, lung, from, to, reason });
     this.#watch.noteChange();
+    this.#isStirred = true;
     const peer = this.#peer(id);
     if (lung === 'p2p' && to === 'dead' && peer.linked.p2p) this.#reset(peer);
     if (to !== 'alive') this.#giveUpSession(id, lung, 'lung_in_doubt');
@@ -654,6 +677,7 @@ export class Core {
   #push(peer: Peer, records: readonly SignedRecord[] | null): void {
     if (records === null) return;
     if (this.#mode.mode === 'P2P') {
+      this.#isStirred = true;
       this.#hedged.records += records.length;
       this.#hedged.members.add(peer.id);
     }
@@ -780,6 +804,7 @@ export class Core {
       return;
     }
     peer.unlikeSince ??= now;
+    this.#isStirred = true;
     const lung = this.#lungFor(peer);
     if (lung === null || !this.#isSessionDue(peer, peer.unlikeSince)) {
       peer.dueSince = null;

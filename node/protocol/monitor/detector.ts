@@ -88,6 +88,7 @@ export class Detector {
   readonly #unwatched = new Set<NodeId>();
   /** some member is or was no neighbour, so that states alone do not say what is fresh */
   #hasStrays = false;
+  #nextDoubtMs = Infinity;
   #patience: StrayPatience = { p2p: 0, http: 0 };
 
   constructor(options: DetectorOptions) {
@@ -147,17 +148,24 @@ export class Detector {
   /** Ages the evidence. @returns every change, peers in order of first acquaintance */
   sweep(): readonly Transition[] {
     const transitions: Transition[] = [];
+    this.#nextDoubtMs = Infinity;
     for (const lung of ['p2p', 'http'] as const) {
       for (const [peer, link] of this.#links[lung]) {
         if (link.state !== 'alive' && link.state !== 'suspect') continue;
         const silentMs = this.#attentiveMs - Math.max(link.heardAttentiveMs, link.judgedFromMs);
         const aged = this.#judge(peer, lung, link, silentMs);
+        this.#nextDoubtMs = Math.min(this.#nextDoubtMs, this.#doubtMs(peer, lung, link, silentMs));
         if (aged === link.state) continue;
         const change = this.#move(peer, lung, link, aged, `silent_${Math.round(silentMs)}ms`);
         if (change !== null) transitions.push(change);
       }
     }
     return transitions;
+  }
+
+  /** In how many ms the next link would be doubted, or given up, if nothing more were heard, as of the last sweep. */
+  get nextDoubtMs(): number {
+    return this.#nextDoubtMs;
   }
 
   /** Whether this peer's HTTP evidence must be fresh because gossip does not reach it. */
@@ -237,6 +245,15 @@ export class Detector {
         if (silentMs >= this.#options.httpWarmMs + patienceMs) return 'dead';
         return this.#eager.has(peer) && this.#isOpen(link, silentMs) ? 'suspect' : link.state;
     }
+  }
+
+  /** Until silence makes this link worse than it is. Of an HTTP link that is only kept warm, and of members in turn, nobody waits to hear. */
+  #doubtMs(peer: NodeId, lung: LungName, link: Link, silentMs: number): number {
+    const { suspectMs, suspicionMs } = this.#options;
+    if (this.#unwatched.has(peer)) return Infinity;
+    if (lung === 'p2p') return (silentMs < suspectMs ? suspectMs : suspicionMs) - silentMs;
+    if (!this.#eager.has(peer) || link.state !== 'alive') return Infinity;
+    return (link.dueAttentiveMs ?? Infinity) - this.#attentiveMs;
   }
 
   /** Whether HTTP owes an answer: to a question, or for longer than eager polls let pass. */
