@@ -449,7 +449,9 @@ export class Core {
     this.#isStirred = true;
     const peer = this.#peer(id);
     if (lung === 'p2p' && to === 'dead' && peer.linked.p2p) this.#reset(peer);
-    if (to !== 'alive') this.#giveUpSession(id, lung, 'lung_in_doubt');
+    // In doubt it is given up for a lung that is in none; with no other it may yet end.
+    const better = to === 'alive' ? null : this.#lungFor(peer);
+    if (to === 'dead' || (better !== null && better !== lung)) this.#giveUpSession(id, lung, 'lung_in_doubt');
     peer.urgent = true;
     peer.dueSince = null;
     peer.sessionBackoffMs = this.#policy.sessionBackoffMinMs;

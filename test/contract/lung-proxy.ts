@@ -3,6 +3,8 @@
  * lost with their connection; the connection itself stays open, so neither end is told.
  */
 import net from 'node:net';
+import { Transform } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AddressInfo } from 'node:net';
 
 export class SilentProxy {
@@ -10,6 +12,7 @@ export class SilentProxy {
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
   #silent = false;
+  #bytesPerSecond = Infinity;
 
   constructor(targetPort: number) {
     this.#target = targetPort;
@@ -28,6 +31,11 @@ export class SilentProxy {
   silence(): void {
     this.#silent = true;
     for (const socket of this.#sockets) socket.unpipe().removeAllListeners('end').pause();
+  }
+
+  /** A thin line, both ways, for what passes from now on. */
+  slow(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
   }
 
   /** New connections pass again. */
@@ -53,10 +61,19 @@ export class SilentProxy {
     const far = net.connect({ port: this.#target, host: '127.0.0.1', noDelay: true });
     this.#keep(far);
     near.setNoDelay(true);
-    near.pipe(far);
-    far.pipe(near);
+    near.pipe(this.#line()).pipe(far);
+    far.pipe(this.#line()).pipe(near);
     near.on('close', () => this.#closed(near, far));
     far.on('close', () => this.#closed(far, near));
+  }
+
+  #line(): Transform {
+    const pass = async (chunk: Buffer, done: (error: null, chunk: Buffer) => void): Promise<void> => {
+      const ms = (chunk.length * 1_000) / this.#bytesPerSecond;
+      if (ms > 0) await delay(ms);
+      done(null, chunk);
+    };
+    return new Transform({ transform: (chunk: Buffer, _encoding, done) => void pass(chunk, done) });
   }
 
   #closed(socket: net.Socket, other: net.Socket): void {

@@ -44,6 +44,7 @@ describe('an exchange', () => {
           onAnswered: unexpected,
           onUnanswered: (_peer, _exchange, reason) => reasons.push(reason),
           onRefused: unexpected,
+          onProgress: unexpected,
         },
         { exchangesPerPeerMax: 1, exchangeLimitMs: 1000 },
       );

@@ -24,6 +24,8 @@ export interface ExchangesModules {
   readonly onAnswered: (peer: NodeId, exchange: number, bytes: Uint8Array, rttMs: number) => void;
   readonly onUnanswered: (peer: NodeId, exchange: number, reason: string) => void;
   readonly onRefused: (peer: NodeId, reason: string) => void;
+  /** a part of this peer's question or answer has come: it lives, though a long message may keep its heartbeats waiting behind it */
+  readonly onProgress: (peer: NodeId) => void;
 }
 
 export interface ExchangesOptions {
@@ -85,7 +87,7 @@ export class Exchanges {
         signal: limit.signal,
         maxOutboundStreams: STREAMS_MAX,
       });
-      const reply = readFrame(stream, EXCHANGE_BYTES_MAX, limit.signal);
+      const reply = readFrame(stream, EXCHANGE_BYTES_MAX, limit.signal, () => this.#modules.onProgress(peer));
       // sending may throw first, and nobody would wait for the reply
       reply.catch(() => undefined);
       stream.send(frameOf(bytes));
@@ -119,7 +121,8 @@ export class Exchanges {
   async #answer(peer: NodeId, stream: Stream): Promise<void> {
     const limit = this.#limit(this.#options.exchangeLimitMs);
     try {
-      const question = await readFrame(stream, EXCHANGE_BYTES_MAX, limit.signal);
+      const onProgress = (): void => this.#modules.onProgress(peer);
+      const question = await readFrame(stream, EXCHANGE_BYTES_MAX, limit.signal, onProgress);
       const answer = await this.#decide(peer, stream, question, limit.signal);
       if (answer === null) throw new Error('refused');
       if (answer.length > EXCHANGE_BYTES_MAX)

@@ -64,8 +64,15 @@ export class FrameCutter {
 /**
  * Reads one frame. Rejects with FrameError when it is too large, with another error when the stream ends before it,
  * and with the signal's reason when that fires. The stream is left as it is: whoever opened it ends it.
+ *
+ * @param onProgress called for each part that comes
  */
-export function readFrame(stream: Stream, bytesMax: number, signal: AbortSignal): Promise<Uint8Array> {
+export function readFrame(
+  stream: Stream,
+  bytesMax: number,
+  signal: AbortSignal,
+  onProgress: () => void = ignored,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const cutter = new FrameCutter(bytesMax);
     const settle = (end: () => void): void => {
@@ -76,6 +83,7 @@ export function readFrame(stream: Stream, bytesMax: number, signal: AbortSignal)
       end();
     };
     const onMessage = (event: { readonly data: { subarray(): Uint8Array } }): void => {
+      onProgress();
       try {
         const [body] = cutter.push(event.data.subarray());
         if (body !== undefined) settle(() => resolve(body));
@@ -100,4 +108,8 @@ export function readFrame(stream: Stream, bytesMax: number, signal: AbortSignal)
     stream.addEventListener('close', onClose);
     stream.addEventListener('message', onMessage);
   });
+}
+
+function ignored(): void {
+  // nobody wants to know
 }

@@ -351,6 +351,26 @@ describe('what is told of a peer beside gossip', () => {
   });
 });
 
+describe('a long answer over a thin line', () => {
+  it('shows all the while that its sender lives, though its heartbeats wait behind it', async () => {
+    const { a, b, proxy } = await proxied();
+    const [asker, answerer] = [a, b];
+    answerer.onAsked = () => new Uint8Array(1_000_000);
+    proxy.slow(2_000_000);
+    asker.lung.perform({
+      type: 'ask',
+      peer: answerer.id,
+      exchange: 1,
+      bytes: new Uint8Array(10),
+      timeoutMs: 9_000,
+    });
+    await until('it is answered', () => asker.all('answered').length === 1);
+    const whole = asker.events.findIndex(({ type }) => type === 'answered');
+    const signs = asker.events.slice(0, whole).filter(({ type }) => type === 'heard');
+    expect(signs.length).toBeGreaterThanOrEqual(4);
+  });
+});
+
 describe('healing', () => {
   it('relinks after a reset, and gossip flows both ways again', async () => {
     const a = await started(1);

@@ -244,6 +244,7 @@ export class P2pLung implements Lung {
         },
         onUnanswered: (peer, exchange, reason) => this.#emit({ type: 'unanswered', peer, exchange, reason }),
         onRefused: onRefusedMessage,
+        onProgress: (peer) => this.#stirred(peer),
       },
       this.#options,
     );
@@ -350,8 +351,13 @@ export class P2pLung implements Lung {
   }
 
   #received(peer: NodeId, kind: TrafficKind, bytes: Uint8Array): void {
-    const now = this.#modules.clock.monotonicMs();
     this.#count('in', kind, bytes.length);
+    this.#stirred(peer);
+  }
+
+  /** Something of this peer came, be it a part of a message only. */
+  #stirred(peer: NodeId): void {
+    const now = this.#modules.clock.monotonicMs();
     this.#heardMs.set(peer, now);
     if (now - (this.#toldMs.get(peer) ?? -Infinity) < HEARD_EVERY_MS) return;
     this.#toldMs.set(peer, now);
