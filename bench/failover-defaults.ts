@@ -19,6 +19,7 @@ export interface DefaultsTimes {
 
 const PROGRAM = fileURLToPath(new URL('peers/libp2p-defaults.mjs', import.meta.url));
 const REDIRECT = new URL('../chaos/faults/redirect.ts', import.meta.url).href;
+const SILENCE = { silence: 'both' } as const;
 const NODES = 5;
 const START_LIMIT_MS = 30_000;
 /** What takes longer counts as this long. */
@@ -79,7 +80,7 @@ async function cutAndHeal(
 
     const own = links.filter(({ from, to }) => from === victim.port || to === victim.port);
     const cutAt = Date.now();
-    for (const { forwarder } of own) forwarder.cut();
+    for (const { forwarder } of own) forwarder.impose(SILENCE);
     const gone = (): number => victim.heard.disconnect.length;
     const goneToOthers = (): number =>
       peers.filter((peer) => peer !== victim && peer.heard.disconnect.length > 0).length;
@@ -89,7 +90,7 @@ async function cutAndHeal(
 
     const healedAt = Date.now();
     const before = victim.heard.message.length;
-    for (const { forwarder } of own) forwarder.heal();
+    for (const { forwarder } of own) forwarder.lift(SILENCE);
     await within(DEFAULTS_LIMIT_MS, () => victim.heard.message.length > before);
     const arrivedAt = victim.heard.message[before];
     return { noticedMs, carriesMs: arrivedAt === undefined ? DEFAULTS_LIMIT_MS : arrivedAt - healedAt };

@@ -1,10 +1,15 @@
 import net from 'node:net';
 import { once } from 'node:events';
 import { poll } from '../cluster/poll.ts';
-import { Forwarder } from './forwarder.ts';
-import { LinkCut } from './link-cut.ts';
+import { Forwarder, Meter } from './forwarder.ts';
+import { LinkFault } from './link-fault.ts';
+import { Links } from './links.ts';
 import { deafen, isolate } from './partition.ts';
-import type { Grudges } from './spec.ts';
+import type { SpecOf } from './spec.ts';
+
+const CUT = { silence: 'both' } as const;
+/** Without the matrix: behind these forwarders stand no nodes. */
+const UNPROBED = { probes: false };
 
 /** An echo server behind a forwarder, and a client before it. */
 class Line {
@@ -65,17 +70,17 @@ describe('a forwarder', () => {
     const { socket, heard } = await line.dial();
     socket.write('a');
     await eventually(() => heard() === 'a');
-    line.forwarder.cut();
+    line.forwarder.impose(CUT);
     socket.write('b');
     await eventually(() => line.forwarder.counts.bytes > 0);
     expect(heard()).toBe('a');
     expect(socket.destroyed).toBe(false);
-    line.forwarder.heal();
+    line.forwarder.lift(CUT);
     await eventually(() => heard() === 'ab');
   });
 
   it('accepts a new connection while it is cut, says nothing, and never dials on', async () => {
-    line.forwarder.cut();
+    line.forwarder.impose(CUT);
     const { socket } = await line.dial();
     socket.write('hello');
     await eventually(() => line.forwarder.counts.dials === 1 && line.forwarder.counts.chunks > 0);
@@ -86,14 +91,14 @@ describe('a forwarder', () => {
     const { socket, heard } = await line.dial();
     socket.write('a');
     await eventually(() => heard() === 'a');
-    line.forwarder.cut();
+    line.forwarder.impose(CUT);
     socket.destroy();
     // A later connection that is noticed shows that the close before it has been there, too.
     await line.dial();
     await eventually(() => line.forwarder.counts.dials === 1);
     expect(line.accepted[0]?.destroyed).toBe(false);
     expect(line.accepted[0]?.readableEnded).toBe(false);
-    line.forwarder.heal();
+    line.forwarder.lift(CUT);
     await eventually(() => line.accepted[0]?.destroyed === true);
   });
 
@@ -101,7 +106,7 @@ describe('a forwarder', () => {
     const { socket, heard } = await line.dial();
     socket.write('a');
     await eventually(() => heard() === 'a');
-    line.forwarder.cut('dialler');
+    line.forwarder.impose({ silence: 'dialler' });
     socket.write('b');
     // The echo of what arrived at the other side is what is kept back.
     await eventually(() => line.forwarder.counts.bytes === 1);
@@ -113,20 +118,83 @@ describe('a forwarder', () => {
   });
 
   it('lets a new connection through as soon as it is healed', async () => {
-    line.forwarder.cut();
-    line.forwarder.heal();
+    line.forwarder.impose(CUT);
+    line.forwarder.lift(CUT);
     const { socket, heard } = await line.dial();
     socket.write('new');
     await eventually(() => heard() === 'new');
   });
+
+  it('stays silent until the last of several silences is lifted', async () => {
+    const oneWay = { silence: 'dialler' } as const;
+    line.forwarder.impose(CUT);
+    line.forwarder.impose(oneWay);
+    line.forwarder.lift(CUT);
+    const { socket, heard } = await line.dial();
+    socket.write('a');
+    await eventually(() => line.forwarder.counts.bytes === 1);
+    expect(heard()).toBe('');
+    line.forwarder.lift(oneWay);
+    await eventually(() => heard() === 'a');
+  });
+
+  it('resets what there is and what comes, and passes again afterwards', async () => {
+    const { socket } = await line.dial();
+    const reset = { reset: true };
+    const broken = new Promise((resolve) => socket.once('close', resolve));
+    line.forwarder.impose(reset);
+    await broken;
+    const late = net.connect(line.port, '127.0.0.1');
+    const [error] = (await once(late, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toBe('ECONNRESET');
+    expect(line.forwarder.counts.resets).toBe(2);
+    line.forwarder.lift(reset);
+    const { socket: again, heard } = await line.dial();
+    again.write('a');
+    await eventually(() => heard() === 'a');
+  });
+
+  it('delays each way, in order, and no longer when it is lifted', async () => {
+    const slow = { delays: [{ ms: 40, jitterMs: 20 }] };
+    line.forwarder.impose(slow);
+    const { socket, heard } = await line.dial();
+    const startedAt = performance.now();
+    for (const letter of 'abcdefgh') socket.write(letter);
+    await eventually(() => heard() === 'abcdefgh');
+    // There and back again, each at least 20 ms; timers may be a millisecond early.
+    expect(performance.now() - startedAt).toBeGreaterThan(38);
+    line.forwarder.lift(slow);
+    const { delayed } = line.forwarder.counts;
+    expect(delayed).toBeGreaterThan(0);
+    await eventually(() => heard() === 'abcdefgh');
+    const quick = await line.dial();
+    quick.socket.write('i');
+    await eventually(() => quick.heard() === 'i');
+    expect(line.forwarder.counts.delayed).toBe(delayed);
+  });
+
+  it('lets no more through a meter than it may, over all connections', async () => {
+    const bytes = 20_000;
+    const meter = new Meter(400);
+    line.forwarder.impose({ meters: { toTarget: [meter], toDialler: [] } });
+    const [one, two] = [await line.dial(), await line.dial()];
+    const startedAt = performance.now();
+    one.socket.write('x'.repeat(bytes));
+    two.socket.write('y'.repeat(bytes));
+    await eventually(() => one.heard().length + two.heard().length === 2 * bytes);
+    expect(performance.now() - startedAt).toBeGreaterThan((2 * bytes) / 400 - 2);
+  });
 });
 
-function cutOf(grudges: Grudges, forwarder: Forwarder): LinkCut {
-  const spec = { kind: 'partition', grudges, scope: 'p2p', how: 'drop' } as const;
-  return new LinkCut(spec, [{ from: 'node1', to: 'node2', lung: 'p2p', forwarder }]);
+function faultOn(forwarder: Forwarder, grudges: SpecOf<'partition'>['grudges']): LinkFault {
+  const links = new Links(
+    () => [{ from: 'node1', to: 'node2', lung: 'p2p', forwarder }],
+    () => true,
+  );
+  return new LinkFault({ kind: 'partition', grudges, scope: 'p2p', how: 'drop' }, links);
 }
 
-describe('the cut of a node’s links', () => {
+describe('a partition of links', () => {
   let line: Line;
   beforeEach(async () => {
     line = await new Line().open();
@@ -137,27 +205,21 @@ describe('the cut of a node’s links', () => {
     ['node1', 'dialler'],
     ['node2', 'target'],
   ])('deafens %s as the %s of the link', async (name, silence) => {
-    const cut = line.forwarder.cut.bind(line.forwarder);
-    const asked: unknown[] = [];
-    line.forwarder.cut = (way) => {
-      asked.push(way);
-      cut(way);
-    };
-    await cutOf(deafen(['node1', 'node2'], name), line.forwarder).inject();
-    expect(asked).toEqual([silence]);
+    await faultOn(line.forwarder, deafen(['node1', 'node2'], name)).inject(UNPROBED);
+    expect(line.forwarder.conditions).toEqual([{ silence }]);
   });
 
   it('is no evidence before anything was kept back', async () => {
-    const cut = cutOf(isolate(['node1', 'node2'], 'node1'), line.forwarder);
-    await cut.inject();
-    expect((await cut.evidence()).ok).toBe(false);
+    const cut = faultOn(line.forwarder, isolate(['node1', 'node2'], 'node1'));
+    await cut.inject(UNPROBED);
+    expect((await cut.evidence(UNPROBED)).ok).toBe(false);
     const { socket } = await line.dial();
     socket.write('swallowed');
     await eventually(() => line.forwarder.counts.bytes === 9);
-    const evidence = await cut.evidence();
+    const evidence = await cut.evidence(UNPROBED);
     expect(evidence.ok).toBe(true);
     expect(evidence.droppedBytes).toBe(9);
-    expect((await cut.heal()).ok).toBe(true);
-    expect(line.forwarder.isCut).toBe(false);
+    expect((await cut.heal(UNPROBED)).ok).toBe(true);
+    expect(line.forwarder.conditions).toEqual([]);
   });
 });

@@ -1,27 +1,45 @@
 /**
- * One directed link between two processes, as a TCP forwarder that can go silent: the network fault of machines
- * without Docker. What a firewall's drop does to a connection is imitated from outside both processes:
+ * One directed link between two processes, as a TCP forwarder that can be made worse: the network fault of machines
+ * without Docker. Any number of conditions may stand at a time; together they are as bad as the worst of each. What a
+ * firewall's drop does to a connection is imitated from outside both processes:
  *
- *   cut         nothing is passed on and no close either; what was sent is kept, as the sender's kernel would keep it
+ *   silence     nothing is passed on and no close either; what was sent is kept, as the sender's kernel would keep it
  *   new ones    are accepted (a userspace listener cannot help it) and then hear nothing, so that dialling times out
- *   healed      new connections pass at once; old ones stay silent for as long as the cut lasted, since TCP's back-off
+ *   healed      new connections pass at once; old ones stay silent for as long as the silence lasted, since TCP's back-off
  *               doubles its pause (measured: silent for 24 s after 30 s), then deliver what was kept, or close
  */
 import net from 'node:net';
 import { once } from 'node:events';
+import { Pipe } from './pipe.ts';
+import type { Direction, Silence } from './pipe.ts';
 
-/** What a cut connection may keep per direction before it stops reading; a socket buffer's usual order of size. */
-const KEPT_BYTES_MAX = 1_048_576;
+export interface Delay {
+  readonly ms: number;
+  readonly jitterMs: number;
+}
 
-/** Who hears nothing during a cut: the side that dialled, the side that was dialled, or both. */
-export type Silence = 'both' | 'dialler' | 'target';
+/** What stands on a link; everything is optional, and all of it holds. */
+export interface Condition {
+  readonly silence?: Silence;
+  /** every connection is broken with a reset, and so is every new one */
+  readonly reset?: boolean;
+  /** of each way */
+  readonly delays?: readonly Delay[];
+  /** through which what goes this way has to pass; shared with other links */
+  readonly meters?: Readonly<Record<Direction, readonly Meter[]>>;
+}
 
+/** What happened because of conditions, since the link was made. */
 export interface ForwarderCounts {
-  /** chunks and bytes that were kept back since the last cut began */
+  /** chunks and bytes that were kept back */
   readonly chunks: number;
   readonly bytes: number;
-  /** connections that were refused an answer since then */
+  /** connections that were refused an answer */
   readonly dials: number;
+  /** connections that were reset */
+  readonly resets: number;
+  /** chunks that came later than they were sent */
+  readonly delayed: number;
 }
 
 export class Forwarder {
@@ -30,11 +48,12 @@ export class Forwarder {
     this.#accept(socket),
   );
   readonly #pipes = new Set<Pipe>();
-  /** whom nothing may reach now; null: everything passes */
-  #cut: Silence | null = null;
-  #cutAt = 0;
-  #counts = { chunks: 0, bytes: 0, dials: 0 };
+  readonly #conditions = new Set<Condition>();
+  /** since when nothing passes one way or both; null: everything may */
+  #silentAt: number | null = null;
+  #counts = { chunks: 0, bytes: 0, dials: 0, resets: 0, delayed: 0 };
   #timers = new Set<NodeJS.Timeout>();
+  #port = 0;
 
   /** @param target asked for every connection: a restarted node may listen elsewhere */
   constructor(target: () => { readonly host: string; readonly port: number }) {
@@ -47,42 +66,29 @@ export class Forwarder {
     await once(this.#server, 'listening');
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('the forwarder has no port');
-    return address.port;
+    this.#port = address.port;
+    return this.#port;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get counts(): ForwarderCounts {
     return { ...this.#counts };
   }
 
-  /** connections that pass data now */
-  get passing(): number {
-    return [...this.#pipes].filter((pipe) => !pipe.silent).length;
+  get conditions(): readonly Condition[] {
+    return [...this.#conditions];
   }
 
-  get isCut(): boolean {
-    return this.#cut !== null;
+  impose(condition: Condition): void {
+    this.#conditions.add(condition);
+    this.#apply();
   }
 
-  /** A new connection needs both ways, so it hears nothing whoever of the two shall hear nothing. */
-  cut(silence: Silence = 'both'): void {
-    if (this.#cut !== null) return;
-    this.#cut = silence;
-    this.#cutAt = performance.now();
-    this.#counts = { chunks: 0, bytes: 0, dials: 0 };
-    for (const pipe of this.#pipes) pipe.silence(silence);
-  }
-
-  heal(): void {
-    if (this.#cut === null) return;
-    this.#cut = null;
-    const silentMs = performance.now() - this.#cutAt;
-    const old = [...this.#pipes].filter((pipe) => pipe.silent);
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      if (this.#cut === null) for (const pipe of old) pipe.resume();
-    }, silentMs);
-    timer.unref();
-    this.#timers.add(timer);
+  lift(condition: Condition): void {
+    if (this.#conditions.delete(condition)) this.#apply();
   }
 
   async close(): Promise<void> {
@@ -94,130 +100,87 @@ export class Forwarder {
     await once(this.#server, 'close');
   }
 
+  #apply(): void {
+    if ([...this.#conditions].some(({ reset }) => reset)) {
+      for (const pipe of this.#pipes) this.#reset(pipe);
+    }
+    const silence = silenceOf(this.#conditions);
+    if (silence !== null) {
+      this.#silentAt ??= performance.now();
+      for (const pipe of this.#pipes) pipe.silence(silence);
+    } else if (this.#silentAt !== null) {
+      this.#endSilence(performance.now() - this.#silentAt);
+      this.#silentAt = null;
+    }
+  }
+
+  #endSilence(silentMs: number): void {
+    const old = [...this.#pipes].filter((pipe) => pipe.silent);
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (this.#silentAt === null) for (const pipe of old) pipe.resume();
+    }, silentMs);
+    timer.unref();
+    this.#timers.add(timer);
+  }
+
+  #reset(pipe: Pipe): void {
+    this.#counts.resets += 1;
+    pipe.reset();
+  }
+
+  /** A new connection needs both ways, so it hears nothing whoever of the two shall hear nothing. */
   #accept(near: net.Socket): void {
     const pipe = new Pipe(near, this.#target(), {
       kept: (bytes) => {
         this.#counts.chunks += 1;
         this.#counts.bytes += bytes;
       },
+      dueAt: (direction, bytes, now) => this.#dueAt(direction, bytes, now),
       ended: () => this.#pipes.delete(pipe),
     });
     this.#pipes.add(pipe);
-    if (this.#cut !== null) {
+    if ([...this.#conditions].some(({ reset }) => reset)) {
+      this.#reset(pipe);
+    } else if (this.#silentAt !== null) {
       this.#counts.dials += 1;
       pipe.silence('both');
     } else {
       pipe.connect();
     }
   }
+
+  /** @returns when so many bytes arrive that are sent now; `now` itself where nothing delays them */
+  #dueAt(direction: Direction, bytes: number, now: number): number {
+    let due = now;
+    for (const { meters } of this.#conditions)
+      for (const meter of meters?.[direction] ?? []) due = meter.take(bytes, due);
+    for (const { delays = [] } of this.#conditions)
+      for (const { ms, jitterMs } of delays) due += ms + (Math.random() * 2 - 1) * jitterMs;
+    if (due > now) this.#counts.delayed += 1;
+    return due;
+  }
 }
 
-interface PipeEvents {
-  kept(bytes: number): void;
-  ended(): void;
+/** Lets so many bytes through in a time, whoever sends them: one after the other. */
+export class Meter {
+  readonly #bytesPerMs: number;
+  #freeAt = 0;
+
+  /** @param kBps kilobytes per second, which are bytes per millisecond */
+  constructor(kBps: number) {
+    this.#bytesPerMs = kBps;
+  }
+
+  /** @returns when the last of these bytes is through */
+  take(bytes: number, now: number): number {
+    this.#freeAt = Math.max(now, this.#freeAt) + bytes / this.#bytesPerMs;
+    return this.#freeAt;
+  }
 }
 
-/** One connection: the socket that dialled (near) and the one that we dialled for it (far). */
-class Pipe {
-  readonly #near: net.Socket;
-  #far: net.Socket | null = null;
-  readonly #target: { readonly host: string; readonly port: number };
-  readonly #events: PipeEvents;
-  #silence: Silence | null = null;
-  /** what each side said while silent, in order; `close` is that side's end */
-  #kept: { readonly from: net.Socket; readonly said: Buffer | 'close' }[] = [];
-  readonly #keptBytes = new Map<net.Socket, number>();
-
-  constructor(
-    near: net.Socket,
-    target: { readonly host: string; readonly port: number },
-    events: PipeEvents,
-  ) {
-    this.#near = near;
-    this.#target = target;
-    this.#events = events;
-    this.#listenTo(near);
-  }
-
-  get silent(): boolean {
-    return this.#silence !== null;
-  }
-
-  connect(): void {
-    this.#far = net.connect({ ...this.#target, noDelay: true, allowHalfOpen: true });
-    this.#listenTo(this.#far);
-  }
-
-  silence(silence: Silence): void {
-    this.#silence = silence;
-  }
-
-  resume(): void {
-    if (this.#silence === null) return;
-    this.#silence = null;
-    if (this.#far === null && !this.#near.destroyed) this.connect();
-    const kept = this.#kept;
-    this.#kept = [];
-    this.#keptBytes.clear();
-    for (const { from, said } of kept) {
-      if (said === 'close') this.destroy();
-      else this.#pass(from, said);
-    }
-    this.#near.resume();
-    this.#far?.resume();
-  }
-
-  destroy(): void {
-    this.#near.destroy();
-    this.#far?.destroy();
-    this.#events.ended();
-  }
-
-  #listenTo(socket: net.Socket): void {
-    socket.on('data', (bytes) =>
-      this.#mayPass(socket) ? this.#pass(socket, bytes) : this.#keep(socket, bytes),
-    );
-    socket.on('drain', () => this.#otherOf(socket)?.resume());
-    socket.on('end', () => {
-      if (this.#mayPass(socket)) this.#otherOf(socket)?.end();
-      else this.#kept.push({ from: socket, said: 'close' });
-    });
-    // The 'close' that follows tells the other side.
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      if (this.#mayPass(socket)) this.destroy();
-      else this.#kept.push({ from: socket, said: 'close' });
-    });
-  }
-
-  #mayPass(from: net.Socket): boolean {
-    switch (this.#silence) {
-      case null:
-        return true;
-      case 'both':
-        return false;
-      case 'dialler':
-        return from === this.#near;
-      case 'target':
-        return from !== this.#near;
-    }
-  }
-
-  #pass(from: net.Socket, bytes: Buffer): void {
-    const other = this.#otherOf(from);
-    if (other === null || other.destroyed) return;
-    if (!other.write(bytes)) from.pause();
-  }
-
-  #keep(from: net.Socket, bytes: Buffer): void {
-    const sum = (this.#keptBytes.get(from) ?? 0) + bytes.length;
-    this.#keptBytes.set(from, sum);
-    this.#kept.push({ from, said: bytes });
-    this.#events.kept(bytes.length);
-    if (sum > KEPT_BYTES_MAX) from.pause();
-  }
-
-  #otherOf(socket: net.Socket): net.Socket | null {
-    return socket === this.#near ? this.#far : this.#near;
-  }
+function silenceOf(conditions: Iterable<Condition>): Silence | null {
+  const silences = new Set([...conditions].flatMap(({ silence }) => silence ?? []));
+  const [one = null] = silences;
+  return silences.size > 1 ? 'both' : one;
 }

@@ -5,6 +5,7 @@ import {
   halves,
   holdsGrudge,
   isCut,
+  isMutual,
   isolate,
   majoritiesRing,
   minorityThird,
@@ -77,6 +78,13 @@ describe('isolate', () => {
       const grudges = isolate(nodes, victim);
       for (const [a, b] of pairsOf(nodes)) expect(isCut(grudges, a, b)).toBe(a === victim || b === victim);
       expectSymmetric(nodes, grudges);
+    });
+  });
+
+  it('is mutual, and deafness is not', () => {
+    forEveryVictim((nodes, victim) => {
+      expect(isMutual(isolate(nodes, victim))).toBe(true);
+      expect(isMutual(deafen(nodes, victim))).toBe(false);
     });
   });
 

@@ -72,6 +72,13 @@ export function isCut(grudges: Grudges, a: string, b: string): boolean {
   return holdsGrudge(grudges, a, b) || holdsGrudge(grudges, b, a);
 }
 
+/** true when nobody holds a grudge that is not returned */
+export function isMutual(grudges: Grudges): boolean {
+  return Object.entries(grudges).every(([node, others]) =>
+    others.every((other) => holdsGrudge(grudges, other, node)),
+  );
+}
+
 function known(nodes: readonly string[], name: string): void {
   if (!nodes.includes(name)) throw new RangeError(`${name} is not among the nodes`);
 }

@@ -6,11 +6,20 @@
  *   The node's code is the product's, unchanged; it believes to have dialled the real address.
  * - When the lab dies, by whatever death, the node dies with it: no process outlives its run.
  */
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
 
-/** JSON: real port → forwarder's port, both on loopback */
-const table: unknown = JSON.parse(process.env['AETHEL_LAB_REDIRECT'] ?? '{}');
-const ports = new Map(Object.entries(table as Record<string, number>));
+/**
+ * JSON: real port → forwarder's port, both on loopback; either itself or, where nodes come, go and move, the file that holds
+ * it, which is read at every dial.
+ */
+const table = process.env['AETHEL_LAB_REDIRECT'] ?? '{}';
+
+function forwarderOf(port: number | string | undefined): number | undefined {
+  if (port === undefined) return undefined;
+  const text = table.startsWith('{') ? table : readFileSync(table, 'utf8');
+  return (JSON.parse(text) as Record<string, number>)[String(port)];
+}
 
 interface ConnectOptions {
   readonly port?: number | string;
@@ -18,7 +27,7 @@ interface ConnectOptions {
 
 function redirected(options: unknown): unknown {
   if (typeof options !== 'object' || options === null) return options;
-  const port = ports.get(String((options as ConnectOptions).port));
+  const port = forwarderOf((options as ConnectOptions).port);
   return port === undefined ? options : { ...options, host: '127.0.0.1', port };
 }
 

@@ -1,0 +1,188 @@
+/** One node as a process of its own on loopback: the product's own main, in its own directory, in its own process group. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { LatticeClient } from './client.ts';
+import { poll } from './poll.ts';
+import { NodeStartError } from './port.ts';
+import type { ClusterNode, NodeState, StartReport, StopReport } from './port.ts';
+
+const REDIRECT = new URL('../faults/redirect.ts', import.meta.url).href;
+
+/** A node answers within a second or two; the rest is for a machine that is busy with something else. */
+const START_BUDGET_MS = 30_000;
+/** the error of a measured start */
+const LOOK_EVERY_MS = 10;
+/** The contract is five seconds from SIGTERM. */
+const STOP_BUDGET_MS = 8_000;
+
+interface ProcessNodeOptions {
+  readonly name: string;
+  readonly directory: string;
+  readonly main: string;
+  /** asked at every start: what it holds of addresses may have changed */
+  readonly env: () => Readonly<Record<string, string>>;
+  readonly url: () => string;
+  /** gives it another address, which its next start takes */
+  readonly move: () => Promise<void>;
+  readonly onChange: () => void;
+}
+
+export class ProcessNode implements ClusterNode {
+  readonly name: string;
+  readonly #options: ProcessNodeOptions;
+  readonly #logFile: string;
+  #child: ChildProcess | null = null;
+  #state: NodeState = 'stopped';
+  #started: StartReport = { launchedAt: 0, answersAt: 0 };
+
+  constructor(options: ProcessNodeOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.#logFile = path.join(options.directory, 'node.log');
+    mkdirSync(path.join(options.directory, 'state'), { recursive: true });
+  }
+
+  get state(): NodeState {
+    return this.#state;
+  }
+
+  get url(): string {
+    return this.#options.url();
+  }
+
+  get directory(): string {
+    return this.#options.directory;
+  }
+
+  /** null when no process runs */
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  async start(): Promise<StartReport> {
+    if (this.#child !== null) return this.#started;
+    const launchedAt = Date.now();
+    const log = openSync(this.#logFile, 'a');
+    const child = spawn(process.execPath, ['--import', REDIRECT, this.#options.main], {
+      // Its own directory, where no .env lies that would override the lab's settings.
+      cwd: this.#options.directory,
+      env: { ...inherited(), ...this.#options.env() },
+      // Its own process group, so that a terminal's Ctrl-C reaches the lab only; the channel ends it when the lab dies.
+      detached: true,
+      stdio: ['ignore', log, log, 'ipc'],
+    });
+    closeSync(log);
+    child.on('error', () => this.#ended(child));
+    child.on('exit', () => this.#ended(child));
+    this.#child = child;
+    this.#state = 'running';
+    this.#options.onChange();
+
+    const client = new LatticeClient(() => this.url, null, { timeoutMs: 1_000 });
+    const answer = await poll(
+      async () => (this.#child !== child ? 'ended' : (await client.isHealthy()) ? 'healthy' : null),
+      { everyMs: LOOK_EVERY_MS, budgetMs: START_BUDGET_MS },
+    );
+    client.close();
+    if (answer === 'healthy') {
+      this.#started = { launchedAt, answersAt: Date.now() };
+      return this.#started;
+    }
+    const reason =
+      answer === 'ended'
+        ? `it ended with ${child.exitCode ?? child.signalCode}`
+        : `no answer within ${START_BUDGET_MS} ms`;
+    await this.kill();
+    throw new NodeStartError(this.name, reason, tail(await this.logs()));
+  }
+
+  async kill(): Promise<number> {
+    const struckAt = Date.now();
+    await this.#end('SIGKILL', STOP_BUDGET_MS);
+    return struckAt;
+  }
+
+  async stop(): Promise<StopReport> {
+    const child = this.#child;
+    const startedAt = performance.now();
+    const graceful = await this.#end('SIGTERM', STOP_BUDGET_MS);
+    if (!graceful) await this.#end('SIGKILL', STOP_BUDGET_MS);
+    return { tookMs: performance.now() - startedAt, exitCode: child?.exitCode ?? null, graceful };
+  }
+
+  async freeze(): Promise<number> {
+    const struckAt = Date.now();
+    if (this.#child?.kill('SIGSTOP') === true) this.#state = 'frozen';
+    return struckAt;
+  }
+
+  async thaw(): Promise<number> {
+    if (this.#child?.kill('SIGCONT') === true) this.#state = 'running';
+    return Date.now();
+  }
+
+  /** Kills it and starts it again at another address. @returns both, as URLs */
+  async startElsewhere(): Promise<{
+    readonly launchedAt: number;
+    readonly from: string;
+    readonly to: string;
+  }> {
+    const from = this.url;
+    await this.kill();
+    await this.#options.move();
+    const { launchedAt } = await this.start();
+    return { launchedAt, from, to: this.url };
+  }
+
+  async cpuMs(): Promise<number> {
+    return this.pid === null ? 0 : processorMs(this.pid);
+  }
+
+  async logs(): Promise<string> {
+    try {
+      return await readFile(this.#logFile, 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  /** @returns whether the process is gone */
+  async #end(signal: 'SIGTERM' | 'SIGKILL', budgetMs: number): Promise<boolean> {
+    const child = this.#child;
+    if (child === null) return true;
+    // A frozen process hears SIGTERM only after it is thawed.
+    if (this.#state === 'frozen') await this.thaw();
+    child.kill(signal);
+    const gone = await poll(async () => (this.#child === child ? null : true), { everyMs: 5, budgetMs });
+    return gone !== null;
+  }
+
+  #ended(child: ChildProcess): void {
+    if (this.#child !== child) return;
+    this.#child = null;
+    this.#state = 'stopped';
+    this.#options.onChange();
+  }
+}
+
+/** What a node needs of our environment; never our own AETHEL_ settings, nor what only this runner's Node understands. */
+function inherited(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('AETHEL_') && name !== 'NODE_OPTIONS'),
+  );
+}
+
+/** user and system time of all threads; the kernel counts in hundredths of a second */
+async function processorMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The name before it may hold anything, spaces and brackets too.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+function tail(text: string): string {
+  return text.trimEnd().split('\n').slice(-15).join('\n');
+}
