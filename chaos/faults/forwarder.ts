@@ -13,7 +13,7 @@ import { once } from 'node:events';
 import { Pipe } from './pipe.ts';
 import type { Direction, Silence } from './pipe.ts';
 
-export interface Delay {
+interface Delay {
   readonly ms: number;
   readonly jitterMs: number;
 }
