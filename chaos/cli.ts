@@ -27,6 +27,30 @@ export interface GateCommand {
   readonly quick: boolean;
 }
 
+export interface ReplayCommand {
+  readonly command: 'replay';
+  readonly run: string;
+  readonly results: string;
+  readonly plan: boolean;
+}
+
+export interface ShrinkCommand {
+  readonly command: 'shrink';
+  readonly run: string;
+  readonly results: string;
+  /** most runs that it may take */
+  readonly runs: number;
+}
+
+export interface CanariesCommand {
+  readonly command: 'canaries';
+  /** part of a canary's name; null: all */
+  readonly only: string | null;
+  readonly nodes: number;
+  readonly seed: number;
+  readonly results: string;
+}
+
 export interface PackCommand {
   readonly command: 'pack';
   readonly run: string;
@@ -39,9 +63,12 @@ export interface PackCommand {
 export type Command =
   | RunCommand
   | GateCommand
-  | { readonly command: 'replay'; readonly run: string; readonly results: string; readonly plan: boolean }
+  | ReplayCommand
+  | ShrinkCommand
+  | CanariesCommand
   | { readonly command: 'compare'; readonly runs: readonly string[]; readonly results: string }
   | PackCommand
+  | { readonly command: 'verify'; readonly pack: string; readonly trust: string | null }
   | { readonly command: 'list' | 'doctor' }
   | { readonly command: 'heal'; readonly force: boolean }
   | { readonly command: 'help'; readonly topic: CommandName | null };
@@ -74,11 +101,14 @@ const OPTIONS = {
   results: { type: 'string', says: 'DIR: where reports go (default chaos-results)' },
   plan: { type: 'boolean', says: 'print the steps and the exact rules, and change nothing' },
   quick: { type: 'boolean', says: 'only the few scenarios that every change has to pass' },
+  runs: { type: 'string', says: 'N: how many runs it may take, 1 to 200 (default 20)' },
+  only: { type: 'string', says: 'TEXT: only canaries with this in their names' },
   key: {
     type: 'string',
     says: `FILE: the Ed25519 key that signs, made at the first use (default ${KEY_FILE})`,
   },
   out: { type: 'string', says: 'FILE: where the pack goes (default <run>.evidence.tar.gz beside the run)' },
+  trust: { type: 'string', says: 'FINGERPRINT: refuse what any other key has signed' },
   force: { type: 'boolean', says: 'what belongs to runs that still go, too' },
 } as const;
 
@@ -116,6 +146,13 @@ const COMMANDS = {
     argumentsMax: 1,
     options: ['results', 'plan'],
   },
+  shrink: {
+    says: 'a failed run with fewer and shorter faults, as long as it fails the same way',
+    takes: '<run>',
+    argumentsMin: 1,
+    argumentsMax: 1,
+    options: ['results', 'runs'],
+  },
   compare: {
     says: 'runs side by side: verdicts, claims and times',
     takes: '<run> <run> ...',
@@ -123,12 +160,26 @@ const COMMANDS = {
     argumentsMax: 8,
     options: ['results'],
   },
+  canaries: {
+    says: 'sabotaged nodes, on processes: every one of them must be caught',
+    takes: '',
+    argumentsMin: 0,
+    argumentsMax: 0,
+    options: ['only', 'nodes', 'seed', 'results'],
+  },
   pack: {
     says: 'everything that a run, or a gate, is judged by, as one signed archive',
     takes: '<run>',
     argumentsMin: 1,
     argumentsMax: 1,
     options: ['results', 'key', 'out'],
+  },
+  verify: {
+    says: 'a pack, offline: seal, signature, hashes, and every checker once more on its history',
+    takes: '<pack>',
+    argumentsMin: 1,
+    argumentsMax: 1,
+    options: ['trust'],
   },
   doctor: { says: 'what this machine can do', takes: '', argumentsMin: 0, argumentsMax: 0, options: [] },
   heal: {
@@ -214,10 +265,22 @@ export function parseCommand(
       };
     case 'replay':
       return { command, run: first, results, plan };
+    case 'shrink':
+      return { command, run: first, results, runs: integer('--runs', values.runs, 1, 200) ?? 20 };
+    case 'canaries':
+      return {
+        command,
+        only: values.only ?? null,
+        nodes: integer('--nodes', values.nodes, 3, 20) ?? 5,
+        seed: integer('--seed', values.seed, 0, 0xffff_ffff) ?? randomSeed(),
+        results,
+      };
     case 'compare':
       return { command, runs: rest, results };
     case 'pack':
       return { command, run: first, results, key: values.key ?? KEY_FILE, out: values.out ?? null };
+    case 'verify':
+      return { command, pack: first, trust: values.trust === undefined ? null : fingerprintOf(values.trust) };
     case 'heal':
       return { command, force: values.force === true };
     case 'list':
@@ -257,6 +320,14 @@ function checkArguments(command: CommandName, rest: readonly string[], given: re
     );
   }
   if (rest.length < argumentsMin) throw new UsageError(`${command} needs ${takes}`);
+}
+
+/** As `openssl` or a person writes it. */
+function fingerprintOf(text: string): string {
+  const fingerprint = text.toLowerCase().replaceAll(/[:\s]/g, '');
+  if (!/^[0-9a-f]{64}$/.test(fingerprint))
+    throw new UsageError('--trust is a fingerprint of 64 hexadecimal digits');
+  return fingerprint;
 }
 
 function worldOf(text: string | undefined): World {

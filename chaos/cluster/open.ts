@@ -1,8 +1,12 @@
 /** One way into every world. Each is loaded only where it is used: testcontainers alone takes half a second. */
+import type { ProcessClusterOptions } from './processes.ts';
 import type { Cluster, ClusterOptions, World } from './port.ts';
 
 /** Throws WorldUnavailableError, NodeStartError, or the signal's reason. */
-export async function openCluster(world: World, options: ClusterOptions): Promise<Cluster> {
+export async function openCluster(
+  world: World,
+  options: ClusterOptions & Pick<ProcessClusterOptions, 'main'>,
+): Promise<Cluster> {
   switch (world) {
     case 'containers':
       return (await import('./containers.ts')).startContainerCluster(options);

@@ -9,7 +9,9 @@ import type { Results, Verdict } from './results.ts';
 
 const COLUMNS_DEFAULT = 100;
 
-const SIGNS: Readonly<Record<Verdict, readonly [sign: string, colour: number]>> = {
+type Sign = readonly [sign: string, colour: number];
+
+const SIGNS: Readonly<Record<Verdict, Sign>> = {
   pass: ['✓', 32],
   fail: ['✕', 31],
   inconclusive: ['?', 33],
@@ -37,20 +39,25 @@ export class Progress {
     else this.#output.write(`${text}\n`);
   }
 
+  /** A line that stays. */
+  line(isGood: boolean, text: string): void {
+    this.#keep(isGood ? SIGNS.pass : SIGNS.fail, text);
+  }
+
   ended({
     scenario,
     verdict,
     tookMs,
     reasons,
   }: Pick<Results, 'scenario' | 'verdict' | 'tookMs' | 'reasons'>): void {
+    this.#keep(SIGNS[verdict], `${scenario} ${verdict.toUpperCase()} in ${(tookMs / 1000).toFixed(1)} s`);
+    for (const reason of reasons) this.#output.write(`          ${stripVTControlCharacters(reason)}\n`);
+  }
+
+  #keep([sign, colour]: Sign, text: string): void {
     this.release();
-    const [sign, colour] = SIGNS[verdict];
     const shown = this.#colours ? `\u001b[${colour}m${sign}\u001b[0m` : sign;
-    const lines = [
-      `${this.#clock()}  ${shown} ${scenario} ${verdict.toUpperCase()} in ${(tookMs / 1000).toFixed(1)} s`,
-      ...reasons.map((reason) => `          ${stripVTControlCharacters(reason)}`),
-    ];
-    this.#output.write(`${lines.join('\n')}\n`);
+    this.#output.write(`${this.#clock()}  ${shown} ${text}\n`);
   }
 
   /** Takes the changing line away: what comes next is written below what stays. */

@@ -3,6 +3,7 @@
  * `VERSION` changes with the shape; an older or newer file is refused instead of guessed at.
  */
 import { z } from 'zod';
+import { Schedule } from '../schedule/schedule.ts';
 
 export const VERSION = 1;
 
@@ -105,22 +106,28 @@ export const Results = z.strictObject({
 });
 export type Results = z.infer<typeof Results>;
 
-const EvidenceFile = z.strictObject({
+export const EvidenceFile = z.strictObject({
   version: z.literal(VERSION),
   proofs: z.array(Proof).max(100_000).readonly(),
 });
 export type EvidenceFile = z.infer<typeof EvidenceFile>;
 
-/** schedule.json: what a run was asked for, before anything happened. `chaos replay` asks for the same again. */
-export const Schedule = z.strictObject({
+/**
+ * schedule.json: what a run was asked for, and all that it then meant to do, before anything happened. `chaos replay` plays
+ * the same again.
+ */
+export const Order = z.strictObject({
   version: z.literal(VERSION),
   scenario: z.string().max(100),
   world: World,
   nodes: Count,
   rounds: Count,
+  durationMs: Milliseconds.nullable(),
   seed: Count,
+  /** null where the scenario plays by hand, from the seed */
+  schedule: Schedule.nullable(),
 });
-export type Schedule = z.infer<typeof Schedule>;
+export type Order = z.infer<typeof Order>;
 
 export const GATE_VERSION = 1;
 

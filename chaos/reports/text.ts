@@ -1,4 +1,6 @@
 /** The verdict as a table for a terminal or a CI log; the same facts lie in results.json. */
+import type { Hunt } from '../canaries/hunt.ts';
+import type { Verified } from '../pack/verify.ts';
 import type { Gate } from '../runner/gate.ts';
 import type { Run } from '../runner/leave.ts';
 import type { Results } from './results.ts';
@@ -81,6 +83,54 @@ export function renderGate({ results, directory }: Gate): string {
     `${results.runs.length} scenarios on ${results.nodes} ${results.world}, seed ${results.seed}, ${Math.round(results.tookMs / 1000)} s`,
     `report: ${directory}`,
     `verdict: ${results.verdict.toUpperCase()}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** @param isTrusted the reader has named the key */
+export function renderVerified({ manifest, runs }: Verified, isTrusted: boolean): string {
+  const { run, verdict, commit, dirty, packedAt, fingerprint, files } = manifest;
+  const lines = [
+    `${run}: seal, signature and the hashes of ${files.length} files are right`,
+    `packed ${packedAt}, from ${commit ?? 'no commit'}${dirty ? ' with uncommitted changes' : ''}`,
+    `signed by ${fingerprint}${isTrusted ? ', as trusted' : ': compare it with what you were told on another way, or use --trust'}`,
+    '',
+    ...table(
+      ['judged again', 'verdict', 'claims', 'acknowledged'],
+      runs.map(({ results, checks }) => [
+        `${results.scenario} on ${results.nodes.length} ${results.world}`,
+        results.verdict.toUpperCase(),
+        `${checks.filter((check) => check.verdict === 'pass').length} of ${checks.length} hold`,
+        String(results.writes.ok),
+      ]),
+    ),
+    `VERIFIED: its verdict is ${verdict.toUpperCase()}, and came out the same`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** How many sabotaged nodes were caught, and by whom. */
+export function renderHunt({ outcomes, directory }: Hunt): string {
+  const canaries = outcomes.filter(({ canary }) => canary !== null);
+  const caught = canaries.filter(({ isRight }) => isRight).length;
+  const unfit = outcomes.filter(({ canary, isRight }) => canary === null && !isRight);
+  const lines = [
+    '',
+    ...table(
+      ['canary', 'scenario', '', 'failed'],
+      outcomes.map(({ canary, scenario, isRight, failed, verdict }) => [
+        canary ?? '(without sabotage)',
+        scenario,
+        canary === null ? verdict : isRight ? 'caught' : `SURVIVES (${verdict})`,
+        failed.join(', '),
+      ]),
+    ),
+    `report: ${directory}`,
+    `mutation score: ${caught} of ${canaries.length} caught`,
+    ...unfit.map(
+      ({ scenario, verdict }) =>
+        `${scenario} does not pass without sabotage (${verdict}): what it catches proves nothing`,
+    ),
   ];
   return `${lines.join('\n')}\n`;
 }

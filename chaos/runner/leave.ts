@@ -6,14 +6,17 @@ import type { CheckResult } from '../checkers/checker.ts';
 import { renderReport } from '../reports/html/run-report.ts';
 import { renderJunit } from '../reports/junit.ts';
 import { VERSION } from '../reports/results.ts';
-import type { Environment, EvidenceFile, Proof, Results, Schedule } from '../reports/results.ts';
+import type { Environment, EvidenceFile, Order, Proof, Results } from '../reports/results.ts';
 import type { Timeline } from '../reports/timeline.ts';
+import type { Schedule } from '../schedule/schedule.ts';
 import type { Measurement, Scenario } from '../scenarios/scenario.ts';
 import { FILES, writeJson } from './run-directory.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface Ending {
   readonly nodes: readonly string[];
+  /** what was to happen; null where the scenario plays by hand */
+  readonly schedule: Schedule | null;
   readonly measurements: readonly Measurement[];
   readonly proofs: readonly Proof[];
   readonly troubles: readonly string[];
@@ -34,7 +37,7 @@ export interface Run {
 interface Happened extends Ending {
   readonly runId: string;
   readonly scenario: Scenario;
-  readonly schedule: Schedule;
+  readonly order: Order;
   readonly startedAt: string;
   readonly tookMs: number;
   readonly environment: Environment;
@@ -51,7 +54,7 @@ export function leaveReports(directory: string, happened: Happened): Run {
 }
 
 function resultsOf(happened: Happened): Results {
-  const { scenario, schedule, nodes, checks, proofs, troubles, cleanUp, ended } = happened;
+  const { scenario, order, nodes, checks, proofs, troubles, cleanUp, ended } = happened;
   const interrupted = ended === 'interrupted';
   const { leftovers } = cleanUp;
   const { verdict, reasons } = verdictOf({ checks, proofs, troubles, leftovers, interrupted });
@@ -60,10 +63,10 @@ function resultsOf(happened: Happened): Results {
     runId: happened.runId,
     scenario: scenario.name,
     says: scenario.says,
-    world: schedule.world,
+    world: order.world,
     nodes,
-    rounds: schedule.rounds,
-    seed: schedule.seed,
+    rounds: order.rounds,
+    seed: order.seed,
     startedAt: happened.startedAt,
     tookMs: happened.tookMs,
     verdict,

@@ -8,7 +8,7 @@ import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import type { ZodType } from 'zod';
 import type { Packed } from '../pack/write.ts';
-import { GateResults, Results, Schedule } from '../reports/results.ts';
+import { EvidenceFile, GateResults, Order, Results } from '../reports/results.ts';
 
 export const FILES = {
   results: 'results.json',
@@ -64,8 +64,18 @@ export function readResults(directory: string): Results {
 }
 
 /** Throws RunUnreadableError. */
-export function readSchedule(directory: string): Schedule {
-  return readAs(Schedule, directory, FILES.schedule);
+export function readOrder(directory: string): Order {
+  return readAs(Order, directory, FILES.schedule);
+}
+
+/** Throws RunUnreadableError. */
+export function readEvidence(directory: string): EvidenceFile {
+  return readAs(EvidenceFile, directory, FILES.evidence);
+}
+
+/** Throws RunUnreadableError. */
+export function readGate(directory: string): GateResults {
+  return readAs(GateResults, directory, FILES.results);
 }
 
 /** A run, or a gate. Throws RunUnreadableError. */

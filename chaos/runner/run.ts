@@ -20,8 +20,9 @@ import type { Measurement, Scenario, Stage } from '../scenarios/scenario.ts';
 import { Observer } from '../workloads/observer.ts';
 import { Recorder } from '../workloads/recorder.ts';
 import { VERSION } from '../reports/results.ts';
-import type { Proof, Schedule } from '../reports/results.ts';
+import type { Order, Proof } from '../reports/results.ts';
 import { TimelineOf } from '../reports/timeline-of.ts';
+import type { Schedule } from '../schedule/schedule.ts';
 import { seeded } from '../schedule/seeded.ts';
 import { describeEnvironment } from './environment.ts';
 import { leaveReports } from './leave.ts';
@@ -40,6 +41,15 @@ export interface RunOptions {
   readonly resultsIn: string;
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
+  /** played instead of what the seed would make; default null */
+  readonly schedule?: Schedule | null;
+  /** started as a node in place of the product's own program; processes only */
+  readonly program?: Program;
+}
+
+interface Program {
+  readonly main: string;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** the error of every measured change of mode */
@@ -51,14 +61,13 @@ export async function run(options: RunOptions): Promise<Run> {
   const clock = performance.now();
   const runId = newRunId();
   const directory = makeRunDirectory(options.resultsIn, runId);
-  writeJson(directory, FILES.schedule, scheduleOf(options));
   const history = new History(path.join(directory, FILES.history));
   const ending = await playAndClose(options, runId, directory, history);
   return leaveReports(directory, {
     ...ending,
     runId,
     scenario: options.scenario,
-    schedule: scheduleOf(options),
+    order: orderOf(options, ending.schedule),
     startedAt: startedAt.toISOString(),
     tookMs: Math.round(performance.now() - clock),
     environment: await describeEnvironment(options.world === 'containers'),
@@ -82,11 +91,16 @@ async function playAndClose(
   let nodes: readonly string[] = [];
   let cleanUp: CloseReport = { leftovers: [], removed: 0 };
   let cluster: Cluster | null = null;
+  let schedule: Schedule | null = null;
   let ended: Ending['ended'] = 'early';
   try {
-    cluster = await openCluster(options.world, {
-      ...options,
+    const { world, nodes: count, progress, signal, program } = options;
+    cluster = await openCluster(world, {
+      nodes: count,
+      progress,
+      signal,
       runId,
+      ...program,
       cleanedUp: (report) => (cleanUp = report),
     });
     nodes = cluster.nodes.map(({ name }) => name);
@@ -105,7 +119,9 @@ async function playAndClose(
       seed: options.seed,
       nodes,
     });
-    await play(cluster, options, history, {
+    schedule = scheduleOf(cluster, options);
+    writeJson(directory, FILES.schedule, orderOf(options, schedule));
+    await play(cluster, options, history, schedule, {
       measured: (measurement) => {
         measurements.push(measurement);
         const { ms } = measurement;
@@ -138,6 +154,7 @@ async function playAndClose(
   const checks = ended === 'played' && bench !== null ? bench.verdicts() : [];
   return {
     nodes,
+    schedule,
     measurements,
     proofs,
     troubles,
@@ -149,14 +166,26 @@ async function playAndClose(
   };
 }
 
-function scheduleOf({ scenario, world, nodes, rounds, seed }: RunOptions): Schedule {
-  return { version: VERSION, scenario: scenario.name, world, nodes, rounds, seed };
+function orderOf(options: RunOptions, schedule: Schedule | null): Order {
+  const { scenario, world, nodes, rounds, durationMs, seed } = options;
+  return { version: VERSION, scenario: scenario.name, world, nodes, rounds, durationMs, seed, schedule };
+}
+
+/** What will happen, known before it does. */
+function scheduleOf(
+  cluster: Cluster,
+  { scenario, seed, durationMs, schedule = null }: RunOptions,
+): Schedule | null {
+  const nodes = cluster.nodes.map(({ name }) => name);
+  const supports = cluster.supports.bind(cluster);
+  return schedule ?? scenario.schedule?.({ nodes, seed, durationMs, supports }) ?? null;
 }
 
 async function play(
   cluster: Cluster,
   options: RunOptions,
   history: History,
+  schedule: Schedule | null,
   notes: Pick<Stage, 'measured' | 'proof'>,
 ): Promise<void> {
   const members = cluster.nodes.map((node) => ({
@@ -179,7 +208,7 @@ async function play(
       rounds: options.rounds,
       seed: options.seed,
       durationMs: options.durationMs,
-      schedule: null,
+      schedule,
       random: seeded(options.seed),
       signal: options.signal,
       progress: options.progress,

@@ -3,8 +3,9 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { edited } from '../../chaos/canaries/edit.ts';
 import type { Caught } from './hunt.ts';
-import { MUTANT_VARIABLE, MUTANTS, planted, type Mutant } from './mutants.ts';
+import { MUTANT_VARIABLE, MUTANTS, type Mutant } from './mutants.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const JOBS = 2;
@@ -28,7 +29,7 @@ beforeAll(async () => {
 
 describe('a planted bug', () => {
   it.each(BY_NAME)('has one place: %s', (_name, mutant) => {
-    expect(planted(mutant, readFileSync(new URL(mutant.file, ROOT), 'utf8'))).toContain(mutant.replace);
+    expect(edited(mutant, readFileSync(new URL(mutant.file, ROOT), 'utf8'))).toContain(mutant.replace);
   });
 
   it.each(BY_NAME)('is caught: %s', (name, { broken }) => {

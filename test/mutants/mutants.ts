@@ -4,14 +4,10 @@
  *
  * `find` must be there exactly once, so that a mutant whose code has moved on fails the test instead of passing for caught.
  */
-import assert from 'node:assert/strict';
+import type { Edit } from '../../chaos/canaries/edit.ts';
 
-export interface Mutant {
+export interface Mutant extends Edit {
   readonly name: string;
-  /** from the repository's root */
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
   /** seeds from 1 within which it must be caught: about three times as many as it took when it was planted, ten at least */
   readonly seedsMax: number;
   /** the promise whose check sees it; several where it depends on the seed which one is first */
@@ -74,11 +70,4 @@ export const MUTANTS: readonly Mutant[] = [
 
 export function mutantNamed(name: string): Mutant | null {
   return MUTANTS.find((mutant) => mutant.name === name) ?? null;
-}
-
-/** The module's text with the bug in it. */
-export function planted({ name, file, find, replace }: Mutant, text: string): string {
-  const pieces = text.split(find);
-  assert.equal(pieces.length, 2, `mutant "${name}": ${pieces.length - 1} places for it in ${file}, not one`);
-  return pieces.join(replace);
 }

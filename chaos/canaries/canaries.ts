@@ -1,0 +1,96 @@
+/**
+ * Sabotaged nodes. A lab that passes everything proves nothing: each of these must make the scenario that is named fail, by a
+ * checker that is named, or the lab has a blind spot there.
+ */
+import type { Edit } from './edit.ts';
+
+export interface Canary {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+  /** the scenario that must fail */
+  readonly scenario: string;
+  /** the checkers, by name, of which one at least must say so */
+  readonly caughtBy: readonly string[];
+}
+
+/** Tells node.ts which one. */
+export const CANARY_VARIABLE = 'AETHEL_CANARY';
+
+const CORE = 'node/protocol/core.ts';
+const MERGE = 'node/protocol/state/merge.ts';
+const MODE = 'node/protocol/mode/mode.ts';
+const REPLICA = 'node/protocol/state/replica.ts';
+
+// oxfmt-ignore
+export const CANARIES: readonly Canary[] = [
+  {
+    name: 'never falls back to HTTP',
+    edits: [{ file: MODE, find: "if (!p2p) return http ? 'HTTP' : 'NONE';", replace: "if (!p2p) return 'NONE';" }],
+    scenario: 'p2p-cut',
+    caughtBy: ['limits', 'mode-honesty'],
+  },
+  {
+    name: 'says HTTP and carries nothing over it',
+    edits: [{ file: CORE, find: "return peer.linked.http && this.#state(peer.id, 'http') !== 'dead';", replace: 'return false;' }],
+    scenario: 'p2p-cut',
+    caughtBy: ['limits', 'carried'],
+  },
+  {
+    name: 'says P2P because its socket is open',
+    edits: [{ file: CORE, find: "p2pReached: this.#detector.reached('p2p'),", replace: 'p2pReached: this.#lungUp.p2p ? 1 : 0,' }],
+    scenario: 'p2p-cut',
+    caughtBy: ['limits', 'mode-honesty'],
+  },
+  {
+    name: 'never returns to P2P',
+    edits: [{ file: MODE, find: 'now - (state.p2pSince ?? now) < returnAfter(state.flaps, options)', replace: 'options.returnAfterMs > 0' }],
+    scenario: 'p2p-cut',
+    caughtBy: ['limits', 'mode-honesty'],
+  },
+  {
+    name: 'drops one acknowledged write in sixteen',
+    edits: [{ file: CORE, find: 'return this.#reply(request, { ok: true, written, acks: 1 });', replace: "for (const { id } of result.records) if (id.startsWith('0')) this.replica.drop(id); return this.#reply(request, { ok: true, written, acks: 1 });" }],
+    scenario: 'node-kill',
+    caughtBy: ['lost-writes', 'limits'],
+  },
+  {
+    name: 'lies about its root',
+    edits: [{ file: 'node/http/state-routes.ts', find: 'merkle_root: state.root,\n      state_size: state.size,\n      count:', replace: "merkle_root: `${state.root.slice(0, -2)}00`,\n      state_size: state.size,\n      count:" }],
+    scenario: 'node-kill',
+    caughtBy: ['honest-root'],
+  },
+  {
+    name: 'swallows siblings',
+    edits: [{ file: REPLICA, find: 'for (const gone of removed) this.#forget(gone.id);', replace: 'for (const gone of removed) this.#forget(gone.id); for (const gone of this.#live(record.key).slice(1)) this.#forget(gone.id);' }],
+    scenario: 'halves',
+    caughtBy: ['conflicts-surfaced', 'limits'],
+  },
+  {
+    name: 'lets the last writer win',
+    edits: [{ file: MERGE, find: 'const removed = live.filter((record) => isCovered(record, incoming));', replace: "if (live.some((record) => compareRecords(record, incoming) > 0)) return { outcome: 'covered', live, removed: [] }; const removed = live;" }],
+    scenario: 'halves',
+    caughtBy: ['conflicts-surfaced', 'limits'],
+  },
+  {
+    name: 'prefers its own of two concurrent writes',
+    edits: [{ file: MERGE, find: 'if (live.some((record) => isCovered(incoming, record))) return', replace: 'if (live.length > 0 && !live.some((record) => isCovered(record, incoming))) return' }],
+    scenario: 'halves',
+    caughtBy: ['convergence', 'limits'],
+  },
+  {
+    name: 'merges nothing that a session brings',
+    edits: [{ file: CORE, find: "const { refused } = this.#merge(recordsOf(message), 'sync', id, lung);", replace: "const { refused } = this.#merge(purpose.kind === 'session' ? [] : recordsOf(message), 'sync', id, lung);" }],
+    scenario: 'halves',
+    caughtBy: ['limits', 'convergence', 'lost-writes'],
+  },
+  {
+    name: 'refuses writes while it is alone',
+    edits: [{ file: CORE, find: 'if (need <= 1) return null;\n', replace: "if (need <= 1) return this.#mode.mode === 'NONE' && this.#lastSwitch !== null ? { ok: false, reason: 'members', reachable: 1, need: 2 } : null;\n" }],
+    scenario: 'both-cut',
+    caughtBy: ['availability', 'limits'],
+  },
+];
+
+export function canaryNamed(name: string): Canary | null {
+  return CANARIES.find((canary) => canary.name === name) ?? null;
+}
