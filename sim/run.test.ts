@@ -133,6 +133,41 @@ describe('a simulated cluster', () => {
   });
 });
 
+describe('forced modes under writes', () => {
+  // Everyone writes all the time; one node, or all, are led through the modes.
+  it.each([
+    ['one node', 1],
+    ['every node', 5],
+  ])('lose no write on %s, and the mode is what was asked for', (_who, count) => {
+    const { world, hosts } = steady(5);
+    const acknowledged: string[] = [];
+    let isOver = false;
+    const writeOn = (turn: number): void => {
+      if (isOver) return;
+      const key = `w/${turn}`;
+      hosts[turn % hosts.length]?.write(
+        [{ key, value: '1' }],
+        ({ ok }) => void (ok && acknowledged.push(key)),
+      );
+      world.after(20, () => writeOn(turn + 1));
+    };
+    writeOn(0);
+    const led = hosts.slice(0, count);
+    for (const forced of ['P2P', 'HTTP', 'P2P', 'HTTP', null] as const) {
+      for (const host of led) host.force(forced);
+      const shown = forced ?? 'P2P';
+      expect(world.runUntil(() => led.every((host) => modeOf(host) === shown), world.now + 2_000)).toBe(true);
+      world.runTo(world.now + 1_500);
+      expect(led.map(modeOf)).toEqual(led.map(() => shown));
+      expect(led.map((host) => host.core.mode().forced)).toEqual(led.map(() => forced));
+    }
+    isOver = true;
+    expect(world.runUntil(() => haveEqualRoots(hosts), world.now + 1_000)).toBe(true);
+    expect(acknowledged.length).toBeGreaterThan(350);
+    for (const key of acknowledged) expect(hosts[0]?.core.replica.get(key)?.winner.value).toBe('1');
+  });
+});
+
 describe('runs of seeds', () => {
   it('passes 20 seeds with random faults', () => {
     for (let seed = 1; seed <= 20; seed += 1) expect(run(short(seed)).violations).toEqual([]);

@@ -1,0 +1,241 @@
+/** One core and what its lungs tell it: how often it wakes, whom it watches, when it forgets, what it refuses. */
+import type { Effect, Input, WriteOutcome } from './border.ts';
+import { Core } from './core.ts';
+import { CORE_DEFAULTS } from './defaults.ts';
+import type { LungName } from './events.ts';
+import type { NodeId } from './ids.ts';
+import { NEIGHBOURS_MAX } from './monitor/neighbours.ts';
+import { TEST_SALT, testIdentity } from './state/test-records.ts';
+
+const { policy, detector } = CORE_DEFAULTS;
+const MINUTE_MS = 60_000;
+
+describe('an idle node', () => {
+  it('wakes with its heartbeats only', () => {
+    const node = new Node(2);
+    node.run(2_000);
+    node.timers = 0;
+    node.run(10_000);
+    expect(node.timers).toBeLessThanOrEqual(10_000 / policy.beatMs + 10);
+  });
+
+  it('doubts a member exactly when its silence is long enough', () => {
+    const node = new Node(1);
+    node.run(2_037);
+    node.mute = true;
+    const lastHeardAt = node.lastBeatAt;
+    node.run(1_500);
+    const at = (to: string): number => node.states.find((state) => state.to === to)?.at ?? 0;
+    expect(at('suspect') - lastHeardAt).toBeLessThanOrEqual(detector.suspectMs + 2);
+    expect(at('dead') - lastHeardAt).toBeLessThanOrEqual(detector.suspicionMs + policy.tickMs);
+  });
+
+  it('tells of a new root as soon as a busy one does', () => {
+    const node = new Node(1);
+    node.run(2_000);
+    node.write(null);
+    node.run(policy.tickMs);
+    expect(node.rootsTold).toBe(1);
+  });
+});
+
+describe('a node that knows many', () => {
+  it('beats for its neighbours, and for one of the others in turn until all have heard', () => {
+    const node = new Node(20);
+    node.run(2_000);
+    node.beats.clear();
+    node.run(20 * policy.beatMs);
+    const often = [...node.beats.values()].filter((count) => count >= 18);
+    expect(often.length).toBeLessThanOrEqual(NEIGHBOURS_MAX);
+    expect(often.length).toBeGreaterThanOrEqual(NEIGHBOURS_MAX / 2);
+    expect(node.beats.size).toBe(20);
+  });
+
+  it('answers who watches it, though it would not choose it', () => {
+    const node = new Node(20);
+    node.run(2_000);
+    const stray = node.stray();
+    node.beats.clear();
+    for (let i = 0; i < 8; i += 1) {
+      node.beatFrom(stray, true);
+      node.run(policy.beatMs);
+    }
+    expect(node.beats.get(stray)).toBeGreaterThanOrEqual(7);
+    node.beats.clear();
+    node.run(8 * policy.beatMs);
+    expect(node.beats.get(stray) ?? 0).toBeLessThanOrEqual(5);
+  });
+
+  it('watches a member that left a question without an answer, and gives it up when it is silent', () => {
+    const node = new Node(20);
+    node.run(2_000);
+    const stray = node.stray();
+    node.silent.add(stray);
+    node.states = [];
+    node.step({ type: 'unanswered', peer: stray, lung: 'p2p', exchange: 99, reason: 'timeout' });
+    node.run(1_500);
+    expect(node.states.filter(({ peer }) => peer === stray)).toMatchObject([
+      { to: 'suspect' },
+      { to: 'dead' },
+    ]);
+  });
+
+  it('asks nobody but its neighbours over HTTP when P2P is gone', () => {
+    const node = new Node(20, ['p2p', 'http']);
+    node.run(2_000);
+    node.mute = true;
+    node.polls.clear();
+    node.run(3_000);
+    expect(node.polls.size).toBeLessThanOrEqual(2 * NEIGHBOURS_MAX);
+    expect(node.core.mode().mode).toBe('HTTP');
+  });
+});
+
+describe('a member that left', () => {
+  it('is forgotten ten minutes after it was last heard, and not before', () => {
+    const node = new Node(2);
+    node.run(2_000);
+    const gone = node.peer(0);
+    node.silent.add(gone);
+    node.step({ type: 'link', peer: gone, lung: 'p2p', state: 'down', reason: 'closed' });
+    node.run(policy.forgetMs - MINUTE_MS);
+    expect(node.core.peers().map(({ id }) => id)).toContain(gone);
+    node.run(2 * MINUTE_MS);
+    expect(node.core.peers().map(({ id }) => id)).toEqual([node.peer(1)]);
+  });
+});
+
+describe('a write that waits for members', () => {
+  it('is refused at once where they owe an answer on both lungs, and taken for this node alone', () => {
+    const node = new Node(2, ['p2p', 'http']);
+    node.run(2_000);
+    node.mute = true;
+    node.isHttpMute = true;
+    node.run(detector.suspicionMs + 2 * policy.tickMs + policy.beatMs);
+    expect(node.core.mode().mode).toBe('NONE');
+    node.write({ need: 2, timeoutMs: 5_000 });
+    node.write({ need: 1, timeoutMs: 5_000 });
+    expect(node.outcomes).toMatchObject([
+      { ok: false, reason: 'members', reachable: 1, need: 2 },
+      { ok: true, acks: 1 },
+    ]);
+  });
+});
+
+/** A core among members that beat and answer polls until they are muted; time in steps of a millisecond. */
+class Node {
+  readonly core: Core;
+  readonly beats = new Map<NodeId, number>();
+  readonly polls = new Set<NodeId>();
+  readonly outcomes: WriteOutcome[] = [];
+  readonly silent = new Set<NodeId>();
+  states: { readonly at: number; readonly peer: NodeId; readonly to: string }[] = [];
+  timers = 0;
+  rootsTold = 0;
+  lastBeatAt = 0;
+  mute = false;
+  isHttpMute = false;
+  readonly #peers: readonly NodeId[];
+  readonly #alarms = new Map<string, number>();
+  #answers: NodeId[] = [];
+  #now = 0;
+
+  constructor(members: number, lungs: readonly LungName[] = ['p2p']) {
+    const self = testIdentity(1);
+    this.#peers = Array.from({ length: members }, (_, i) => testIdentity(i + 2).id);
+    this.core = new Core(
+      { self: self.id, sign: (bytes) => self.sign(bytes), rng: () => 0.5, sketchSalt: TEST_SALT },
+      CORE_DEFAULTS,
+    );
+    this.step({ type: 'start' });
+    for (const lung of lungs) {
+      this.step({ type: 'lung', lung, state: 'up', reason: 'test' });
+      for (const peer of this.#peers) this.step({ type: 'link', peer, lung, state: 'up', reason: 'test' });
+    }
+  }
+
+  peer(i: number): NodeId {
+    const peer = this.#peers[i];
+    if (peer === undefined) throw new RangeError('no such member');
+    return peer;
+  }
+
+  /** One that got few heartbeats so far. */
+  stray(): NodeId {
+    const peer = this.#peers.find((one) => (this.beats.get(one) ?? 0) < 5);
+    if (peer === undefined) throw new Error('all are neighbours');
+    return peer;
+  }
+
+  write(acks: { readonly need: number; readonly timeoutMs: number } | null): void {
+    this.step({ type: 'write', request: 1, entries: [{ key: 'k', value: '1' }], precondition: null, acks });
+  }
+
+  beatFrom(peer: NodeId, isWatching: boolean): void {
+    const beacon = { root: this.core.replica.root(), records: 0, wallMs: null, isWatching, vector: null };
+    this.step({ type: 'heard', peer, lung: 'p2p', rttMs: 1, beacon });
+  }
+
+  run(ms: number): void {
+    for (const end = this.#now + ms; this.#now < end;) {
+      this.#now += 1;
+      if (this.#now % policy.beatMs === 0 && !this.mute) {
+        this.lastBeatAt = this.#now;
+        for (const peer of this.#peers) if (!this.silent.has(peer)) this.beatFrom(peer, false);
+      }
+      for (const peer of this.#answers.splice(0)) this.#answerPoll(peer);
+      for (const [timer, at] of this.#alarms) {
+        if (at > this.#now) continue;
+        this.#alarms.delete(timer);
+        this.timers += 1;
+        this.step({ type: 'timer', timer: timer as 'tick' });
+      }
+    }
+  }
+
+  step(input: Input): void {
+    const now = { wallMs: 1_767_225_600_000 + this.#now, monotonicMs: this.#now };
+    for (const effect of this.core.step(input, now)) this.#perform(effect);
+  }
+
+  #answerPoll(peer: NodeId): void {
+    if (this.isHttpMute) return;
+    const beacon = {
+      root: this.core.replica.root(),
+      records: 0,
+      wallMs: null,
+      isWatching: false,
+      vector: null,
+    };
+    this.step({ type: 'heard', peer, lung: 'http', rttMs: 1, beacon });
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'timer':
+        if (effect.afterMs === null) this.#alarms.delete(effect.timer);
+        else this.#alarms.set(effect.timer, this.#now + effect.afterMs);
+        return;
+      case 'beat':
+        this.beats.set(effect.peer, (this.beats.get(effect.peer) ?? 0) + 1);
+        return;
+      case 'poll':
+        this.polls.add(effect.peer);
+        this.#answers.push(effect.peer);
+        return;
+      case 'reply':
+        this.outcomes.push(effect.outcome);
+        return;
+      case 'emit':
+        if (effect.event.type === 'root') this.rootsTold += 1;
+        if (effect.event.type === 'peer' && effect.event.lung === 'p2p')
+          this.states.push({ at: this.#now, peer: effect.event.peer, to: effect.event.to });
+        return;
+      case 'persist':
+      case 'publish':
+      case 'ask':
+      case 'answer':
+      case 'reset':
+    }
+  }
+}
