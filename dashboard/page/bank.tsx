@@ -3,6 +3,9 @@ import type { Books } from '../room/model.ts';
 import { letterOf, looksOf } from './look.ts';
 import { usePage } from './page-context.ts';
 
+/** Newest transfers shown. */
+const RECENT = 4;
+
 export function BankView() {
   const { view, words, figures } = usePage();
   const { books } = view;
@@ -12,58 +15,56 @@ export function BankView() {
   const isIntact = present.length > 0 && present.every(({ sum }) => sum === books.issued);
   return (
     <div class="bank" tabIndex={0} role="group" aria-label={words.bank}>
-      <div class={`bank-sum ${isIntact ? 'is-good' : 'is-bad'}`}>
-        <span>{words.sum}</span>
-        <strong>{figures.money(present[0]?.sum ?? books.issued)}</strong>
-        <span>
-          {isIntact ? `✓ ${words.onEveryNode}` : `✗ ${words.sumBroken}`} · {figures.count(books.acknowledged)}{' '}
-          {words.transfers.toLowerCase()}
-        </span>
-      </div>
-      <table class="grid">
-        <thead>
-          <tr>
-            <th scope="col">{words.node}</th>
-            <th scope="col">{words.state}</th>
-            <th scope="col" class="is-number">
-              {words.sum}
-            </th>
-            <th scope="col" class="is-number">
-              {words.transfers}
-            </th>
-            <th scope="col" class="is-number">
-              {words.missing}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {books.nodes.map((node) => {
-            const look = looks.get(node.node);
-            return (
-              <tr key={node.node} class={look?.isOut === true ? 'is-out' : ''}>
-                <th scope="row">{node.node}</th>
-                <td>
-                  <StateMark group={look?.group ?? null} />
-                  {look?.condition ? words.conditions[look.condition] : ''}
-                </td>
-                <td class="is-number">
-                  {figures.money(node.sum)} {node.sum === books.issued ? '✓' : '✗'}
-                </td>
-                <td class="is-number">{figures.count(node.transfers)}</td>
-                <td class={`is-number${node.missing > 0 ? ' is-warn' : ''}`}>
-                  {figures.count(node.missing)}
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-      <div class="bank-lower">
-        <Accounts books={books} nodes={present.map(({ node }) => node)} />
+      <div class="bank-left">
+        <div class={`bank-sum ${isIntact ? 'is-good' : 'is-bad'}`}>
+          <span>{words.sum}</span>
+          <strong>{figures.money(present[0]?.sum ?? books.issued)}</strong>
+          <span>{isIntact ? `✓ ${words.onEveryNode}` : `✗ ${words.sumBroken}`}</span>
+        </div>
         <table class="grid">
-          <caption>{words.lastTransfers}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{words.node}</th>
+              <th scope="col">{words.state}</th>
+              <th scope="col" class="is-number">
+                {words.sum}
+              </th>
+              <th scope="col" class="is-number">
+                {words.transfers}
+              </th>
+              <th scope="col" class="is-number">
+                {words.missing}
+              </th>
+            </tr>
+          </thead>
           <tbody>
-            {books.recent.slice(0, 8).map((transfer) => (
+            {books.nodes.map((node) => {
+              const look = looks.get(node.node);
+              return (
+                <tr key={node.node} class={look?.isOut === true ? 'is-out' : ''}>
+                  <th scope="row">{node.node}</th>
+                  <td>
+                    <StateMark group={look?.group ?? null} />
+                    {look?.condition ? words.conditions[look.condition] : ''}
+                  </td>
+                  <td class="is-number">
+                    {figures.money(node.sum)} {node.sum === books.issued ? '✓' : '✗'}
+                  </td>
+                  <td class="is-number">{figures.count(node.transfers)}</td>
+                  <td class={`is-number${node.missing > 0 ? ' is-warn' : ''}`}>
+                    {figures.count(node.missing)}
+                  </td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+        <table class="grid">
+          <caption>
+            {words.lastTransfers} · {figures.count(books.acknowledged)} {words.acknowledged}
+          </caption>
+          <tbody>
+            {books.recent.slice(0, RECENT).map((transfer) => (
               <tr key={transfer.id}>
                 <td>
                   {books.accounts[transfer.from]} → {books.accounts[transfer.to]}
@@ -77,6 +78,7 @@ export function BankView() {
           </tbody>
         </table>
       </div>
+      <Accounts books={books} nodes={present.map(({ node }) => node)} />
     </div>
   );
 }
@@ -107,12 +109,14 @@ function Accounts({ books, nodes }: { readonly books: Books; readonly nodes: rea
           return (
             <tr key={account}>
               <th scope="row">
-                {account}
-                <meter min={0} max={most} value={Math.max(0, first)} aria-hidden="true" />
+                <span class="account">
+                  {account}
+                  <meter min={0} max={most} value={Math.max(0, first)} aria-hidden="true" />
+                </span>
               </th>
               <td class="is-number">
                 {figures.money(first)}
-                {balances.some((balance) => balance !== first) && <span class="quiet"> ≈</span>}
+                {balances.some((balance) => balance !== first) && <span class="is-warn"> ≠</span>}
               </td>
             </tr>
           );

@@ -6,6 +6,7 @@ import type { Settings } from './settings.ts';
 export function Header({ settings }: { readonly settings: Settings }) {
   const { view, words, isStale, act } = usePage();
   const isTouring = view.tour?.running === true;
+  const other = settings.language === 'pt' ? 'en' : 'pt';
   return (
     <header class="header">
       <h1>
@@ -29,11 +30,11 @@ export function Header({ settings }: { readonly settings: Settings }) {
         <button
           type="button"
           class="button is-quiet"
-          aria-label={words.language}
+          aria-label={`${other.toUpperCase()} · ${words.language}`}
           title={words.language}
-          onClick={() => settings.setLanguage(settings.language === 'pt' ? 'en' : 'pt')}
+          onClick={() => settings.setLanguage(other)}
         >
-          {settings.language === 'pt' ? 'EN' : 'PT'}
+          {other.toUpperCase()}
         </button>
         <button
           type="button"

@@ -19,9 +19,16 @@ const LANE = 4;
 
 export function stageOf(names: readonly string[], width: number, height: number): Stage {
   const count = names.length;
-  const radius = Math.min(count <= 6 ? 38 : count <= 12 ? 26 : 10, Math.min(width, height) / 9);
+  const radius = Math.min(
+    count <= 6 ? 38 : count <= 12 ? 26 : 10,
+    Math.max(8, width / 14),
+    Math.max(8, height / 9),
+  );
   const isLabelled = count <= 12;
-  const rx = Math.max(40, Math.min(width / 2 - radius - (isLabelled ? 66 : 24), height * 0.86));
+  const rx = Math.max(
+    40,
+    Math.min(width / 2 - radius - (isLabelled ? Math.min(66, width / 14) : 24), height * 0.86),
+  );
   // A regular polygon reaches less far down than up; what is written below its lowest nodes needs room.
   const lowest = count === 0 ? 1 : Math.cos(count % 2 === 0 ? 0 : Math.PI / count);
   const [above, below] = [radius + 16, radius + (isLabelled ? 62 : 16)];

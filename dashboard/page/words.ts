@@ -302,7 +302,7 @@ const EN: PageWords = {
           ? `Data flows to every running node, ${figures.duration(fact.tookMs)} after the fault`
           : `Everybody has everything, ${figures.duration(fact.tookMs)} after the heal`;
       case 'reconciled':
-        return `${fact.node} compared notes: ${figures.count(fact.pulled)} records in, ${figures.count(fact.pushed)} out`;
+        return `${figures.count(fact.records)} missing records found their way to ${fact.nodes.length === 1 ? fact.nodes[0] : `${fact.nodes.length} nodes`}`;
       case 'conflict':
         return `Two writes to ${fact.key} did not know of each other: both are kept`;
       case 'settled':
@@ -509,7 +509,7 @@ const PT: PageWords = {
           ? `Os dados chegam a todo nó em execução, ${figures.duration(fact.tookMs)} após a falha`
           : `Todos têm tudo, ${figures.duration(fact.tookMs)} após a cura`;
       case 'reconciled':
-        return `${fact.node} reconciliou: ${figures.count(fact.pulled)} registros recebidos, ${figures.count(fact.pushed)} enviados`;
+        return `${figures.count(fact.records)} registros que faltavam chegaram a ${fact.nodes.length === 1 ? fact.nodes[0] : `${fact.nodes.length} nós`}`;
       case 'conflict':
         return `Duas escritas em ${fact.key} não sabiam uma da outra: ambas foram mantidas`;
       case 'settled':

@@ -17,6 +17,8 @@ export interface RoomView {
   readonly recoveries: readonly Recovery[];
   /** oldest first, at most `LOG_LINES_MAX` */
   readonly log: readonly LogLine[];
+  /** lines that there were so far: the id of the newest one */
+  readonly told: number;
   readonly tour: TourView | null;
   readonly books: Books | null;
   readonly conflict: ConflictView | null;
@@ -77,13 +79,8 @@ export type LogFact =
       readonly dropped: number;
     }
   | { readonly type: 'recovered'; readonly after: 'fault' | 'heal'; readonly tookMs: number }
-  | {
-      readonly type: 'reconciled';
-      readonly node: string;
-      readonly pulled: number;
-      readonly pushed: number;
-      readonly tookMs: number;
-    }
+  /** what nodes lacked and got from one another after a heal */
+  | { readonly type: 'reconciled'; readonly nodes: readonly string[]; readonly records: number }
   | { readonly type: 'conflict'; readonly key: string; readonly siblings: number }
   | { readonly type: 'settled'; readonly key: string }
   | {

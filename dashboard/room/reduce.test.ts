@@ -107,6 +107,15 @@ describe('the control room', () => {
     expect(over.log.at(-1)?.fact).toEqual({ type: 'recovered', after: 'fault', tookMs: 400 });
   });
 
+  it('tells things in the order in which they happened, though it hears of them later', () => {
+    const room = after(0, [
+      ...upWith({ n1: A }),
+      { type: 'reach', at: 1010, node: 'n1', reach: 'down' },
+      { type: 'begun', at: 1000, fault: fault(7) },
+    ]);
+    expect(room.log.map(({ fact }) => fact.type)).toEqual(['begun', 'reach']);
+  });
+
   it('takes a mode that a stream repeats as one change', () => {
     const change: RoomEvent = {
       type: 'lattice',
@@ -118,7 +127,7 @@ describe('the control room', () => {
     expect(room.log).toHaveLength(1);
   });
 
-  it('tells what a heal brought back, one line per node, and not the daily round', () => {
+  it('tells what a heal brought back, in one line, and not the daily round', () => {
     const session: LatticeEvent = {
       type: 'reconciliation',
       peer: 'n2' as never,
@@ -140,7 +149,7 @@ describe('the control room', () => {
       lattice('n1', 1, 2100, session),
       lattice('n1', 2, 2200, session),
     ]);
-    expect(healed.log.at(-1)?.fact).toMatchObject({ type: 'reconciled', node: 'n1', pulled: 4, pushed: 2 });
+    expect(healed.log.at(-1)?.fact).toEqual({ type: 'reconciled', nodes: ['n1'], records: 4 });
     expect(healed.log.filter(({ fact }) => fact.type === 'reconciled')).toHaveLength(1);
   });
 

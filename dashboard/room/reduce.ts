@@ -11,7 +11,7 @@ export const TRAFFIC_SECONDS = 180;
 export const LOG_LINES_MAX = 300;
 const FAULTS_MAX = 200;
 const RECOVERIES_MAX = 200;
-/** Sessions that follow one another this quickly on one node are one line of the log. */
+/** Sessions that follow one another this quickly are one line of the log. */
 const SAME_RECONCILIATION_MS = 5000;
 /** Sessions within this time after a heal are its work. */
 const HEALING_MS = 5000;
@@ -24,6 +24,7 @@ export function emptyRoom(startedAt: number, world: RoomView['world']): RoomView
     faults: [],
     recoveries: [],
     log: [],
+    told: 0,
     tour: null,
     books: null,
     conflict: null,
@@ -124,9 +125,8 @@ function noted(room: RoomView, node: string, at: number, event: LatticeEvent): R
     case 'reconciliation': {
       // Nodes compare notes all the time; what a heal brings back is worth telling.
       const isHealing = room.faults.some(({ until }) => until !== null && at - until < HEALING_MS);
-      if (event.outcome === 'failed' || event.pulled + event.pushed === 0 || !isHealing) return room;
-      const { pulled, pushed, tookMs } = event;
-      return reconciled(room, at, { type: 'reconciled', node, pulled, pushed, tookMs });
+      if (event.outcome === 'failed' || event.pulled === 0 || !isHealing) return room;
+      return reconciled(room, at, node, event.pulled);
     }
     case 'conflict':
       return room.log.some(({ fact }) => fact.type === 'conflict' && fact.key === event.key)
@@ -148,18 +148,15 @@ function noted(room: RoomView, node: string, at: number, event: LatticeEvent): R
   }
 }
 
-function reconciled(
-  room: RoomView,
-  at: number,
-  fact: Extract<LogFact, { readonly type: 'reconciled' }>,
-): RoomView {
-  const last = room.log.findLast((line) => line.fact.type === 'reconciled' && line.fact.node === fact.node);
-  if (last?.fact.type !== 'reconciled' || at - last.at > SAME_RECONCILIATION_MS) return told(room, at, fact);
+/** What one node pulls, another one pushes: counted once. */
+function reconciled(room: RoomView, at: number, node: string, records: number): RoomView {
+  const last = room.log.findLast(({ fact }) => fact.type === 'reconciled');
+  if (last?.fact.type !== 'reconciled' || at - last.at > SAME_RECONCILIATION_MS)
+    return told(room, at, { type: 'reconciled', nodes: [node], records });
   const sum: LogFact = {
-    ...fact,
-    pulled: last.fact.pulled + fact.pulled,
-    pushed: last.fact.pushed + fact.pushed,
-    tookMs: last.fact.tookMs + fact.tookMs,
+    type: 'reconciled',
+    nodes: [...new Set([...last.fact.nodes, node])],
+    records: last.fact.records + records,
   };
   return { ...room, log: room.log.map((line) => (line === last ? { ...line, fact: sum } : line)) };
 }
@@ -172,9 +169,11 @@ function statesCounted(room: RoomView): RoomView {
   return count === 0 || count === known ? room : told(room, room.cluster.now, { type: 'states', count });
 }
 
+/** In the order in which it happened, which is not always the order in which it was heard of. */
 function told(room: RoomView, at: number, fact: LogFact): RoomView {
-  const line: LogLine = { id: (room.log.at(-1)?.id ?? 0) + 1, at, fact };
-  return { ...room, log: [...room.log, line].slice(-LOG_LINES_MAX) };
+  const line: LogLine = { id: room.told + 1, at, fact };
+  const later = room.log.findLastIndex((one) => one.at <= at) + 1;
+  return { ...room, told: line.id, log: room.log.toSpliced(later, 0, line).slice(-LOG_LINES_MAX) };
 }
 
 /** Seconds without any answer are zeros, not gaps: that is what an outage looks like. */

@@ -30,7 +30,7 @@ const AMOUNT_MAX = 25_000_000;
 const TRANSFER_EVERY_MS = 250;
 const READ_EVERY_MS = 1000;
 /** A healthy node answers in some milliseconds; a client that waits longer asks another node. */
-const ANSWER_TIMEOUT_MS = 1000;
+const ANSWER_TIMEOUT_MS = 2000;
 /** How long a client stays away from a node that did not answer. */
 const SHUN_MS = 2000;
 const RECENT = 12;

@@ -5,10 +5,14 @@
  */
 import type { RoomEvent, RoomView } from '../../../dashboard/room/model.ts';
 import type { StateResponse } from '../../../node/http/schemas.ts';
-import type { Cluster } from '../../cluster/port.ts';
+import type { Cluster, ClusterNode } from '../../cluster/port.ts';
 import type { Clients } from '../clients.ts';
+import { until } from '../patience.ts';
 import type { Audit, Bank } from './bank.ts';
 import type { KeptEvidence } from './harm.ts';
+
+const AUDIT_BUDGET_MS = 5000;
+const AUDIT_EVERY_MS = 100;
 
 export interface EvidenceSources {
   readonly cluster: Cluster;
@@ -57,7 +61,7 @@ export async function gatherEvidence(sources: EvidenceSources): Promise<SessionE
           : null,
       ),
     ),
-    bank.audit(up).catch(() => null),
+    settledAudit(bank, up),
   ]);
   return {
     schema: 'aethel-room-evidence/1',
@@ -83,4 +87,17 @@ export async function gatherEvidence(sources: EvidenceSources): Promise<SessionE
     traffic: view.traffic,
     events: sources.facts,
   };
+}
+
+/** What was acknowledged in this instant is still on its way: the audit is repeated until nothing is, or for too long. */
+async function settledAudit(bank: Bank, nodes: readonly ClusterNode[]): Promise<Audit | null> {
+  let last: Audit | null = null;
+  await until(
+    async () => {
+      last = await bank.audit(nodes).catch(() => null);
+      return last?.wrong === 0;
+    },
+    { budgetMs: AUDIT_BUDGET_MS, everyMs: AUDIT_EVERY_MS },
+  );
+  return last;
 }
