@@ -4,6 +4,7 @@
  *
  * Times are printed, not judged: budgets are wide, the machine may be busy.
  */
+/* oxlint-disable typescript/no-floating-promises -- node:test keeps the promises of its tests itself */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
