@@ -7,8 +7,8 @@
 /* oxlint-disable typescript/no-floating-promises -- node:test keeps the promises of its tests itself */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
+import axeCore from 'axe-core';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { launchChromium, NO_CHROMIUM, screenshot } from './chromium.ts';
 import { startDemo } from './demo-process.ts';
@@ -16,7 +16,6 @@ import type { DemoProcess } from './demo-process.ts';
 
 /** Many times what is usual: the machine may be busy with something else. */
 const BUDGET = { timeout: 90_000 };
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 describe('the control room', { skip: NO_CHROMIUM, concurrency: false }, () => {
   let demo: DemoProcess;
@@ -253,7 +252,7 @@ interface AxeResult {
 
 /** Evaluated rather than added as a script, which the page's policy forbids. */
 async function axe(page: Page): Promise<readonly string[]> {
-  await page.evaluate(await readFile(AXE, 'utf8'));
+  await page.evaluate(axeCore.source);
   const result = (await page.evaluate('axe.run()')) as AxeResult;
   return result.violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary ?? ''}`),
