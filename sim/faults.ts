@@ -1,6 +1,6 @@
 /**
- * Which packets pass now, while several faults are under way at once: a counter per (from, to, lung), so that a path is open again
- * when the last fault that closed it has ended.
+ * Which packets pass now, while several faults are under way at once: a path is open again when the last fault that closed it has
+ * ended.
  */
 import type { LungName } from '../node/protocol/events.ts';
 import type { Fate, Rule } from './world.ts';
@@ -13,6 +13,13 @@ export interface Paths {
   readonly oneWay: boolean;
 }
 
+/** A cut under way: who is on which side, by host. */
+interface Cut {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+  readonly oneWay: boolean;
+}
+
 interface Delay {
   readonly paths: Paths;
   readonly fate: Fate;
@@ -20,30 +27,30 @@ interface Delay {
 
 export class Faults {
   readonly #nodes: number;
-  readonly #closed: Readonly<Record<LungName, Uint16Array>>;
+  /** few at a time, and asked for every packet: what is asked is small, or a large world would wait for its memory */
+  readonly #cuts: Record<LungName, readonly Cut[]> = { p2p: [], http: [] };
   readonly #deaf = new Set<number>();
   #delays: readonly Delay[] = [];
 
   constructor(nodes: number) {
     this.#nodes = nodes;
-    this.#closed = { p2p: new Uint16Array(nodes * nodes), http: new Uint16Array(nodes * nodes) };
   }
 
   readonly isDeaf = (host: number): boolean => this.#deaf.has(host);
 
   readonly rule: Rule = (from, to, lung) => {
-    if ((this.#closed[lung][from * this.#nodes + to] ?? 0) > 0) return 'drop';
+    for (const cut of this.#cuts[lung]) if (isClosed(cut, from, to)) return 'drop';
     if (this.#delays.length === 0) return 'pass';
     return this.#delays.find(({ paths }) => isOn(paths, from, to, lung))?.fate ?? 'pass';
   };
 
   /** @returns what ends it, once */
   cut(paths: Paths): () => void {
-    this.#count(paths, 1);
-    let isOver = false;
+    const { lungs, oneWay } = paths;
+    const cut = { from: this.#members(paths.from), to: this.#members(paths.to), oneWay };
+    for (const lung of lungs) this.#cuts[lung] = [...this.#cuts[lung], cut];
     return () => {
-      if (!isOver) this.#count(paths, -1);
-      isOver = true;
+      for (const lung of lungs) this.#cuts[lung] = this.#cuts[lung].filter((one) => one !== cut);
     };
   }
 
@@ -62,20 +69,15 @@ export class Faults {
     return () => void this.#deaf.delete(host);
   }
 
-  #count({ from, to, lungs, oneWay }: Paths, by: number): void {
-    for (const lung of lungs) {
-      const closed = this.#closed[lung];
-      for (const a of from) {
-        for (const b of to) {
-          if (a === b) continue;
-          const there = a * this.#nodes + b;
-          const back = b * this.#nodes + a;
-          closed[there] = (closed[there] ?? 0) + by;
-          if (!oneWay) closed[back] = (closed[back] ?? 0) + by;
-        }
-      }
-    }
+  #members(hosts: readonly number[]): Uint8Array {
+    const members = new Uint8Array(this.#nodes);
+    for (const host of hosts) members[host] = 1;
+    return members;
   }
+}
+
+function isClosed({ from, to, oneWay }: Cut, a: number, b: number): boolean {
+  return (from[a] === 1 && to[b] === 1) || (!oneWay && from[b] === 1 && to[a] === 1);
 }
 
 function isOn({ from, to, lungs, oneWay }: Paths, a: number, b: number, lung: LungName): boolean {

@@ -143,7 +143,11 @@ export class Host implements ExchangeMachine, HttpMachine {
     const { world, batches, wire, hosts, topology } = modules;
     const { redialMs, timeoutMs } = options;
     this.exchanges = new Exchanges({ world, wire }, { timeoutMs }, this);
-    this.http = new HttpLung({ world, beacon: () => this.#beacon() }, { timeoutMs }, this);
+    this.http = new HttpLung(
+      { world, beacon: () => this.#beacon(), root: () => this.#core.replica.root() },
+      { timeoutMs },
+      this,
+    );
     this.p2p = new P2pLung(
       {
         world,

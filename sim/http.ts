@@ -13,6 +13,7 @@ export interface HttpModules {
   readonly world: World;
   /** what it says of itself now */
   readonly beacon: () => Beacon;
+  readonly root: () => Digest;
 }
 
 export interface HttpOptions {
@@ -90,7 +91,7 @@ export class HttpLung {
   }
 
   #serve(root: Digest, waitMs: number, answer: () => void): void {
-    if (waitMs <= 0 || this.#modules.beacon().root !== root) return answer();
+    if (waitMs <= 0 || this.#modules.root() !== root) return answer();
     const end = this.#self.later(waitMs, () => {
       this.#held = this.#held.filter((one) => one !== held);
       answer();
