@@ -36,6 +36,13 @@ export interface CheckOptions {
   readonly isFullMesh: boolean;
 }
 
+/** What a sketch of these records says. */
+interface SketchOf {
+  readonly ids: ReadonlySet<RecordId>;
+  readonly estimator: Uint8Array;
+  readonly symbols: Int32Array;
+}
+
 /** A grace of at least so long is no concern of a run, in ms. */
 const LONG_MS = 3_600_000;
 /** Between a jump of a clock and what follows from it lie syncs and heartbeats, in ms. */
@@ -203,7 +210,8 @@ export class Checks implements HostWatch {
     this.checkRoots(hosts);
     const [first] = hosts;
     if (first === undefined || this.violations.length > 0) return;
-    for (const host of hosts) this.#checkSketch(host);
+    let of: SketchOf | null = null;
+    for (const host of hosts) of = this.#checkSketch(host, of);
     for (const key of this.#log.keys) {
       this.#checkKey(first, key);
       // The others have the same records; what they show of a conflict is their own work.
@@ -333,23 +341,38 @@ export class Checks implements HostWatch {
     return wait.need === 'all' ? nodes : Math.floor(nodes / 2) + 1;
   }
 
-  /** What a host tells of the difference to a peer's records is told by its sketch: it must be that of its own. */
-  #checkSketch(host: Host): void {
-    if (!host.disk.isIdle) return;
-    const { records } = host.disk.platter;
-    if (host.disk.size !== host.core.replica.recordCount())
-      return this.fail(
+  /**
+   * What a host tells of the difference to a peer's records is told by its sketch: it must be that of its own.
+   *
+   * @param known the sketch of what the host before has, made here
+   * @returns that of what this one has
+   */
+  #checkSketch(host: Host, known: SketchOf | null): SketchOf | null {
+    if (!host.disk.isIdle) return known;
+    if (host.disk.size !== host.core.replica.recordCount() || host.disk.size !== host.disk.idCount) {
+      this.fail(
         'safety',
         'P8',
         `host ${host.number} has ${host.disk.size} records on disk and others in memory`,
       );
-    const sketch = new Sketch(SKETCH_SALT, this.#options.core.sketch);
-    for (const { id } of records.values()) sketch.add(id);
+      return known;
+    }
+    const { ids, estimator, symbols } = this.#sketchOf(host, known);
     const own = host.core.replica.sketch;
     const isOwn =
-      isDeepStrictEqual(sketch.estimator.encode(), own.estimator.encode()) &&
-      isDeepStrictEqual(sketch.symbols.copy(), own.symbols.copy());
+      isDeepStrictEqual(estimator, own.estimator.encode()) && isDeepStrictEqual(symbols, own.symbols.copy());
     if (!isOwn) this.fail('safety', 'P2', `host ${host.number} has a sketch of other records than its own`);
+    return { ids, estimator, symbols };
+  }
+
+  /** Hosts that have settled mostly have the same: their sketch is made once. */
+  #sketchOf({ disk }: Host, known: SketchOf | null): SketchOf {
+    const ids = new Set(disk.ids());
+    if (known !== null && ids.size === known.ids.size && [...ids].every((id) => known.ids.has(id)))
+      return known;
+    const sketch = new Sketch(SKETCH_SALT, this.#options.core.sketch);
+    for (const { id } of disk.platter.records.values()) sketch.add(id);
+    return { ids, estimator: sketch.estimator.encode(), symbols: sketch.symbols.copy() };
   }
 
   /** On this disk, or seen there and replaced since, or what replaces it was there first. */

@@ -69,6 +69,11 @@ export class Disk {
     return this.#records.size;
   }
 
+  /** The same, each once. */
+  get idCount(): number {
+    return this.#ids.size;
+  }
+
   /** Ids of all durable live records. */
   ids(): Iterable<RecordId> {
     return this.#ids.keys();

@@ -40,8 +40,8 @@ export class Faults {
 
   readonly rule: Rule = (from, to, lung) => {
     for (const cut of this.#cuts[lung]) if (isClosed(cut, from, to)) return 'drop';
-    if (this.#delays.length === 0) return 'pass';
-    return this.#delays.find(({ paths }) => isOn(paths, from, to, lung))?.fate ?? 'pass';
+    for (const { paths, fate } of this.#delays) if (isOn(paths, from, to, lung)) return fate;
+    return 'pass';
   };
 
   /** @returns what ends it, once */

@@ -21,7 +21,14 @@ import { Acks, ACKS_DEFAULTS, needOf } from './gossip/acks.ts';
 import { Pushes, PUSHES_DEFAULTS } from './gossip/pushes.ts';
 import { Rumors, RUMORS_DEFAULTS } from './gossip/rumors.ts';
 import type { Digest, NodeId } from './ids.ts';
-import { INITIAL_MODE, nextMode, type ModeOptions, type ModeState } from './mode/mode.ts';
+import {
+  INITIAL_MODE,
+  isSteady,
+  nextMode,
+  type ModeEvidence,
+  type ModeOptions,
+  type ModeState,
+} from './mode/mode.ts';
 import type { Policy } from './mode/policy.ts';
 import { NEIGHBOURS_MAX } from './monitor/neighbours.ts';
 import { Watch } from './monitor/watch.ts';
@@ -119,6 +126,8 @@ export class Core {
   readonly #exchanges = new Map<number, Purpose>();
   readonly #lungUp: Record<LungName, boolean> = { p2p: false, http: false };
   #mode: ModeState = INITIAL_MODE;
+  /** by which it was judged last */
+  #evidenceOfMode: ModeEvidence = { p2pReached: 0, httpReached: 0 };
   #modeSince: number | null = null;
   #lastSwitch: ModeReport['lastSwitch'] = null;
   readonly #acks = new Acks(ACKS_DEFAULTS);
@@ -997,10 +1006,16 @@ export class Core {
   // ── which lung, which mode ────────────────────────────────────────────────────────────────────────────────────────
 
   #judgeMode(): void {
-    const evidence = {
-      p2pReached: this.#detector.reached('p2p'),
-      httpReached: this.#detector.reached('http'),
-    };
+    const p2pReached = this.#detector.reached('p2p');
+    const httpReached = this.#detector.reached('http');
+    const evidence = this.#evidenceOfMode;
+    const isOld = evidence.p2pReached === p2pReached && evidence.httpReached === httpReached;
+    if (isOld && isSteady(this.#mode, evidence)) return;
+    this.#evidenceOfMode = { p2pReached, httpReached };
+    this.#judgeModeBy(this.#evidenceOfMode);
+  }
+
+  #judgeModeBy(evidence: ModeEvidence): void {
     const { state, reason } = nextMode(this.#mode, evidence, this.#now.monotonicMs, this.#modeOptions);
     const from = this.#mode.mode;
     this.#mode = state;

@@ -70,6 +70,22 @@ export function nextMode(
   };
 }
 
+/**
+ * Whether the passing of time alone changes nothing: what these numbers made of the state, they make of it again.
+ *
+ * @param evidence by which the state became what it is, and which still holds
+ */
+export function isSteady({ mode, forced }: ModeState, { p2pReached, httpReached }: ModeEvidence): boolean {
+  switch (forced) {
+    case 'P2P':
+      return mode === (p2pReached > 0 ? 'P2P' : 'NONE');
+    case 'HTTP':
+      return mode === (httpReached > 0 ? 'HTTP' : 'NONE');
+    case null:
+      return mode === (p2pReached > 0 ? 'P2P' : httpReached > 0 ? 'HTTP' : 'NONE');
+  }
+}
+
 function flapsAfter(
   { mode: from, carriedSince, flaps }: ModeState,
   to: SyncMode,

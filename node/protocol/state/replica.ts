@@ -142,6 +142,8 @@ export class Replica {
   readonly #vector = new VersionVector();
   /** live tombstones by slot, oldest first */
   readonly #tombstones = new Map<number, { readonly id: RecordId; readonly wallMs: number }>();
+  /** a look for tombstones to collect that found none: until something lives, goes, or grows as old as that, there are none */
+  #fruitless: { readonly slot: number; readonly stableSlot: number; readonly untilMs: number } | null = null;
   #equivocations: Equivocation[] = [];
   #put = new Map<number, StoredRecord>();
   #removed = new Set<number>();
@@ -263,9 +265,13 @@ export class Replica {
    * @returns how many were collected, at most `max`
    */
   collect(stableSlot: number, beforeMs: number, max: number): number {
+    const last = this.#fruitless;
+    if (last?.slot === this.#slot && last.stableSlot === stableSlot && beforeMs <= last.untilMs) return 0;
     let collected = 0;
+    let untilMs = Infinity;
     for (const [slot, { id, wallMs }] of this.#tombstones) {
       if (slot > stableSlot || collected >= max) break;
+      if (wallMs >= beforeMs) untilMs = Math.min(untilMs, wallMs);
       const record = wallMs < beforeMs ? this.record(id) : null;
       if (record === null) continue;
       const live = this.#live(record.key);
@@ -279,6 +285,7 @@ export class Replica {
       }
       collected += live.length;
     }
+    this.#fruitless = collected > 0 ? null : { slot: this.#slot, stableSlot, untilMs };
     return collected;
   }
 
@@ -563,6 +570,7 @@ export class Replica {
   #forget(id: RecordId): void {
     const slot = this.#store.remove(id);
     if (slot === null) return;
+    this.#fruitless = null;
     this.#sketch.remove(id);
     this.#tombstones.delete(slot);
     if (!this.#put.delete(slot)) this.#removed.add(slot);

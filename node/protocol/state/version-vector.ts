@@ -18,11 +18,13 @@ type Ranges = number[];
 
 const VECTOR_LIMITS = { authorsMax: 4_096, rangesMax: 24_576 } as const;
 
+const EMPTY: ReadonlyMap<NodeId, Ranges> = new Map();
+
 /** A copy shares everything with its original until one of the two changes: a node clones its vector for every message, and changes it rarely. */
 export class VersionVector {
-  #ranges = new Map<NodeId, Ranges>();
-  /** another vector has the same map: neither may change it */
-  #isShared = false;
+  #ranges: ReadonlyMap<NodeId, Ranges> = EMPTY;
+  /** the same, while no other vector has it; null when one has, and neither may change it */
+  #changing: Map<NodeId, Ranges> | null = null;
   /** authors whose ranges no other vector has; null when that is all of them */
   #own: Set<NodeId> | null = null;
   /** null when that is to be counted */
@@ -90,7 +92,7 @@ export class VersionVector {
       const theirs = other.#ranges.get(author) ?? NONE;
       if (areWithin(ranges, theirs)) continue;
       const left = cutOut(ranges, theirs);
-      if (left.length > 0) rest.#ranges.set(author, left);
+      if (left.length > 0) rest.#part().set(author, left);
     }
     return rest;
   }
@@ -133,8 +135,7 @@ export class VersionVector {
     copy.#ranges = this.#ranges;
     copy.#authors = this.#authors;
     copy.#count = this.#count;
-    copy.#isShared = true;
-    this.#isShared = true;
+    this.#changing = null;
     return copy;
   }
 
@@ -228,7 +229,7 @@ export class VersionVector {
         ranges.push(from, to);
         least = to + 2;
       }
-      if (told > 0) vector.#ranges.set(author, ranges);
+      if (told > 0) vector.#part().set(author, ranges);
     }
     return vector;
   }
@@ -236,15 +237,15 @@ export class VersionVector {
   #include(author: NodeId, from: number, to: number): void {
     const known = this.#ranges.get(author);
     if (known !== undefined && holds(known, from, to)) return;
-    this.#part();
+    const all = this.#part();
     this.#count = null;
     if (known === undefined) {
-      this.#ranges.set(author, [from, to]);
+      all.set(author, [from, to]);
       this.#own?.add(author);
       this.#authors = null;
       return;
     }
-    const ranges = this.#ownRanges(author, known);
+    const ranges = this.#ownRanges(all, author, known);
     const last = ranges.length - 1;
     // The usual case: the next one of this author.
     if (from === (ranges[last] ?? 0) + 1) {
@@ -264,18 +265,19 @@ export class VersionVector {
     ranges.splice(first, end - first, low, high);
   }
 
-  /** From the vectors that have the same map: this one is about to change. */
-  #part(): void {
-    if (!this.#isShared) return;
-    this.#ranges = new Map(this.#ranges);
-    this.#own = new Set();
-    this.#isShared = false;
+  /** From the vectors that have the same map: this one is about to change. @returns its own map */
+  #part(): Map<NodeId, Ranges> {
+    if (this.#changing !== null) return this.#changing;
+    this.#own = this.#ranges.size === 0 ? null : new Set();
+    this.#changing = new Map(this.#ranges);
+    this.#ranges = this.#changing;
+    return this.#changing;
   }
 
-  #ownRanges(author: NodeId, known: Ranges): Ranges {
+  #ownRanges(all: Map<NodeId, Ranges>, author: NodeId, known: Ranges): Ranges {
     if (this.#own === null || this.#own.has(author)) return known;
     const ranges = [...known];
-    this.#ranges.set(author, ranges);
+    all.set(author, ranges);
     this.#own.add(author);
     return ranges;
   }
