@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import type { SyncMode } from '../events.ts';
-import { INITIAL_MODE, nextMode, type ModeState } from './mode.ts';
+import { INITIAL_MODE, isSteady, nextMode, type ModeState } from './mode.ts';
 
 const OPTIONS = { returnAfterMs: 300, returnMaxMs: 5_000, steadyMs: 5_000 };
 type Row = readonly [from: SyncMode, p2p: number, http: number, forced: 'P2P' | 'HTTP' | null, to: SyncMode];
@@ -83,5 +84,35 @@ describe('hysteresis', () => {
   it('takes any breath at once when nothing else carries', () => {
     expect(nextMode(http, { p2pReached: 1, httpReached: 0 }, 5, OPTIONS).state.mode).toBe('P2P');
     expect(nextMode(INITIAL_MODE, { p2pReached: 1, httpReached: 1 }, 5, OPTIONS).state.mode).toBe('P2P');
+  });
+});
+
+describe('a steady mode', () => {
+  it('is what judging it again by the same evidence leaves as it is, whenever that is', () => {
+    const evidence = fc.record({ p2pReached: fc.nat(1), httpReached: fc.nat(1) });
+    const step = fc.record({
+      evidence,
+      forced: fc.constantFrom(null, null, 'P2P' as const, 'HTTP' as const),
+      afterMs: fc.constantFrom(0, 100, 400, 6_000),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
+        let state = INITIAL_MODE;
+        let now = 0;
+        for (const { evidence: found, forced, afterMs } of steps) {
+          now += afterMs;
+          state = nextMode({ ...state, forced }, found, now, OPTIONS).state;
+          if (!isSteady(state, found)) continue;
+          for (const later of [0, 50, 10_000])
+            expect(nextMode(state, found, now + later, OPTIONS)).toEqual({ state, reason: null });
+        }
+      }),
+    );
+  });
+
+  it('is none that gossip has come back to and that waits', () => {
+    const waiting: ModeState = { ...INITIAL_MODE, mode: 'HTTP', p2pSince: 0 };
+    expect(isSteady(waiting, { p2pReached: 1, httpReached: 1 })).toBe(false);
+    expect(isSteady(waiting, { p2pReached: 0, httpReached: 1 })).toBe(true);
   });
 });

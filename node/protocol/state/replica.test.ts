@@ -493,6 +493,40 @@ describe('a tombstone that claims too much', () => {
 });
 
 describe('a collected tombstone', () => {
+  it('goes as soon as it may, however often that was looked for in vain', () => {
+    const tombstone = testRecord({
+      author: ada,
+      value: null,
+      sequence: 2,
+      stamp: { wallMs: 1_000, counter: 0 },
+    });
+    const sibling = testRecord({ author: eve, value: '1', sequence: 1, stamp: { wallMs: 900, counter: 0 } });
+    const replacement = testRecord({
+      author: eve,
+      value: null,
+      sequence: 2,
+      context: [sibling.dot],
+      stamp: { wallMs: 2_000, counter: 0 },
+    });
+    const replica = replicaOf(bob);
+    const collect = (slot: number, beforeMs: number): number => {
+      expect(replica.collect(slot, beforeMs, 10)).toBe(0);
+      return replica.collect(slot, beforeMs, 10);
+    };
+    replica.merge(tombstone, 2_000);
+    expect(collect(0, 5_000)).toBe(0);
+    expect(collect(1, 1_000)).toBe(0);
+    replica.merge(sibling, 2_000);
+    expect(collect(2, 5_000)).toBe(0);
+    replica.merge(replacement, 2_000);
+    expect(collect(2, 5_000)).toBe(0);
+    expect(collect(3, 1_000)).toBe(0);
+    expect(replica.collect(3, 1_001, 10)).toBe(2);
+    expect(collect(3, 5_000)).toBe(0);
+    replica.merge(testRecord({ author: ada, key: 'b', value: null, sequence: 3 }), 2_000);
+    expect(replica.collect(4, 5_000, 10)).toBe(1);
+  });
+
   it('keeps out what it had replaced, also where that never came', () => {
     const value = testRecord({ author: ada, value: '1', sequence: 1 });
     const tombstone = testRecord({ author: ada, value: null, sequence: 2, context: [value.dot] });
