@@ -20,6 +20,7 @@ const CORE = 'node/protocol/core.ts';
 const MERGE = 'node/protocol/state/merge.ts';
 const MODE = 'node/protocol/mode/mode.ts';
 const REPLICA = 'node/protocol/state/replica.ts';
+const STORE = 'node/storage/lmdb-storage.ts';
 
 // oxfmt-ignore
 export const CANARIES: readonly Canary[] = [
@@ -52,6 +53,18 @@ export const CANARIES: readonly Canary[] = [
     edits: [{ file: CORE, find: 'return this.#reply(request, { ok: true, written, acks: 1 });', replace: "for (const { id } of result.records) if (id.startsWith('0')) this.replica.drop(id); return this.#reply(request, { ok: true, written, acks: 1 });" }],
     scenario: 'node-kill',
     caughtBy: ['lost-writes', 'limits'],
+  },
+  {
+    name: 'acknowledges before the disk has it',
+    edits: [{ file: STORE, find: 'commit(batch: StoreBatch): Promise<void> {\n    return this.#enqueue(batch);', replace: 'commit(batch: StoreBatch): Promise<void> {\n    setTimeout(() => void this.#enqueue(batch).catch(() => undefined), 2_000);\n    return Promise.resolve();' }],
+    scenario: 'kill-alone',
+    caughtBy: ['lost-writes'],
+  },
+  {
+    name: 'loses its newest records when it starts again',
+    edits: [{ file: STORE, find: 'for (const { key: slot, value } of this.#db.getRange({ start: 0 })) {', replace: 'for (const { key: slot, value } of [...this.#db.getRange({ start: 0 })].slice(0, -3)) {' }],
+    scenario: 'kill-alone',
+    caughtBy: ['lost-writes'],
   },
   {
     name: 'lies about its root',
@@ -88,6 +101,12 @@ export const CANARIES: readonly Canary[] = [
     edits: [{ file: CORE, find: 'if (need <= 1) return null;\n', replace: "if (need <= 1) return this.#mode.mode === 'NONE' && this.#lastSwitch !== null ? { ok: false, reason: 'members', reachable: 1, need: 2 } : null;\n" }],
     scenario: 'both-cut',
     caughtBy: ['availability', 'limits'],
+  },
+  {
+    name: 'accepts who is no member',
+    edits: [{ file: 'node/lungs/http/routes.ts', find: 'return isSameMac(header(MAC_HEADER), right) ? claim : null;', replace: "return right === '' ? null : claim;" }],
+    scenario: 'intruder',
+    caughtBy: ['members-only'],
   },
 ];
 

@@ -137,6 +137,16 @@ export const HistoryLine = z.discriminatedUnion('type', [
       nodes: z.array(node).max(NODES_MAX).readonly(),
     })
     .readonly(),
+  /** somebody without the cluster's key asks for what is the members', or offers a record; `status` of the answer */
+  z
+    .strictObject({
+      type: z.literal('intrusion'),
+      at,
+      node,
+      what: text,
+      status: z.int().min(100).max(599),
+    })
+    .readonly(),
   /** the operator forces a lung, or gives the choice back */
   z.strictObject({ type: z.literal('force'), at, node, mode: forced }).readonly(),
   z.strictObject({ type: z.literal('mark'), at, mark: Mark, node, key: key.optional() }).readonly(),

@@ -81,6 +81,7 @@ export class TimelineOf {
       case 'measured':
       case 'lag':
       case 'entries':
+      case 'intrusion':
       case 'final':
         return;
     }

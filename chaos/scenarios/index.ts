@@ -1,9 +1,10 @@
 /** Every scenario there is, by name, in the order in which `chaos list` prints them. */
 import { bothCut, bridged, flapping, halvesApart, httpCut, oneWay, reset, ring } from './cuts.ts';
 import { clockJump, diskFull, dnsGone, loss } from './machines.ts';
+import { intruder } from './intruder.ts';
 import { nodeKill } from './node-kill.ts';
 import { p2pCut } from './p2p-cut.ts';
-import { forcedModes, freezeThaw, killAllButOne, restartUnderCut } from './processes.ts';
+import { forcedModes, freezeThaw, killAllButOne, killAlone, restartUnderCut } from './processes.ts';
 import { random } from './random.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -19,10 +20,12 @@ export const GATE: readonly { readonly scenario: Scenario; readonly quick: boole
   { scenario: flapping, quick: false },
   { scenario: nodeKill, quick: true },
   { scenario: killAllButOne, quick: false },
+  { scenario: killAlone, quick: false },
   { scenario: freezeThaw, quick: false },
   { scenario: restartUnderCut, quick: true },
   { scenario: forcedModes, quick: false },
   { scenario: diskFull, quick: false },
+  { scenario: intruder, quick: false },
 ];
 
 const MORE: readonly Scenario[] = [bridged, clockJump, dnsGone, loss, random];

@@ -33,6 +33,19 @@ export const restartUnderCut = scheduled({
   ],
 });
 
+export const killAlone = scheduled({
+  name: 'kill-alone',
+  says: 'cuts one node off on both lungs and kills it: what it acknowledged alone is nowhere else, and is there again',
+  steps: ({ nodes, victim }) => [
+    {
+      at: 500,
+      holdMs: 9_000,
+      spec: { kind: 'partition', grudges: isolate(nodes, victim), scope: 'both', how: 'drop' },
+    },
+    { at: 4_000, holdMs: 1_500, spec: { kind: 'kill', nodes: [victim] } },
+  ],
+});
+
 export const forcedModes = scheduled({
   name: 'forced-modes',
   says: 'forces two nodes to HTTP and one to P2P under writes, and gives them the choice back',

@@ -3,7 +3,7 @@
  * acknowledged write as high as it took to be readable everywhere; faults are bands over the lanes they strike.
  */
 import { valueAt } from '../timeline.ts';
-import type { Band, Change, Lane, LaneMode, Timeline, Write } from '../timeline.ts';
+import type { Band, Change, Lane, LaneMode, Mark, Timeline, Write } from '../timeline.ts';
 import { html } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { clockOf, round, scaleOf, ticksOf } from './scale.ts';
@@ -13,7 +13,12 @@ import { svgBoth, svgSaid } from './words.ts';
 export const WIDTH = 1_120;
 const LEFT = 96;
 const RIGHT = WIDTH - 14;
-const LABELS = 30;
+const LABELS = 46;
+/** words over the lanes stand in two rows, so that neighbours do not cover each other */
+const ROWS = [28, 14] as const;
+const LETTER = 6.2;
+/** Longer words are cut; the whole is in the title. */
+const LABEL_LETTERS = 40;
 const LANE = 62;
 const MODE = { top: 24, height: 17 };
 const ROOT = { top: 43, height: 7 };
@@ -49,11 +54,10 @@ export function renderLanes(timeline: Timeline): Markup {
   >
     ${axis(scale, bottom)} ${renderBands(timeline, lanes, scale)}
     ${lanes.map((lane, i) => renderLane(lane, timeline, scale, LABELS + i * LANE))}
-    ${timeline.marks.map((mark) => renderMark(mark.at, mark.label, scale, bottom - AGREE))}
-    ${renderAgreement(lanes, scale, bottom - AGREE)}
+    ${renderMarks(timeline.marks, scale, bottom - AGREE)} ${renderAgreement(lanes, scale, bottom - AGREE)}
     <g id="cursor" class="cursor" visibility="hidden">
-      <line x1="0" x2="0" y1="${LABELS - 8}" y2="${bottom}" />
-      <text y="${LABELS - 12}"></text>
+      <line x1="0" x2="0" y1="${LABELS - 12}" y2="${bottom}" />
+      <text y="${LABELS - 3}"></text>
     </g>
   </svg>`;
 }
@@ -191,13 +195,27 @@ function titleOf({ label, from, to, nodes }: Band): string {
   return `${label}${nodes.length === 0 ? '' : `: ${nodes.join(', ')}`} (${clockOf(from)} – ${until})`;
 }
 
-function renderMark(at: number, label: string, scale: Scale, bottom: number): Markup {
-  const x = scale.x(at);
-  return html`<g class="mark"
-    ><line x1="${x}" x2="${x}" y1="${LABELS - 6}" y2="${bottom}" /><text x="${x}" y="${LABELS - 10}"
-      >${svgSaid(label)}</text
-    ></g
-  >`;
+function renderMarks(marks: readonly Mark[], scale: Scale, bottom: number): readonly Markup[] {
+  const ends = ROWS.map(() => -Infinity);
+  return marks.map(({ at, label, node }) => {
+    const x = scale.x(at);
+    const text = label.slice(0, LABEL_LETTERS);
+    const half = (text.length * LETTER) / 2;
+    const row = Math.max(
+      0,
+      ends.findIndex((end) => end < x - half),
+    );
+    ends[row] = x + half;
+    const middle = round(Math.min(Math.max(x, LEFT + half), RIGHT - half));
+    return html`<g class="mark"
+      ><title>${node === '' ? label : `${node}: ${label}`}</title
+      ><line x1="${x}" x2="${x}" y1="${LABELS - 14}" y2="${bottom}" /><text
+        x="${middle}"
+        y="${ROWS[row] ?? 0}"
+        >${svgSaid(text)}</text
+      ></g
+    >`;
+  });
 }
 
 /** How many roots there are at a time among the nodes that answer: one is agreement. */
