@@ -64,7 +64,7 @@ describe('the command line', () => {
     [['run', 'p2p-cut', '--rounds', 'many'], '--rounds is a whole number from 1 to 100, not many'],
     [['run', 'p2p-cut', '--duration', '90'], '--duration is like 90s, 20m or 2h, up to 24h, not 90'],
     [['run', 'p2p-cut', '--duration', '25h'], '--duration is like 90s, 20m or 2h, up to 24h, not 25h'],
-    [['--cluster', 'swarm'], '--cluster is containers or processes, not swarm'],
+    [['--cluster', 'swarm'], '--cluster is containers, processes or simulated, not swarm'],
     [['--frobnicate'], "Unknown option '--frobnicate'"],
     [['list', 'more'], 'list takes no more'],
     [['list', '--nodes', '3'], 'list takes no --nodes'],
@@ -121,7 +121,7 @@ describe('the command line', () => {
   it('reads back every command that it could write', () => {
     const asked = fc.record({
       scenario: fc.constantFrom('p2p-cut', 'node-kill'),
-      world: fc.constantFrom('containers', 'processes'),
+      world: fc.constantFrom('containers', 'processes', 'simulated'),
       nodes: fc.integer({ min: 3, max: 20 }),
       rounds: fc.integer({ min: 1, max: 100 }),
       seed: fc.integer({ min: 0, max: 0xffff_ffff }),

@@ -1,12 +1,12 @@
 /** The command line of the lab: text in, a command or one clear sentence out. */
 import { parseArgs } from 'node:util';
-import type { World } from './cluster/port.ts';
+import type { LabWorld } from './cluster/port.ts';
 import { KEY_FILE } from './pack/key.ts';
 
 export interface RunCommand {
   readonly command: 'run';
   readonly scenario: string;
-  readonly world: World;
+  readonly world: LabWorld;
   readonly nodes: number;
   readonly rounds: number;
   /** null: as long as the scenario needs */
@@ -19,7 +19,7 @@ export interface RunCommand {
 
 export interface GateCommand {
   readonly command: 'gate';
-  readonly world: World;
+  readonly world: LabWorld;
   readonly nodes: number;
   readonly seed: number;
   readonly results: string;
@@ -89,7 +89,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', says: 'this' },
   cluster: {
     type: 'string',
-    says: 'containers|processes: nodes on Docker (default), or processes on loopback',
+    says: 'containers|processes|simulated: Docker (default), processes on loopback, or virtual time',
   },
   nodes: { type: 'string', says: 'N: how many nodes, 3 to 20 (default 5)' },
   rounds: { type: 'string', says: 'N: how often the fault strikes, 1 to 100 (default 1)' },
@@ -330,10 +330,10 @@ function fingerprintOf(text: string): string {
   return fingerprint;
 }
 
-function worldOf(text: string | undefined): World {
+function worldOf(text: string | undefined): LabWorld {
   if (text === undefined || text === 'containers') return 'containers';
-  if (text === 'processes') return 'processes';
-  throw new UsageError(`--cluster is containers or processes, not ${text}`);
+  if (text === 'processes' || text === 'simulated') return text;
+  throw new UsageError(`--cluster is containers, processes or simulated, not ${text}`);
 }
 
 function integer(name: string, text: string | undefined, min: number, max: number): number | null {

@@ -249,15 +249,20 @@ export class Host implements ExchangeMachine, HttpMachine {
 
   /** SIGSTOP and SIGCONT: nothing is stepped for a while, then everything that came meanwhile at once. */
   stall(ms: number): void {
-    if (!this.#isUp || this.#stalled !== null) return;
+    this.#modules.world.after(ms, this.freeze());
+  }
+
+  /** SIGSTOP. @returns SIGCONT; of a host that is down, or stands still already, nothing */
+  freeze(): () => void {
+    if (!this.#isUp || this.#stalled !== null) return () => {};
     this.#stalled = [];
     const life = this.#life;
-    this.#modules.world.after(ms, () => {
+    return () => {
       if (this.#life !== life) return;
       const waiting = this.#stalled ?? [];
       this.#stalled = null;
       for (const run of waiting) if (this.#life === life) run();
-    });
+    };
   }
 
   /** @param acknowledged called once the write is durable here, or refused */

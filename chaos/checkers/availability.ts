@@ -4,8 +4,10 @@
  * struck down, slowed or filled up.
  */
 import type { HistoryLine } from '../history/line.ts';
-import { judged, unknown } from './checker.ts';
-import type { Checker, Finding, Judge, Violation } from './checker.ts';
+import { unknown } from './checker.ts';
+import type { Checker, Finding, Judge } from './checker.ts';
+import { Stalls } from './stalls.ts';
+import type { Late } from './stalls.ts';
 import { FaultWindows, isBlurred, mayRefuse } from './windows.ts';
 
 export const availability: Checker = {
@@ -37,6 +39,7 @@ interface Outage {
 
 class Availability implements Judge {
   readonly #windows = new FaultWindows();
+  readonly #stalls = new Stalls();
   readonly #attempts = new Map<number, Attempt>();
   /** by node and kind: since when nothing succeeded */
   readonly #since = new Map<string, number>();
@@ -46,6 +49,7 @@ class Availability implements Judge {
 
   take(line: HistoryLine): void {
     this.#windows.take(line);
+    this.#stalls.take(line);
     if (line.type === 'invoke')
       this.#attempts.set(line.op, {
         kind: line.f === 'write' || line.f === 'batch' ? 'writes' : 'reads',
@@ -71,16 +75,22 @@ class Availability implements Judge {
     if (this.#counts.reads < OPERATIONS_MIN || this.#counts.writes < OPERATIONS_MIN)
       return unknown(`only ${this.#counts.reads} reads and ${this.#counts.writes} writes succeeded`);
     const own = this.#outages.filter((outage) => !this.#isExcused(outage));
-    const violations: Violation[] = [];
+    const lates: Late[] = [];
     for (const outage of own) {
       const { kind, node, from, to } = outage;
       this.#slowest[kind] = Math.max(this.#slowest[kind], to - from);
       if (to - from > UNAVAILABLE_MS_MAX)
-        violations.push({ text: `no ${kind} at ${node} for ${Math.round(to - from)} ms`, at: from, node });
+        lates.push({
+          violation: { text: `no ${kind} at ${node} for ${Math.round(to - from)} ms`, at: from, node },
+          from,
+          to,
+          limitMs: UNAVAILABLE_MS_MAX,
+        });
     }
     const { reads, writes } = this.#slowest;
-    return judged(
-      violations,
+    return this.#stalls.judge(
+      [],
+      lates,
       `longest without reads ${Math.round(reads)} ms, without writes ${Math.round(writes)} ms, on nodes that run`,
       { unavailable_reads_ms_max: reads, unavailable_writes_ms_max: writes },
     );

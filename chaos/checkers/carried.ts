@@ -3,10 +3,12 @@
  * other before the partition is lifted.
  */
 import type { HistoryLine } from '../history/line.ts';
-import { judged, unknown } from './checker.ts';
-import type { Checker, Finding, Judge, Violation } from './checker.ts';
+import { unknown } from './checker.ts';
+import type { Checker, Finding, Judge } from './checker.ts';
 import { Writes } from './operations.ts';
-import { cutsLink, FaultWindows, isDown, isLinkCut } from './windows.ts';
+import { Stalls } from './stalls.ts';
+import type { Late } from './stalls.ts';
+import { cutsLink, FaultWindows, isBlurred, isReachable } from './windows.ts';
 import type { FaultWindow } from './windows.ts';
 
 export const carried: Checker = {
@@ -25,6 +27,7 @@ const GRACE_MS = 1_000;
 class Carried implements Judge {
   readonly #nodes: readonly string[];
   readonly #windows = new FaultWindows();
+  readonly #stalls = new Stalls();
   readonly #writes = new Writes();
   readonly #facts: { readonly key: string; readonly node: string; readonly at: number }[] = [];
   /** by key: when it was readable, by node */
@@ -36,6 +39,7 @@ class Carried implements Judge {
 
   take(line: HistoryLine): void {
     this.#windows.take(line);
+    this.#stalls.take(line);
     for (const { key, node, endedAt, outcome } of this.#writes.take(line)) {
       // What was written without a fault needs no memory.
       const isInteresting = key.startsWith(FACT_PREFIX) && outcome === 'ok' && this.#windows.all.some(isOpen);
@@ -51,23 +55,22 @@ class Carried implements Judge {
       ({ spec, isProven }) => isProven && spec.kind === 'partition' && spec.scope !== 'both',
     );
     if (windows.length === 0) return unknown('no lung was cut alone');
-    const violations: Violation[] = [];
+    const lates: Late[] = [];
     let arrivals = 0;
     for (const window of windows) {
       for (const fact of this.#facts) {
-        const isWithin = fact.at > window.completeAt && fact.at <= window.liftedAt - GRACE_MS;
+        const isWithin = fact.at > window.completeAt && fact.at <= window.liftingAt - GRACE_MS;
         if (!isWithin) continue;
         for (const reader of this.#nodes.filter((other) => other !== fact.node)) {
           if (!this.#mustCross(window, fact.node, reader, fact.at)) continue;
           const at = this.#seen.get(fact.key)?.get(reader);
           if (at !== undefined && at <= window.liftedAt) arrivals += 1;
-          else violations.push(late(fact, reader, window.liftedAt));
+          else lates.push(late(fact, reader, window.liftedAt));
         }
       }
     }
-    if (violations.length === 0 && arrivals < ARRIVALS_MIN)
-      return unknown(`only ${arrivals} arrivals across`);
-    return judged(violations, `${arrivals} arrivals across`);
+    if (lates.length === 0 && arrivals < ARRIVALS_MIN) return unknown(`only ${arrivals} arrivals across`);
+    return this.#stalls.judge([], lates, `${arrivals} arrivals across`);
   }
 
   /** The window stands between the two, the other lung is open all the time, and both run. */
@@ -79,9 +82,9 @@ class Carried implements Judge {
     const left = lung === 'p2p' ? 'http' : 'p2p';
     const times = all.flatMap(({ begunAt }) => (begunAt > at && begunAt < window.liftedAt ? [begunAt] : []));
     return (
-      [at, ...times].every((time) => !isLinkCut(all, writer, reader, left, time)) &&
-      !isDown(all, writer, at, window.liftedAt) &&
-      !isDown(all, reader, at, window.liftedAt)
+      [at, ...times].every((time) => isReachable(all, writer, reader, left, time) === true) &&
+      !isBlurred(all, writer, at, window.liftedAt) &&
+      !isBlurred(all, reader, at, window.liftedAt)
     );
   }
 }
@@ -90,13 +93,9 @@ function late(
   { key, at }: { readonly key: string; readonly at: number },
   reader: string,
   liftedAt: number,
-): Violation {
-  const beforeMs = Math.round(liftedAt - at);
-  return {
-    text: `${key}, acknowledged ${beforeMs} ms before the heal, was not on ${reader} by then`,
-    at,
-    node: reader,
-  };
+): Late {
+  const text = `${key}, acknowledged ${Math.round(liftedAt - at)} ms before the heal, was not on ${reader} by then`;
+  return { violation: { text, at, node: reader }, from: at, to: liftedAt, limitMs: GRACE_MS };
 }
 
 function isOpen({ liftedAt }: FaultWindow): boolean {

@@ -36,7 +36,7 @@ describe('an honest mode', () => {
   it('does not keep saying P2P', () => {
     const liar = cutOff().changed('status', (line) => (line.mode === 'HTTP' ? null : line));
     expect(judge(modeHonesty, liar).violations.map(({ text }) => text)).toEqual([
-      'a said P2P where HTTP carried for 9000 ms',
+      'a said P2P where HTTP carried for 8950 ms',
     ]);
   });
 
@@ -358,6 +358,14 @@ describe('budgets', () => {
     expect(held.verdict).toBe('unknown');
     expect(held.violations).toHaveLength(1);
     expect(judge(budgets, [measured(1_501), lag(500, 400), lag(9_000, 400)]).verdict).toBe('fail');
+  });
+
+  it('are not known where something waited for a processor all the time', () => {
+    const stalled = (at: number, stalledMs: number) => ({ type: 'lag', at, loopMs: 0, stalledMs }) as const;
+    expect(judge(budgets, [measured(1_501), stalled(2_000, 980), stalled(3_000, 1_000)]).verdict).toBe(
+      'unknown',
+    );
+    expect(judge(budgets, [measured(1_501), stalled(2_000, 980), stalled(3_000, 400)]).verdict).toBe('fail');
   });
 
   it('are not known where nothing was measured', () => {

@@ -6,9 +6,11 @@
  */
 import type { SyncMode } from '../../node/protocol/events.ts';
 import type { HistoryLine, LineOf } from '../history/line.ts';
-import { judged, unknown } from './checker.ts';
+import { unknown } from './checker.ts';
 import type { Checker, Finding, Judge, Violation } from './checker.ts';
-import { FaultWindows, isAnythingUnproven, isBlurred, isDown, isLinkCut } from './windows.ts';
+import { Stalls } from './stalls.ts';
+import type { Late } from './stalls.ts';
+import { FaultWindows, isAnythingUnproven, isBlurred, isReachable } from './windows.ts';
 import type { FaultWindow } from './windows.ts';
 
 export const modeHonesty: Checker = {
@@ -28,6 +30,7 @@ type Status = LineOf<'status'>;
 class ModeHonesty implements Judge {
   readonly #nodes: readonly string[];
   readonly #windows = new FaultWindows();
+  readonly #stalls = new Stalls();
   readonly #statuses: Status[] = [];
   readonly #forces: LineOf<'force'>[] = [];
   #steadyAt: number | null = null;
@@ -39,6 +42,7 @@ class ModeHonesty implements Judge {
 
   take(line: HistoryLine): void {
     this.#windows.take(line);
+    this.#stalls.take(line);
     this.#endedAt = Math.max(this.#endedAt, line.at);
     if (line.type === 'status') this.#statuses.push(line);
     if (line.type === 'force') this.#forces.push(line);
@@ -54,14 +58,13 @@ class ModeHonesty implements Judge {
     );
     const judgedSpans = tellings.filter(({ isJudged }) => isJudged);
     const changed = judgedSpans.filter(({ span }) => span.mode !== 'P2P').length;
-    const violations = [
-      ...this.#statuses.flatMap(contradictions),
-      ...tellings.flatMap((telling) => telling.violations),
-    ];
-    if (violations.length === 0 && !judgedSpans.some(({ span }) => this.#isTried(span)))
+    const firm = this.#statuses.flatMap(contradictions);
+    const lates = tellings.flatMap((telling) => telling.lates);
+    if (firm.length + lates.length === 0 && !judgedSpans.some(({ span }) => this.#isTried(span)))
       return unknown('nothing happened that could change a mode, for long enough');
-    return judged(
-      violations,
+    return this.#stalls.judge(
+      firm,
+      lates,
       `${this.#statuses.length} changes of status, ${judgedSpans.length} times judged, ${changed} of them not P2P`,
     );
   }
@@ -79,7 +82,13 @@ class ModeHonesty implements Judge {
     const windows = this.#windows.all;
     const steadyAt = this.#steadyAt ?? 0;
     const changes = [
-      ...windows.flatMap(({ begunAt, liftedAt, goneAt }) => [begunAt, liftedAt, goneAt]),
+      ...windows.flatMap(({ begunAt, completeAt, liftingAt, liftedAt, goneAt }) => [
+        begunAt,
+        completeAt,
+        liftingAt,
+        liftedAt,
+        goneAt,
+      ]),
       ...this.#forces.filter((force) => force.node === node).map(({ at }) => at),
     ];
     const times = [...new Set([steadyAt, ...changes, this.#endedAt])]
@@ -99,12 +108,10 @@ class ModeHonesty implements Judge {
   #expected(windows: readonly FaultWindow[], node: string, from: number, to: number): SyncMode | null {
     const middle = (from + to) / 2;
     if (isAnythingUnproven(windows, middle) || isBlurred(windows, node, middle, middle)) return null;
-    const others = this.#nodes.filter((other) => other !== node && !isDown(windows, other, middle, middle));
-    const clear = others.filter((other) => !isBlurred(windows, other, middle, middle));
+    const others = this.#nodes.filter((other) => other !== node);
     const reaches = (lung: 'p2p' | 'http'): boolean | null => {
-      const isOpen = (other: string): boolean => !isLinkCut(windows, node, other, lung, middle);
-      if (clear.some(isOpen)) return true;
-      return others.some(isOpen) ? null : false;
+      const answers = others.map((other) => isReachable(windows, node, other, lung, middle));
+      return answers.includes(true) ? true : answers.includes(null) ? null : false;
     };
     const forced = this.#forces.findLast((force) => force.node === node && force.at <= middle)?.mode ?? null;
     if (forced !== null) return reaches(forced === 'P2P' ? 'p2p' : 'http') === true ? forced : null;
@@ -117,36 +124,35 @@ class ModeHonesty implements Judge {
   #judge(
     node: string,
     { from, to, mode }: Span,
-  ): { readonly isJudged: boolean; readonly violations: readonly Violation[] } {
-    const nothing = { isJudged: false, violations: [] };
-    if (mode === null || to - from < JUDGED_MS) return nothing;
+  ): { readonly isJudged: boolean; readonly lates: readonly Late[] } {
+    if (mode === null || to - from < JUDGED_MS) return { isJudged: false, lates: [] };
     const own = this.#statuses.filter((status) => status.node === node).toSorted((a, b) => a.at - b.at);
     const before = own.findLast((status) => status.at <= from);
     const during = own.filter((status) => status.at > from && status.at <= to);
-    const last = during.at(-1) ?? before;
-    const violations: Violation[] = [];
-    // Close to its beginning the last thing may still be true, and close to its end already the next.
+    // Coming back, a lung may flicker before it is steady; where nothing changed there is nothing to flicker.
+    const isReturning = mode === 'P2P' && before?.mode !== mode;
+    const settledMs = isReturning ? RETURN_JUDGED_MS : MARGIN_MS;
+    const lates: Late[] = [];
     let hasSaid = before?.mode === mode;
     for (const status of during) {
       if (status.mode === mode) hasSaid = true;
-      else if (hasSaid && status.at > from + MARGIN_MS && status.at < to - MARGIN_MS)
-        violations.push({
-          text: `${place(status)} ${status.mode}, though ${mode} carried`,
-          at: status.at,
-          node,
+      else if (hasSaid && status.at > from + settledMs && status.at < to - MARGIN_MS)
+        lates.push({
+          violation: { text: `${place(status)} ${status.mode}, though ${mode} carried`, at: status.at, node },
+          from: status.at - JUDGED_MS,
+          to: status.at,
+          limitMs: JUDGED_MS,
         });
     }
-    const enough = before?.mode === mode || mode !== 'P2P' ? JUDGED_MS : RETURN_JUDGED_MS;
+    const last = during.at(-1) ?? before;
     const settled = during.findLast((status) => status.at < to - MARGIN_MS) ?? before;
-    if (to - from >= enough && settled?.mode !== mode && last?.mode !== mode) {
+    const isJudged = to - from >= (isReturning ? RETURN_JUDGED_MS : JUDGED_MS);
+    if (isJudged && settled?.mode !== mode && last?.mode !== mode) {
       const said = last?.mode ?? 'nothing';
-      violations.push({
-        text: `${node} said ${said} where ${mode} carried for ${Math.round(to - from)} ms`,
-        at: from,
-        node,
-      });
+      const text = `${node} said ${said} where ${mode} carried for ${Math.round(to - from)} ms`;
+      lates.push({ violation: { text, at: from, node }, from, to, limitMs: JUDGED_MS });
     }
-    return { isJudged: to - from >= enough, violations };
+    return { isJudged, lates };
   }
 }
 

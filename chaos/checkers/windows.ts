@@ -14,6 +14,8 @@ export interface FaultWindow {
   readonly begunAt: number;
   /** in force everywhere; Infinity: never */
   readonly completeAt: number;
+  /** from here on it may be gone somewhere already; Infinity: never */
+  readonly liftingAt: number;
   /** lifted, or started again; Infinity: never */
   readonly liftedAt: number;
   /** seen to be gone; Infinity: never */
@@ -38,24 +40,31 @@ export class FaultWindows {
       nodes,
       begunAt: at,
       completeAt: Infinity,
+      liftingAt: Infinity,
       liftedAt: Infinity,
       goneAt: Infinity,
       isProven: true,
     };
-    this.#windows.set(id, { ...known, ...timesOf(phase, at) });
+    this.#windows.set(id, { ...known, ...timesOf(phase, at, known) });
   }
 }
 
-function timesOf(phase: LineOf<'fault'>['phase'], at: number): Partial<FaultWindow> {
+function timesOf(
+  phase: LineOf<'fault'>['phase'],
+  at: number,
+  { liftingAt }: FaultWindow,
+): Partial<FaultWindow> {
   switch (phase) {
     case 'begun':
       return { begunAt: at };
     case 'complete':
       return { completeAt: at };
+    case 'lifting':
+      return { liftingAt: at };
     case 'unproven':
       return { isProven: false };
     case 'lifted':
-      return { liftedAt: at };
+      return { liftingAt: Math.min(liftingAt, at), liftedAt: at };
     case 'gone':
       return { goneAt: at };
   }
@@ -87,11 +96,6 @@ const EFFECTS: Readonly<Record<FaultKind, 'down' | 'blurred' | 'no-writes' | 'li
   'disk-full': 'no-writes',
 };
 
-/** Its process was down, or starting, at some time in between. */
-export function isDown(windows: readonly FaultWindow[], node: string, from: number, to: number): boolean {
-  return strikes(windows, node, from, to, ['down']);
-}
-
 /** Nobody can say over which lung it should be reached. */
 export function isBlurred(windows: readonly FaultWindow[], node: string, from: number, to: number): boolean {
   return strikes(windows, node, from, to, ['down', 'blurred']);
@@ -120,18 +124,25 @@ function strikes(
   );
 }
 
-/** The two hear nothing of each other over this lung at this time. */
-export function isLinkCut(
+/** Whether one can reach the other over this lung at this time; null: nobody can say. */
+export function isReachable(
   windows: readonly FaultWindow[],
-  a: string,
-  b: string,
+  from: string,
+  to: string,
   lung: 'p2p' | 'http',
   at: number,
-): boolean {
-  return windows.some(
-    (window) => cutsLink(window, a, b, lung) && window.begunAt <= at && window.liftedAt > at,
-  );
+): boolean | null {
+  const on = windows.filter(({ begunAt, goneAt }) => begunAt <= at && goneAt >= at);
+  const isWhole = ({ completeAt, liftingAt }: FaultWindow): boolean => completeAt <= at && liftingAt > at;
+  const cuts = on.filter((window) => cutsLink(window, from, to, lung) && window.liftedAt > at);
+  const stops = on.filter(({ spec, nodes }) => EFFECTS[spec.kind] === 'down' && nodes.includes(to));
+  if (cuts.some(isWhole) || stops.some((window) => STOPS.has(window.spec.kind) && isWhole(window)))
+    return false;
+  return cuts.length > 0 || isBlurred(windows, to, at, at) ? null : true;
 }
+
+/** Those that keep a node down, from when they are complete until they are lifted. */
+const STOPS: ReadonlySet<FaultKind> = new Set(['kill', 'freeze', 'scale']);
 
 /** This partition stands between the two on this lung. */
 export function cutsLink({ spec }: FaultWindow, a: string, b: string, lung: 'p2p' | 'http'): boolean {

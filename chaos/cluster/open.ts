@@ -1,6 +1,6 @@
 /** One way into every world. Each is loaded only where it is used: testcontainers alone takes half a second. */
 import type { ProcessClusterOptions } from './processes.ts';
-import type { Cluster, ClusterOptions, World } from './port.ts';
+import type { Cluster, ClusterOptions, LabCluster, LabWorld, World } from './port.ts';
 
 /** Throws WorldUnavailableError, NodeStartError, or the signal's reason. */
 export async function openCluster(
@@ -13,4 +13,13 @@ export async function openCluster(
     case 'processes':
       return (await import('./processes.ts')).startProcessCluster(options);
   }
+}
+
+/** As `openCluster`; a simulated one by this seed. */
+export async function openLabCluster(
+  world: LabWorld,
+  options: ClusterOptions & Pick<ProcessClusterOptions, 'main'> & { readonly seed: number },
+): Promise<LabCluster> {
+  if (world !== 'simulated') return openCluster(world, options);
+  return (await import('./simulated.ts')).startSimulatedCluster(options);
 }

@@ -3,9 +3,15 @@
  * `startProcessCluster` (processes.ts) and `startContainerCluster` (containers.ts) return one.
  */
 import type { Fault } from '../faults/fault.ts';
+import type { NodeClient } from './client.ts';
+import type { Time } from './time.ts';
 import type { FaultSpec, FreezeHow } from '../faults/spec.ts';
 
+/** Where nodes are real. */
 export type World = 'containers' | 'processes';
+
+/** Where a scenario can be played; `simulated`: the protocol's own code, in virtual time. */
+export type LabWorld = World | 'simulated';
 
 export type NodeState = 'running' | 'frozen' | 'stopped';
 
@@ -46,11 +52,20 @@ export interface StopReport {
   readonly graceful: boolean;
 }
 
-export interface Cluster {
+/** A cluster of real nodes. */
+export interface Cluster extends LabCluster {
   readonly world: World;
+}
+
+export interface LabCluster {
+  readonly world: LabWorld;
+  /** the time that it goes by; absent: the machine's */
+  readonly time?: Time;
   /** names this run in labels and directories */
   readonly runId: string;
   readonly nodes: readonly ClusterNode[];
+  /** a client of a node that has no HTTP; absent: it is asked at its url */
+  readonly clientOf?: (node: ClusterNode) => NodeClient;
   /** bearer token of the write API; null where loopback may write without one */
   readonly apiToken: string | null;
   /** @returns null when this cluster on this machine can do it, else why it cannot, in words for a person */

@@ -18,15 +18,19 @@ export type Happening = HistoryLine extends infer Line
 
 export class History {
   readonly #file: WriteStream | null;
-  readonly #time: Time;
+  #time: Time = MACHINE_TIME;
   readonly #listeners: ((line: HistoryLine) => void)[] = [];
-  readonly #startedMonotonic: number;
-  readonly #startedEpoch: number;
+  #startedMonotonic = MACHINE_TIME.now();
+  #startedEpoch = MACHINE_TIME.epochMs();
   #ops = 0;
 
   /** @param file null: only those who listen hear of it */
-  constructor(file: string | null, time: Time = MACHINE_TIME) {
+  constructor(file: string | null) {
     this.#file = file === null ? null : createWriteStream(file, { flags: 'wx' });
+  }
+
+  /** Begins anew by another time: before the first line. */
+  goBy(time: Time): void {
     this.#time = time;
     this.#startedMonotonic = time.now();
     this.#startedEpoch = time.epochMs();

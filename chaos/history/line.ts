@@ -123,7 +123,7 @@ export const HistoryLine = z.discriminatedUnion('type', [
   /** the first digits of the node's Merkle root, whenever it has changed */
   z.strictObject({ type: z.literal('root'), at, node, root: z.string().max(64) }).readonly(),
   /**
-   * A fault begins at the first place, is complete at the last one, is lifted, and is seen to be gone; unproven: nobody
+   * A fault begins at the first place, is complete at the last one, begins to be lifted, is lifted, and is seen to be gone; unproven: nobody
    * knows whether it was in force. `nodes`: those
    * whose own process, disk or clock it strikes; a partition strikes links alone.
    */
@@ -132,7 +132,7 @@ export const HistoryLine = z.discriminatedUnion('type', [
       type: z.literal('fault'),
       at,
       id: z.int().min(0),
-      phase: z.enum(['begun', 'complete', 'unproven', 'lifted', 'gone']),
+      phase: z.enum(['begun', 'complete', 'unproven', 'lifting', 'lifted', 'gone']),
       spec: FaultSpec,
       nodes: z.array(node).max(NODES_MAX).readonly(),
     })

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { World } from '../cluster/port.ts';
+import type { LabWorld } from '../cluster/port.ts';
 import { renderGateReport } from '../reports/html/gate-report.ts';
 import { renderJunit } from '../reports/junit.ts';
 import { GATE_VERSION } from '../reports/results.ts';
@@ -18,7 +18,7 @@ import { worstOf } from './verdict.ts';
 
 export interface GateOptions {
   readonly scenarios: readonly Scenario[];
-  readonly world: World;
+  readonly world: LabWorld;
   readonly nodes: number;
   readonly seed: number;
   readonly resultsIn: string;

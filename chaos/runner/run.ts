@@ -6,8 +6,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { LatticeClient } from '../cluster/client.ts';
 import { NodeStartError, WorldUnavailableError } from '../cluster/port.ts';
-import { openCluster } from '../cluster/open.ts';
-import type { CloseReport, Cluster, World } from '../cluster/port.ts';
+import { openLabCluster } from '../cluster/open.ts';
+import type { CloseReport, LabCluster, LabWorld } from '../cluster/port.ts';
 import { FaultError } from '../faults/fault.ts';
 import { Bench } from '../checkers/checker.ts';
 import { limits } from '../checkers/limits.ts';
@@ -31,7 +31,7 @@ import { FILES, makeRunDirectory, newRunId, writeJson } from './run-directory.ts
 
 export interface RunOptions {
   readonly scenario: Scenario;
-  readonly world: World;
+  readonly world: LabWorld;
   readonly nodes: number;
   readonly rounds: number;
   /** how long faults strike; null: as long as the scenario needs */
@@ -90,12 +90,13 @@ async function playAndClose(
   const troubles: string[] = [];
   let nodes: readonly string[] = [];
   let cleanUp: CloseReport = { leftovers: [], removed: 0 };
-  let cluster: Cluster | null = null;
+  let cluster: LabCluster | null = null;
   let schedule: Schedule | null = null;
   let ended: Ending['ended'] = 'early';
   try {
-    const { world, nodes: count, progress, signal, program } = options;
-    cluster = await openCluster(world, {
+    const { world, nodes: count, seed, progress, signal, program } = options;
+    cluster = await openLabCluster(world, {
+      seed,
       nodes: count,
       progress,
       signal,
@@ -103,6 +104,7 @@ async function playAndClose(
       ...program,
       cleanedUp: (report) => (cleanUp = report),
     });
+    if (cluster.time !== undefined) history.goBy(cluster.time);
     nodes = cluster.nodes.map(({ name }) => name);
     const judges = new Bench([...options.scenario.checkers, limits], nodes);
     bench = judges;
@@ -173,7 +175,7 @@ function orderOf(options: RunOptions, schedule: Schedule | null): Order {
 
 /** What will happen, known before it does. */
 function scheduleOf(
-  cluster: Cluster,
+  cluster: LabCluster,
   { scenario, seed, durationMs, schedule = null }: RunOptions,
 ): Schedule | null {
   const nodes = cluster.nodes.map(({ name }) => name);
@@ -182,7 +184,7 @@ function scheduleOf(
 }
 
 async function play(
-  cluster: Cluster,
+  cluster: LabCluster,
   options: RunOptions,
   history: History,
   schedule: Schedule | null,
@@ -190,11 +192,14 @@ async function play(
 ): Promise<void> {
   const members = cluster.nodes.map((node) => ({
     node,
-    client: new LatticeClient(() => node.url, cluster.apiToken, { timeoutMs: REQUEST_TIMEOUT_MS }),
+    client:
+      cluster.clientOf?.(node) ??
+      new LatticeClient(() => node.url, cluster.apiToken, { timeoutMs: REQUEST_TIMEOUT_MS }),
   }));
-  const time = MACHINE_TIME;
+  const time = cluster.time ?? MACHINE_TIME;
   const observer = new Observer(members, history, { everyMs: STATUS_EVERY_MS, time });
-  const endLag = watchLag(history);
+  // Virtual time is never late.
+  const endLag = cluster.time === undefined ? watchLag(history) : () => {};
   observer.start();
   try {
     await options.scenario.play({

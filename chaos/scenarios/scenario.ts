@@ -2,7 +2,7 @@
  * What a scenario is given and what it gives back. It acts and measures; the checkers judge its history afterwards.
  */
 import type { Checker } from '../checkers/checker.ts';
-import type { Cluster } from '../cluster/port.ts';
+import type { LabCluster } from '../cluster/port.ts';
 import type { Time } from '../cluster/time.ts';
 import type { Evidence } from '../faults/fault.ts';
 import type { FaultSpec } from '../faults/spec.ts';
@@ -31,7 +31,7 @@ export interface ScheduleOptions {
 }
 
 export interface Stage {
-  readonly cluster: Cluster;
+  readonly cluster: LabCluster;
   readonly members: readonly Member[];
   readonly history: History;
   readonly recorder: Recorder;

@@ -4,9 +4,10 @@
  */
 import { struckBy } from '../faults/spec.ts';
 import type { FaultSpec } from '../faults/spec.ts';
-import type { Cluster } from '../cluster/port.ts';
+import type { LabCluster } from '../cluster/port.ts';
 import type { Fault } from '../faults/fault.ts';
 import { isCut } from '../faults/partition.ts';
+import type { LineOf } from '../history/line.ts';
 import { ScenarioUnsupportedError } from '../scenarios/scenario.ts';
 import type { Stage } from '../scenarios/scenario.ts';
 import {
@@ -33,7 +34,7 @@ type FaultStep = Extract<Step, { readonly do: 'fault' }>;
 type ForceStep = Extract<Step, { readonly do: 'force' }>;
 
 /** @returns why this cluster cannot play it, the first reason; null: it can */
-function whyUnsupported(cluster: Pick<Cluster, 'supports'>, { steps }: Schedule): string | null {
+function whyUnsupported(cluster: Pick<LabCluster, 'supports'>, { steps }: Schedule): string | null {
   for (const step of steps) {
     const reason = step.do === 'fault' ? cluster.supports(step.spec) : null;
     if (reason !== null) return reason;
@@ -110,7 +111,7 @@ class Strikes {
     const { cluster, history } = this.#play;
     const { spec, id } = step;
     const nodes = struckNodes(spec, this.#schedule.nodes);
-    const mark = (phase: 'begun' | 'complete' | 'unproven' | 'lifted' | 'gone', at: number): number =>
+    const mark = (phase: LineOf<'fault'>['phase'], at: number): number =>
       history.add({ type: 'fault', id, phase, spec, nodes }, at);
     await this.#until(step.at);
     const fault = cluster.fault(spec);
@@ -128,6 +129,7 @@ class Strikes {
       const evidence = await fault.evidence(options);
       if (!evidence.ok) mark('unproven', history.now());
       this.#play.proof(`${what} bites`, evidence);
+      mark('lifting', history.now());
       const liftedAt = mark('lifted', history.timeOf(await fault.lift()));
       isLifted = true;
       this.#healedAt = Math.max(this.#healedAt, liftedAt);
