@@ -141,13 +141,12 @@ export class SimulatedClient implements NodeClient {
     const [first] = entries;
     if (ifMatch !== null && first !== undefined && replica.versionOf(first[0]) !== ifMatch)
       return `${REFUSED}: another version is here`;
-    const outcome = await this.#time.happening<WriteOutcome | null>((done) => {
+    // A host that is killed meanwhile says nothing any more.
+    const outcome = await this.#time.within<WriteOutcome>(TIMEOUT_MS, (done) => {
       this.#host.write(
         entries.map(([key, value]) => ({ key, value: JSON.stringify(value) })),
         done,
       );
-      // A host that is killed meanwhile says nothing any more.
-      void this.#time.wait(TIMEOUT_MS).then(() => done(null));
     });
     if (outcome === null) return 'no answer in time';
     return outcome.ok ? outcome : `${REFUSED}: ${outcome.reason}`;

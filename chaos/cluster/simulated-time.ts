@@ -15,6 +15,8 @@ export class VirtualTime implements Time {
   readonly #world: World;
   #isEnded = false;
   #isWoken = false;
+  #failure: Error | null = null;
+  readonly #waiting = new Set<(reason: Error) => void>();
 
   constructor(world: World) {
     this.#world = world;
@@ -32,24 +34,51 @@ export class VirtualTime implements Time {
     return this.happening((done) => void this.#world.after(ms, done));
   }
 
-  /** Resolves with what an event of the world brings. */
+  /** Resolves with what an event of the world brings; rejects where the world has failed. */
   happening<T>(begin: (done: (value: T) => void) => void): Promise<T> {
-    return new Promise((resolve) =>
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) {
+        reject(this.#failure);
+        return;
+      }
+      this.#waiting.add(reject);
       begin((value) => {
         this.#isWoken = true;
+        this.#waiting.delete(reject);
         resolve(value);
-      }),
-    );
+      });
+    });
   }
 
-  /** Lets time pass until the end. Rejects where an event throws. */
-  async pass(): Promise<void> {
+  /** As `happening`; null where nothing has happened in time. */
+  async within<T>(ms: number, begin: (done: (value: T) => void) => void): Promise<T | null> {
+    return this.happening<T | null>((done) => {
+      begin(done);
+      this.#world.after(ms, () => done(null));
+    });
+  }
+
+  /** Lets time pass until the end. Where an event throws, all who wait are told. @returns what was thrown; null: nothing */
+  async pass(): Promise<Error | null> {
     while (!this.#isEnded) {
       // Every promise that was resolved is followed up before the next event.
       await turn();
       this.#isWoken = false;
-      this.#world.runUntil(() => this.#isWoken || this.#isEnded, this.#world.now + STRETCH_MS);
+      try {
+        this.#world.runUntil(() => this.#isWoken || this.#isEnded, this.#world.now + STRETCH_MS);
+      } catch (error) {
+        return this.#fail(
+          error instanceof Error ? error : new Error('the simulator failed', { cause: error }),
+        );
+      }
     }
+    return null;
+  }
+
+  #fail(failure: Error): Error {
+    this.#failure = failure;
+    for (const reject of this.#waiting) reject(failure);
+    return failure;
   }
 
   end(): void {

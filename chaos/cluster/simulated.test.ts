@@ -3,7 +3,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { run } from '../runner/run.ts';
 import { SCENARIOS } from '../scenarios/index.ts';
+import { World, WORLD_DEFAULTS } from '../../sim/world.ts';
 import { startSimulatedCluster } from './simulated.ts';
+import { VirtualTime } from './simulated-time.ts';
 
 const directory = mkdtempSync(path.join(os.tmpdir(), 'aethel-simulated-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -60,5 +62,19 @@ describe('a simulated node', () => {
     expect(await client.get('k')).toMatchObject({ success: true });
     expect(await client.put('k', 4, 'no such version')).toMatchObject({ outcome: 'fail' });
     await cluster.close();
+  });
+});
+
+describe('virtual time', () => {
+  it('tells whoever waits when the world has failed', async () => {
+    const world = new World({ seed: 1, ...WORLD_DEFAULTS });
+    const time = new VirtualTime(world);
+    world.after(5, () => {
+      throw new Error('broken');
+    });
+    const [waited, passed] = await Promise.allSettled([time.wait(1_000), time.pass()]);
+    expect(waited).toMatchObject({ status: 'rejected', reason: { message: 'broken' } });
+    expect(passed).toMatchObject({ status: 'fulfilled', value: { message: 'broken' } });
+    await expect(time.wait(1)).rejects.toThrow('broken');
   });
 });

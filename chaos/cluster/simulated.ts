@@ -44,9 +44,8 @@ export class SimulatedCluster implements LabCluster {
   readonly nodes: readonly SimulatedNode[];
   readonly #world: World;
   readonly #faults: Faults;
-  readonly #passing: Promise<void>;
+  readonly #passing: Promise<Error | null>;
   #dropped = 0;
-  #error: unknown = null;
 
   constructor({ nodes, runId, seed }: SimulatedOptions) {
     this.runId = runId;
@@ -70,9 +69,7 @@ export class SimulatedCluster implements LabCluster {
     });
     this.nodes = hosts.map((host) => new SimulatedNode(host, this.time));
     for (const host of hosts) host.start();
-    this.#passing = this.time.pass().catch((error: unknown) => {
-      this.#error = error;
-    });
+    this.#passing = this.time.pass();
   }
 
   readonly clientOf = (node: ClusterNode): NodeClient => {
@@ -100,9 +97,8 @@ export class SimulatedCluster implements LabCluster {
 
   async close(): Promise<CloseReport> {
     this.time.end();
-    await this.#passing;
-    const leftovers = this.#error === null ? [] : [`the simulator failed: ${String(this.#error)}`];
-    return { leftovers, removed: 0 };
+    const failure = await this.#passing;
+    return { leftovers: failure === null ? [] : [`the simulator failed: ${failure.message}`], removed: 0 };
   }
 }
 
