@@ -29,6 +29,7 @@ class Limits implements Judge {
 
   verdict(): Finding {
     if (this.#violations.length === 0 && !this.#isSteady) return unknown('a steady state was never reached');
-    return judged(this.#violations, 'no wait was in vain');
+    const isKept = this.#violations.length === 0;
+    return judged(this.#violations, isKept ? 'no wait was in vain' : 'the scenario ended there');
   }
 }

@@ -67,6 +67,8 @@ const PHRASES: readonly (readonly [en: string, pt: string])[] = [
   ['{} reads, values up to {}', '{} leituras, valores até {}'],
   ['{} tries, all turned away', '{} tentativas, todas recusadas'],
   ['no wait was in vain', 'nenhuma espera foi em vão'],
+  ['the scenario ended there', 'o cenário terminou ali'],
+  ['{} at {} ms said {}, though {} carried', '{} aos {} ms disse {}, embora {} transportasse'],
   ['a steady state was never reached', 'o estado estável nunca foi alcançado'],
   ['nothing was healed', 'nada foi desfeito'],
   ['no final read of {}', 'sem leitura final de {}'],

@@ -72,6 +72,6 @@ function row(run: GateResults['runs'][number]): Markup {
     <td><span class="tag ${TONES[run.verdict]}">${VERDICT_WORDS[run.verdict]}</span></td>
     <td class="number">${run.acknowledged}</td>
     <td class="number">${(run.tookMs / 1000).toFixed(1)} s</td>
-    <td>${run.reasons.slice(0, 5).map((reason) => html`<div>${said(reason)}</div>`)}</td>
+    <td>${run.reasons.slice(0, 2).map((reason) => html`<div>${said(reason)}</div>`)}</td>
   </tr>`;
 }

@@ -43,7 +43,10 @@ function head(results: Results): Markup {
   </header>`;
 }
 
-function verdict({ verdict: word, reasons }: Results): Markup {
+/** What speaks against a claim stands with the claim; here only which claims, and what else is wrong. */
+function verdict({ verdict: word, reasons: all, checks }: Results): Markup {
+  const told = new Set(checks.flatMap(({ violations }) => violations.map(({ text }) => text)));
+  const reasons = all.filter((reason) => !told.has(reason));
   return html`<div class="verdict v-${word}">
     <strong>${VERDICT_WORDS[word]}</strong>
     <div>

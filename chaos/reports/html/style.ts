@@ -19,6 +19,7 @@ header.top{display:flex;justify-content:space-between;gap:24px;align-items:flex-
 .languages{display:flex;border:1px solid var(--line);border-radius:8px;overflow:hidden;flex:none}
 .languages button{border:0;background:none;color:var(--soft);font:inherit;font-size:13px;padding:5px 11px;cursor:pointer}
 .languages button[aria-pressed=true]{background:var(--ink);color:var(--card)}
+a{color:var(--focus);text-underline-offset:3px}
 :focus-visible{outline:2px solid var(--focus);outline-offset:2px}
 .verdict{display:flex;gap:20px;align-items:center;margin:18px 0;padding:18px 22px;border-radius:12px;background:var(--card);border:1px solid var(--line);border-left:8px solid var(--tone)}
 .verdict strong{font-size:30px;line-height:1.1;color:var(--tone);letter-spacing:-.01em}
