@@ -23,7 +23,7 @@ import { renderComparison } from './reports/compare.ts';
 import { renderPlan } from './reports/plan.ts';
 import { Progress } from './reports/progress.ts';
 import { renderSummary } from './reports/summary.ts';
-import { renderGate, renderHunt, renderResult, renderVerified } from './reports/text.ts';
+import { renderGate, renderHunt, renderOutcome, renderResult, renderVerified } from './reports/text.ts';
 import { runGate } from './runner/gate.ts';
 import type { Run } from './runner/leave.ts';
 import { findRun, newRunId, readOrder, readPackable, readResults } from './runner/run-directory.ts';
@@ -141,15 +141,13 @@ async function performCanaries(command: CanariesCommand, signal: AbortSignal): P
     resultsIn: path.resolve(command.results),
     signal,
     progress: (line) => progress.step(line),
-    ended: ({ canary, scenario, isRight, failed, tookMs }) =>
-      progress.line(
-        isRight,
-        `${canary ?? `${scenario} without sabotage`}: ${canary === null ? (isRight ? 'passes' : 'DOES NOT PASS') : isRight ? `caught by ${failed.join(', ')}` : 'SURVIVES'}, ${(tookMs / 1000).toFixed(0)} s`,
-      ),
+    ended: (outcome) => progress.line(outcome.isRight, renderOutcome(outcome)),
   });
   progress.release();
   process.stdout.write(renderHunt(found));
   if (signal.aborted) return EXIT_CODES.interrupted;
+  // A canary that cannot be planted, or does not start, is no canary.
+  if (found.outcomes.some(({ verdict }) => verdict === 'error')) return EXIT_CODES.error;
   return found.outcomes.every(({ isRight }) => isRight) ? EXIT_CODES.pass : EXIT_CODES.fail;
 }
 

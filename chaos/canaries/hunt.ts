@@ -3,6 +3,7 @@
  * scenarios without sabotage, or a lab that fails everything would score best.
  */
 import { fileURLToPath } from 'node:url';
+import type { Verdict } from '../reports/results.ts';
 import type { Run } from '../runner/leave.ts';
 import { makeRunDirectory, newRunId, writeJson, FILES } from '../runner/run-directory.ts';
 import { run } from '../runner/run.ts';
@@ -20,15 +21,17 @@ export interface HuntOptions {
   readonly ended: (outcome: Outcome) => void;
 }
 
-interface Outcome {
+export interface Outcome {
   /** null: no sabotage, the control */
   readonly canary: string | null;
   readonly scenario: string;
-  /** a canary: caught by a checker that is named for it; the control: passed */
+  /** a canary: caught by a checker that is named for it; the control: nothing is broken */
   readonly isRight: boolean;
   /** which checkers failed, by name */
   readonly failed: readonly string[];
-  readonly verdict: string;
+  readonly verdict: Verdict;
+  /** the first reason of the verdict, '' where it passed */
+  readonly reason: string;
   readonly tookMs: number;
 }
 
@@ -52,7 +55,11 @@ export async function hunt(options: HuntOptions): Promise<Hunt> {
     if (options.signal.aborted) break;
     options.progress(`without sabotage: ${scenario}`);
     const { results } = await play(options, directory, scenario, null);
-    take({ ...told(results), canary: null, isRight: results.verdict === 'pass' });
+    const outcome = told(results);
+    // A machine too busy to judge a budget leaves it open; what matters here is that nothing is broken.
+    const isSound =
+      results.verdict === 'pass' || (results.verdict === 'inconclusive' && outcome.failed.length === 0);
+    take({ ...outcome, canary: null, isRight: isSound });
   }
   for (const canary of options.canaries) {
     if (options.signal.aborted) break;
@@ -89,7 +96,13 @@ async function play(
   });
 }
 
-function told({ scenario, checks, verdict, tookMs }: Run['results']): Omit<Outcome, 'canary' | 'isRight'> {
+function told({
+  scenario,
+  checks,
+  verdict,
+  reasons,
+  tookMs,
+}: Run['results']): Omit<Outcome, 'canary' | 'isRight'> {
   const failed = checks.filter((check) => check.verdict === 'fail').map(({ checker }) => checker);
-  return { scenario, failed, verdict, tookMs };
+  return { scenario, failed, verdict, reason: reasons[0] ?? '', tookMs };
 }

@@ -9,6 +9,8 @@ import { editOnLoad } from './edit.ts';
 
 const canary = canaryNamed(process.env[CANARY_VARIABLE] ?? '');
 assert(canary !== null, `${CANARY_VARIABLE} names no canary`);
+// The node refuses settings that it does not know.
+delete process.env[CANARY_VARIABLE];
 const missing = editOnLoad(canary.edits);
 // Only what is imported from here on is changed. By its address: the lab sees no more of the node than anybody.
 await import(new URL('../../node/main.ts', import.meta.url).href);

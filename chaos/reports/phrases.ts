@@ -79,7 +79,7 @@ const PHRASES: readonly (readonly [en: string, pt: string])[] = [
   ['{} said {} where {} carried for {} ms', '{} disse {} onde {} transportou por {} ms'],
   ['{} lacks {}, written after the heal', '{} não tem {}, escrita após a recuperação'],
   ['{} did not happen within {} s; {}', '{} não aconteceu em {} s; {}'],
-  ['not supported here: {}', 'sem suporte aqui: {}'],
+  ['unsupported: {}', 'sem suporte aqui: {}'],
   ['{} against it; {}', '{} contra; {}'],
   // evidence
   ['round {}: the cut bites', 'rodada {}: o corte ocorre'],

@@ -15,6 +15,7 @@ const SIGNS: Readonly<Record<Verdict, Sign>> = {
   pass: ['✓', 32],
   fail: ['✕', 31],
   inconclusive: ['?', 33],
+  unsupported: ['-', 33],
   error: ['!', 33],
   interrupted: ['-', 33],
 };

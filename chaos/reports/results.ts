@@ -14,7 +14,7 @@ const Milliseconds = z.number().nonnegative();
 
 const World = z.enum(['containers', 'processes', 'simulated']);
 
-export const Verdict = z.enum(['pass', 'fail', 'inconclusive', 'error', 'interrupted']);
+export const Verdict = z.enum(['pass', 'fail', 'inconclusive', 'unsupported', 'error', 'interrupted']);
 export type Verdict = z.infer<typeof Verdict>;
 
 const Measurement = z.strictObject({
@@ -98,7 +98,7 @@ export const Results = z.strictObject({
   writes: z.strictObject({ ok: Count, fail: Count, info: Count }),
   measurements: z.array(Measurement).max(100_000).readonly(),
   checks: z.array(CheckResult).max(1_000).readonly(),
-  /** `harness: …` or `inconclusive: …` */
+  /** `harness: …`, `unsupported: …` or `inconclusive: …` */
   troubles: Texts,
   interrupted: z.boolean(),
   cleanUp: z.strictObject({ leftovers: Texts, removed: Count }),

@@ -5,6 +5,7 @@ const SIGNS: Readonly<Record<Verdict, string>> = {
   pass: '✅',
   fail: '❌',
   inconclusive: '⚠️',
+  unsupported: '➖',
   error: '⚠️',
   interrupted: '⚠️',
 };

@@ -139,8 +139,7 @@ async function playAndClose(
       history.add({ type: 'limit', what, limitMs, seen });
       ended = 'played';
     } else if (error instanceof FaultError) troubles.push(`inconclusive: ${messageOf(error)}`);
-    else if (error instanceof ScenarioUnsupportedError)
-      troubles.push(`inconclusive: not supported here: ${error.message}`);
+    else if (error instanceof ScenarioUnsupportedError) troubles.push(`unsupported: ${error.message}`);
     else if (error instanceof WorldUnavailableError) throw error;
     else troubles.push(`harness: ${messageOf(error)}`);
   } finally {

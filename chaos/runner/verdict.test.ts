@@ -43,6 +43,7 @@ describe('the verdict', () => {
       { checks: [{ checker: 'x', claim: 'x', verdict: 'unknown', detail: 'too little', violations: [] }] },
     ],
     ['inconclusive', { troubles: ['inconclusive: a rule could not be lifted'] }],
+    ['unsupported', { checks: [], proofs: [], troubles: ['unsupported: no disk to fill'] }],
     ['error', { troubles: ['harness: no disk'] }],
     ['error', { leftovers: ['container x'] }],
     ['interrupted', { interrupted: true, checks: [] }],
@@ -63,6 +64,8 @@ describe('the verdict of several runs', () => {
     ['inconclusive', ['pass', 'inconclusive']],
     ['fail', ['inconclusive', 'fail', 'pass']],
     ['error', ['fail', 'error']],
+    ['pass', ['pass', 'unsupported']],
+    ['inconclusive', ['unsupported']],
     ['inconclusive', []],
   ] as const)('is %s for %j', (worst, verdicts) => {
     expect(worstOf(verdicts)).toBe(worst);

@@ -9,6 +9,7 @@ export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
   pass: 0,
   fail: 1,
   inconclusive: 2,
+  unsupported: 2,
   error: 3,
   interrupted: 130,
 };
@@ -16,7 +17,7 @@ export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
 export interface Findings {
   readonly checks: readonly CheckResult[];
   readonly proofs: readonly Proof[];
-  /** `harness: …` or `inconclusive: …` */
+  /** `harness: …`, `unsupported: …` or `inconclusive: …` */
   readonly troubles: readonly string[];
   readonly leftovers: readonly string[];
   readonly interrupted: boolean;
@@ -50,6 +51,8 @@ export function verdictOf(findings: Findings): {
       reasons: findings.leftovers.map((leftover) => `left behind: ${leftover}`),
     };
   if (errors.length > 0) return { verdict: 'error', reasons };
+  const unsupported = findings.troubles.filter((trouble) => trouble.startsWith('unsupported: '));
+  if (unsupported.length > 0) return { verdict: 'unsupported', reasons: unsupported };
   if (broken.length > 0) return { verdict: 'fail', reasons };
   return unproven.length > 0 ? { verdict: 'inconclusive', reasons } : { verdict: 'pass', reasons: [] };
 }
@@ -62,8 +65,7 @@ const FROM_WORST = [
   'pass',
 ] as const satisfies readonly Verdict[];
 
-/** Of nothing: inconclusive, since nothing was seen. */
+/** What cannot be played here is no better and no worse than the rest, but alone it is nothing: inconclusive. */
 export function worstOf(verdicts: readonly Verdict[]): Verdict {
-  if (verdicts.length === 0) return 'inconclusive';
   return FROM_WORST.find((verdict) => verdicts.includes(verdict)) ?? 'inconclusive';
 }

@@ -10,6 +10,7 @@ const TONES = {
   pass: 't-good',
   fail: 't-bad',
   inconclusive: 't-unsure',
+  unsupported: 't-unsure',
   error: 't-unsure',
   interrupted: 't-unsure',
 } as const;
@@ -17,6 +18,7 @@ const TONES = {
 export function renderGateReport(gate: GateResults): string {
   const { verdict, world, nodes, seed, startedAt, gateId, runs, tookMs } = gate;
   const passed = runs.filter((run) => run.verdict === 'pass').length;
+  const unsupported = runs.filter((run) => run.verdict === 'unsupported').length;
   return renderPage(
     `gate: ${verdict}`,
     html`<header class="top">
@@ -35,8 +37,8 @@ export function renderGateReport(gate: GateResults): string {
         <div>
           ${VERDICT_SENTENCES[verdict]}
           ${both(
-            `${passed} of ${runs.length} scenarios passed, in ${Math.round(tookMs / 1000)} s.`,
-            `${passed} de ${runs.length} cenários aprovados, em ${Math.round(tookMs / 1000)} s.`,
+            `${passed} of ${runs.length} scenarios passed${unsupported > 0 ? `, ${unsupported} cannot be played here` : ''}, in ${Math.round(tookMs / 1000)} s.`,
+            `${passed} de ${runs.length} cenários aprovados${unsupported > 0 ? `, ${unsupported} sem suporte aqui` : ''}, em ${Math.round(tookMs / 1000)} s.`,
           )}
         </div>
       </div>

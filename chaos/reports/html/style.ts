@@ -24,7 +24,7 @@ a{color:var(--focus);text-underline-offset:3px}
 .verdict{display:flex;gap:20px;align-items:center;margin:18px 0;padding:18px 22px;border-radius:12px;background:var(--card);border:1px solid var(--line);border-left:8px solid var(--tone)}
 .verdict strong{font-size:30px;line-height:1.1;color:var(--tone);letter-spacing:-.01em}
 .verdict ul{margin:6px 0 0;padding-left:18px}
-.v-pass{--tone:var(--good)}.v-fail{--tone:var(--bad)}.v-inconclusive,.v-interrupted,.v-error{--tone:var(--unsure)}
+.v-pass{--tone:var(--good)}.v-fail{--tone:var(--bad)}.v-inconclusive,.v-unsupported,.v-interrupted,.v-error{--tone:var(--unsure)}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:0 0 18px}
 .figures div{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:12px 16px}
 .figures dt{font-size:12.5px;color:var(--soft);line-height:1.3}

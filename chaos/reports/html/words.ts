@@ -27,6 +27,7 @@ export const VERDICT_WORDS = {
   pass: both('Pass', 'Aprovado'),
   fail: both('Fail', 'Reprovado'),
   inconclusive: both('Inconclusive', 'Inconclusivo'),
+  unsupported: both('Not supported here', 'Sem suporte aqui'),
   error: both('Lab error', 'Erro do laboratório'),
   interrupted: both('Interrupted', 'Interrompido'),
 } as const;
@@ -40,6 +41,10 @@ export const VERDICT_SENTENCES = {
   inconclusive: both(
     'A fault is not proven to have bitten, or too little was seen. This is not a pass.',
     'Não há prova de que uma falha ocorreu, ou foi visto muito pouco. Isto não é uma aprovação.',
+  ),
+  unsupported: both(
+    'This machine or this world cannot play the scenario; the run proves nothing.',
+    'Esta máquina ou este mundo não pode executar o cenário; a execução nada prova.',
   ),
   error: both(
     'The lab itself failed; the run says nothing about the nodes.',
