@@ -40,7 +40,7 @@ export function TourStrip() {
           <span class={`verdict is-${current.state}`}>
             {MARKS[current.state]} {words.verdict[current.state]}
             {current.tookMs !== null && ` · ${figures.duration(current.tookMs)}`}
-            {current.detail !== null && ` · ${current.detail}`}
+            {current.detail !== null && ` · ${words.detail(current.detail, figures)}`}
           </span>
         </h2>
         <p>

@@ -1,6 +1,6 @@
 /** What the page says, in the two languages of its readers. */
 import type { Language } from '../words.ts';
-import type { CutLung, FaultDeed, LogFact, StepState, TourStepName } from '../room/model.ts';
+import type { CutLung, FaultDeed, LogFact, StepDetail, StepState, TourStepName } from '../room/model.ts';
 import type { Figures } from './format.ts';
 
 export interface PageWords {
@@ -97,6 +97,7 @@ export interface PageWords {
   readonly step: Readonly<Record<TourStepName, (node: string) => StepWords>>;
   readonly verdict: Readonly<Record<StepState, string>>;
   readonly hypothesis: string;
+  readonly detail: (detail: StepDetail, figures: Figures) => string;
   readonly tourEnded: (passed: number, all: number) => string;
   readonly close: string;
 }
@@ -122,6 +123,7 @@ function deedIn(
   deed: FaultDeed,
   words: {
     readonly cut: (lung: CutLung, nodes: string) => string;
+    readonly everywhere: string;
     readonly partition: (lung: CutLung, groups: string) => string;
     readonly kill: (node: string) => string;
     readonly freeze: (node: string) => string;
@@ -129,7 +131,7 @@ function deedIn(
 ): string {
   switch (deed.kind) {
     case 'cut':
-      return words.cut(deed.lung, deed.nodes.join(', '));
+      return words.cut(deed.lung, deed.everywhere ? words.everywhere : deed.nodes.join(', '));
     case 'partition':
       return words.partition(deed.lung, deed.groups.map((group) => group.join(', ')).join(' | '));
     case 'kill':
@@ -144,6 +146,7 @@ const PT_LUNG: Readonly<Record<CutLung, string>> = { p2p: 'P2P', http: 'HTTP', b
 
 const enDeed = (deed: FaultDeed): string =>
   deedIn(deed, {
+    everywhere: 'all nodes',
     cut: (lung, nodes) => `${lung === 'both' ? 'Both lungs' : EN_LUNG[lung]} cut · ${nodes}`,
     partition: (lung, groups) => `Partition${lung === 'both' ? '' : ` of ${EN_LUNG[lung]}`} · ${groups}`,
     kill: (node) => `${node} killed`,
@@ -152,6 +155,7 @@ const enDeed = (deed: FaultDeed): string =>
 
 const ptDeed = (deed: FaultDeed): string =>
   deedIn(deed, {
+    everywhere: 'todos os nós',
     cut: (lung, nodes) =>
       lung === 'both' ? `Dois pulmões cortados · ${nodes}` : `${PT_LUNG[lung]} cortado · ${nodes}`,
     partition: (lung, groups) => `Partição${lung === 'both' ? '' : ` do ${PT_LUNG[lung]}`} · ${groups}`,
@@ -280,9 +284,13 @@ const EN: PageWords = {
       case 'started':
         return `${fact.nodes} nodes are up, clients are writing`;
       case 'mode':
+        if (fact.nodes.length === 1)
+          return fact.to === 'NONE'
+            ? `${fact.nodes[0]} hears nobody any more`
+            : `${fact.nodes[0]} breathes ${fact.to} now (before: ${fact.from})`;
         return fact.to === 'NONE'
-          ? `${fact.node} hears nobody any more`
-          : `${fact.node} breathes ${fact.to} now (before: ${fact.from})`;
+          ? `${fact.nodes.length} nodes hear nobody any more`
+          : `${fact.nodes.length} nodes breathe ${fact.to} now (before: ${fact.from})`;
       case 'reach':
         return fact.reach === 'up' ? `${fact.node} answers again` : `${fact.node} does not answer`;
       case 'states':
@@ -362,6 +370,16 @@ const EN: PageWords = {
     skipped: 'skipped',
   },
   hypothesis: 'Hypothesis',
+  detail: (detail, figures) => {
+    switch (detail.type) {
+      case 'audited':
+        return `${figures.count(detail.transfers)} transfers on each of ${detail.nodes} nodes`;
+      case 'failed-requests':
+        return `${figures.count(detail.count)} ${detail.count === 1 ? 'request' : 'requests'} failed`;
+      case 'trouble':
+        return detail.text;
+    }
+  },
   tourEnded: (passed, all) => `${passed} of ${all} hypotheses held`,
   close: 'Close',
 };
@@ -487,9 +505,13 @@ const PT: PageWords = {
       case 'started':
         return `${fact.nodes} nós no ar, clientes escrevendo`;
       case 'mode':
+        if (fact.nodes.length === 1)
+          return fact.to === 'NONE'
+            ? `${fact.nodes[0]} não ouve mais ninguém`
+            : `${fact.nodes[0]} agora respira ${fact.to} (antes: ${fact.from})`;
         return fact.to === 'NONE'
-          ? `${fact.node} não ouve mais ninguém`
-          : `${fact.node} agora respira ${fact.to} (antes: ${fact.from})`;
+          ? `${fact.nodes.length} nós não ouvem mais ninguém`
+          : `${fact.nodes.length} nós agora respiram ${fact.to} (antes: ${fact.from})`;
       case 'reach':
         return fact.reach === 'up' ? `${fact.node} responde de novo` : `${fact.node} não responde`;
       case 'states':
@@ -570,6 +592,18 @@ const PT: PageWords = {
     skipped: 'pulado',
   },
   hypothesis: 'Hipótese',
+  detail: (detail, figures) => {
+    switch (detail.type) {
+      case 'audited':
+        return `${figures.count(detail.transfers)} transferências em cada um de ${detail.nodes} nós`;
+      case 'failed-requests':
+        return detail.count === 1
+          ? '1 requisição falhou'
+          : `${figures.count(detail.count)} requisições falharam`;
+      case 'trouble':
+        return detail.text;
+    }
+  },
   tourEnded: (passed, all) => `${passed} de ${all} hipóteses confirmadas`,
   close: 'Fechar',
 };

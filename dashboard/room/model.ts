@@ -35,7 +35,13 @@ export interface TrafficSecond {
 export type CutLung = 'p2p' | 'http' | 'both';
 
 export type FaultDeed =
-  | { readonly kind: 'cut'; readonly nodes: readonly string[]; readonly lung: CutLung }
+  | {
+      readonly kind: 'cut';
+      readonly nodes: readonly string[];
+      /** these are all that there are */
+      readonly everywhere: boolean;
+      readonly lung: CutLung;
+    }
   | { readonly kind: 'partition'; readonly groups: readonly (readonly string[])[]; readonly lung: CutLung }
   | { readonly kind: 'kill'; readonly node: string }
   | { readonly kind: 'freeze'; readonly node: string };
@@ -68,7 +74,12 @@ export interface Recovery {
 
 export type LogFact =
   | { readonly type: 'started'; readonly nodes: number }
-  | { readonly type: 'mode'; readonly node: string; readonly from: SyncMode; readonly to: SyncMode }
+  | {
+      readonly type: 'mode';
+      readonly nodes: readonly string[];
+      readonly from: SyncMode;
+      readonly to: SyncMode;
+    }
   | { readonly type: 'reach'; readonly node: string; readonly reach: 'up' | 'down' }
   | { readonly type: 'states'; readonly count: number }
   | { readonly type: 'begun' | 'ended'; readonly deed: FaultDeed }
@@ -116,8 +127,13 @@ export interface TourStep {
   readonly node: string | null;
   /** the time that its claim was measured to take */
   readonly tookMs: number | null;
-  readonly detail: string | null;
+  readonly detail: StepDetail | null;
 }
+
+export type StepDetail =
+  | { readonly type: 'audited'; readonly transfers: number; readonly nodes: number }
+  | { readonly type: 'failed-requests'; readonly count: number }
+  | { readonly type: 'trouble'; readonly text: string };
 
 export interface TourView {
   readonly running: boolean;

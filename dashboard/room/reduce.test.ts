@@ -127,6 +127,20 @@ describe('the control room', () => {
     expect(room.log).toHaveLength(1);
   });
 
+  it('tells of nodes that change alike at once in one line', () => {
+    const change = { type: 'mode', from: 'P2P', to: 'HTTP', reason: 'silence' } as const;
+    const room = after(0, [
+      ...upWith({ n1: A, n2: A, n3: A }),
+      lattice('n1', 1, 1000, change),
+      lattice('n2', 1, 1100, change),
+      lattice('n3', 1, 9000, change),
+    ]);
+    expect(room.log.map(({ fact }) => (fact.type === 'mode' ? fact.nodes : []))).toEqual([
+      ['n1', 'n2'],
+      ['n3'],
+    ]);
+  });
+
   it('tells what a heal brought back, in one line, and not the daily round', () => {
     const session: LatticeEvent = {
       type: 'reconciliation',
@@ -203,6 +217,6 @@ function write(at: number): RoomEvent {
 }
 
 function fault(id: number): FaultView {
-  const deed = { kind: 'cut', nodes: ['n1'], lung: 'p2p' } as const;
+  const deed = { kind: 'cut', nodes: ['n1'], everywhere: false, lung: 'p2p' } as const;
   return { id, deed, means: '', from: 1000, until: null, proven: null, dropped: 0 };
 }

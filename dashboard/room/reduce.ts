@@ -1,7 +1,7 @@
 /**
  * How each thing that happens changes the control room: one pure function, on the server and on the page.
  */
-import type { LatticeEvent } from '../../node/protocol/events.ts';
+import type { LatticeEvent, SyncMode } from '../../node/protocol/events.ts';
 import { emptyView, reduce } from '../view.ts';
 import { groupsOf } from './groups.ts';
 import type { FaultView, LogFact, LogLine, Recovery, RoomEvent, RoomView, TrafficSecond } from './model.ts';
@@ -13,6 +13,8 @@ const FAULTS_MAX = 200;
 const RECOVERIES_MAX = 200;
 /** Sessions that follow one another this quickly are one line of the log. */
 const SAME_RECONCILIATION_MS = 5000;
+/** Changes of mode that follow one another this quickly are one line of the log. */
+const SAME_SWITCH_MS = 1500;
 /** Sessions within this time after a heal are its work. */
 const HEALING_MS = 5000;
 
@@ -121,7 +123,7 @@ function lastEventOf(cluster: RoomView['cluster'], name: string): number | null 
 function noted(room: RoomView, node: string, at: number, event: LatticeEvent): RoomView {
   switch (event.type) {
     case 'mode':
-      return told(room, at, { type: 'mode', node, from: event.from, to: event.to });
+      return switched(room, at, node, event.from, event.to);
     case 'reconciliation': {
       // Nodes compare notes all the time; what a heal brings back is worth telling.
       const isHealing = room.faults.some(({ until }) => until !== null && at - until < HEALING_MS);
@@ -146,6 +148,16 @@ function noted(room: RoomView, node: string, at: number, event: LatticeEvent): R
     case 'refused':
       return room;
   }
+}
+
+/** Nodes that change alike at nearly the same time are one line. */
+function switched(room: RoomView, at: number, node: string, from: SyncMode, to: SyncMode): RoomView {
+  const last = room.log.findLast(({ fact }) => fact.type === 'mode');
+  const isSame = last?.fact.type === 'mode' && last.fact.from === from && last.fact.to === to;
+  if (!isSame || at - last.at > SAME_SWITCH_MS || last.fact.type !== 'mode' || last.fact.nodes.includes(node))
+    return told(room, at, { type: 'mode', nodes: [node], from, to });
+  const fact = { ...last.fact, nodes: [...last.fact.nodes, node] };
+  return { ...room, log: room.log.map((line) => (line === last ? { ...line, fact } : line)) };
 }
 
 /** What one node pulls, another one pushes: counted once. */

@@ -26,13 +26,24 @@ const ACCOUNTS = [
 const ISSUED_EACH = 1_000_000_000;
 const AMOUNT_MAX = 25_000_000;
 
-/** Four a second on each of five nodes: lively, and a small share of two slow cores. */
-const TRANSFER_EVERY_MS = 250;
-const READ_EVERY_MS = 1000;
+/**
+ * The bank works in beats: once a second each client sends some transfers, then all are quiet. Between two beats everything
+ * has arrived, so roots that are equal are seen to be equal; with writes spread evenly there would always be one on its way.
+ */
+const BEAT_MS = 1000;
+/** Within each second, so that a second's count is one beat. */
+const BEAT_AT_MS = 150;
+/** Twenty a second on five nodes: lively, and a small share of two slow cores. */
+const TRANSFERS_PER_BEAT = 4;
+/** When the beat has arrived everywhere. */
+const READ_AT_MS = 850;
 /** A healthy node answers in some milliseconds; a client that waits longer asks another node. */
 const ANSWER_TIMEOUT_MS = 2000;
-/** How long a client stays away from a node that did not answer. */
+/** How long a client stays away from a node that did not answer; twice as long each time, up to the most. */
 const SHUN_MS = 2000;
+const SHUN_MOST_MS = 30_000;
+/** Where no node answers. */
+const TRY_AGAIN_MS = 250;
 const RECENT = 12;
 /** A transfer counts as missing on a node once it was acknowledged elsewhere this long ago: before, it is on its way. */
 const LATE_MS = 2000;
@@ -78,7 +89,7 @@ export class Bank {
   /** by number: what was acknowledged, and must be everywhere in the end */
   readonly #ledger = new Map<number, Acknowledged>();
   readonly #readers: ReadonlyMap<string, Reader>;
-  readonly #shunned = new Map<string, number>();
+  readonly #shunned = new Map<string, { readonly until: number; readonly forMs: number }>();
   #recent: readonly Transfer[] = [];
   #lastId = 0;
 
@@ -102,7 +113,7 @@ export class Bank {
   async run(signal: AbortSignal): Promise<void> {
     await this.#issue(signal);
     await Promise.all([
-      ...this.#cluster.nodes.map((home, index) => this.#transferAgainAndAgain(home, index, signal)),
+      ...this.#cluster.nodes.map((home) => this.#transferAgainAndAgain(home, signal)),
       this.#readAgainAndAgain(signal),
     ]);
     for (const client of this.#clients.values()) client.close();
@@ -111,6 +122,7 @@ export class Bank {
   /** A node that was started again may have other entries than before: its books are read from the beginning. */
   forget(node: string): void {
     this.#readers.get(node)?.clear();
+    this.#shunned.delete(node);
   }
 
   /** Reads everything anew from these nodes and holds it against the ledger as it was before the reading. */
@@ -138,17 +150,16 @@ export class Bank {
           });
           if (outcome === 'ok') break;
         }
-        await pause(READ_EVERY_MS, signal);
+        await pause(TRY_AGAIN_MS, signal);
       }
     }
   }
 
-  async #transferAgainAndAgain(home: ClusterNode, index: number, signal: AbortSignal): Promise<void> {
-    await pause((index * TRANSFER_EVERY_MS) / this.#cluster.nodes.length, signal);
+  async #transferAgainAndAgain(home: ClusterNode, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const startedAt = performance.now();
-      await this.#transfer(home, signal);
-      await pause(Math.max(0, TRANSFER_EVERY_MS - (performance.now() - startedAt)), signal);
+      await pause(untilNext(BEAT_AT_MS), signal);
+      for (let sent = 0; sent < TRANSFERS_PER_BEAT && !signal.aborted; sent += 1)
+        await this.#transfer(home, signal);
     }
   }
 
@@ -173,8 +184,9 @@ export class Bank {
         this.#recent = [{ id, ...fact, via: node.name, retries }, ...this.#recent].slice(0, RECENT);
         return;
       }
-      this.#shunned.set(node.name, at + SHUN_MS);
-      if (retries >= this.#cluster.nodes.length) await pause(TRANSFER_EVERY_MS, signal);
+      const forMs = Math.min(SHUN_MOST_MS, 2 * (this.#shunned.get(node.name)?.forMs ?? SHUN_MS / 2));
+      this.#shunned.set(node.name, { until: at + forMs, forMs });
+      if (retries >= this.#cluster.nodes.length) await pause(TRY_AGAIN_MS, signal);
     }
   }
 
@@ -184,11 +196,12 @@ export class Bank {
     const start = nodes.indexOf(home) + retries;
     const round = nodes.map((_, step) => nodes[(start + step) % nodes.length] ?? home);
     const now = Date.now();
-    return round.find((node) => (this.#shunned.get(node.name) ?? 0) <= now) ?? round[0] ?? home;
+    return round.find((node) => (this.#shunned.get(node.name)?.until ?? 0) <= now) ?? round[0] ?? home;
   }
 
   async #readAgainAndAgain(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      await pause(untilNext(READ_AT_MS), signal);
       await Promise.all(
         this.#cluster.nodes.map(async (node) => {
           if (node.state !== 'running') return;
@@ -199,7 +212,6 @@ export class Bank {
         }),
       );
       this.#apply({ type: 'books', at: Date.now(), books: this.#books() });
-      await pause(READ_EVERY_MS, signal);
     }
   }
 
@@ -284,6 +296,11 @@ class Reader {
       balances,
     };
   }
+}
+
+/** @returns ms until the wall clock is next at this part of a second */
+function untilNext(ms: number): number {
+  return BEAT_MS - ((Date.now() + BEAT_MS - ms) % BEAT_MS);
 }
 
 function issuedInAll(): number {

@@ -56,6 +56,12 @@ export class Harm {
     return this.#inTurn(() => this.#begin(deed));
   }
 
+  /** Takes a lung, or both, from these nodes: nobody hears them over it, they hear nobody. */
+  cut(nodes: readonly string[], lung: CutLung): Promise<FaultView> {
+    const everywhere = this.#cluster.nodes.every(({ name }) => nodes.includes(name));
+    return this.begin({ kind: 'cut', nodes, everywhere, lung });
+  }
+
   end(id: number): Promise<void> {
     return this.#inTurn(async () => {
       const active = this.#active.get(id);

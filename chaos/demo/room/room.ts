@@ -101,7 +101,7 @@ export class Room {
   async execute(command: Command): Promise<void> {
     switch (command.do) {
       case 'cut':
-        await this.#harm.begin({ kind: 'cut', nodes: command.nodes, lung: command.lung });
+        await this.#harm.cut(command.nodes, command.lung);
         return;
       case 'partition':
         await this.#harm.begin({ kind: 'partition', groups: command.groups, lung: command.lung });

@@ -5,9 +5,9 @@
  */
 import { TOUR_STEPS } from '../../../dashboard/room/model.ts';
 import type {
-  FaultDeed,
   RoomEvent,
   RoomView,
+  StepDetail,
   TourStep,
   TourStepName,
   TourView,
@@ -45,7 +45,7 @@ const LOOK_EVERY_MS = 50;
 interface Outcome {
   readonly state: 'pass' | 'fail' | 'inconclusive';
   readonly tookMs: number | null;
-  readonly detail: string | null;
+  readonly detail: StepDetail | null;
 }
 
 export class Tour {
@@ -81,7 +81,7 @@ export class Tour {
       const outcome = await this.#act(name, signal).catch((error: unknown): Outcome => ({
         state: 'inconclusive',
         tookMs: null,
-        detail: error instanceof Error ? error.message : String(error),
+        detail: { type: 'trouble', text: error instanceof Error ? error.message : String(error) },
       }));
       if (signal.aborted) {
         this.#change(name, { state: 'skipped' });
@@ -126,8 +126,8 @@ export class Tour {
   async #cutLung(lung: 'p2p' | 'http', expected: 'P2P' | 'HTTP', signal: AbortSignal): Promise<Outcome> {
     const failedBefore = this.#failed();
     const nodes = this.#modules.cluster.nodes.map((node) => node.name);
-    const [deed, startedAt] = [{ kind: 'cut', nodes, lung } satisfies FaultDeed, performance.now()];
-    const fault = await this.#modules.harm.begin(deed);
+    const startedAt = performance.now();
+    const fault = await this.#modules.harm.cut(nodes, lung);
     const switched = await this.#patiently(() => this.#allBreathe(expected), signal);
     const carried = await this.#patiently(() => this.#isOver(fault.id, 'fault'), signal);
     const tookMs = switched === null || carried === null ? null : this.#recoveryMs(fault.id);
@@ -156,10 +156,10 @@ export class Tour {
     const { cluster, bank } = this.#modules;
     const up = cluster.nodes.filter(({ state }) => state === 'running');
     const startedAt = performance.now();
-    let detail = '';
+    let detail: StepDetail | null = null;
     const tookMs = await this.#patiently(async () => {
       const audit = await bank.audit(up);
-      detail = `${audit.acknowledged} × ${up.length}`;
+      detail = { type: 'audited', transfers: audit.acknowledged, nodes: up.length };
       return audit.wrong === 0 && audit.nodes.every(({ sum }) => sum === audit.issued);
     }, signal);
     return {
@@ -188,7 +188,8 @@ export class Tour {
   }
 
   #judged(tookMs: number | null, failedRequests: number, proven: boolean): Outcome {
-    const detail = failedRequests === 0 ? null : String(failedRequests);
+    const detail: StepDetail | null =
+      failedRequests === 0 ? null : { type: 'failed-requests', count: failedRequests };
     if (tookMs === null || failedRequests > 0) return { state: 'fail', tookMs, detail };
     return { state: proven ? 'pass' : 'inconclusive', tookMs, detail };
   }
