@@ -54,7 +54,7 @@ class Carried implements Judge {
     const windows = this.#windows.all.filter(
       ({ spec, isProven }) => isProven && spec.kind === 'partition' && spec.scope !== 'both',
     );
-    if (windows.length === 0) return unknown('no lung was cut alone');
+    if (windows.length === 0) return unknown('no lung was provably cut alone');
     const lates: Late[] = [];
     let arrivals = 0;
     for (const window of windows) {
