@@ -396,6 +396,7 @@ export class Host implements ExchangeMachine, HttpMachine {
       records: replica.recordCount(),
       wallMs: this.wallMs(),
       isWatching: false,
+      isResting: false,
       vector: null,
     };
   }

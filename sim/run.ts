@@ -215,12 +215,13 @@ function coreOptions({ cellsMax, ...knobs }: Knobs): CoreOptions {
   const pace = (knobs.beatMs ?? policy.beatMs) / policy.beatMs;
   return {
     ...CORE_DEFAULTS,
-    policy: { ...policy, ...knobs },
+    policy: { ...policy, restBeatMs: policy.restBeatMs * pace, ...knobs },
     sketch: { ...sketch, cellsMax: cellsMax ?? sketch.cellsMax },
     detector: {
       ...detector,
       suspicionMs: detector.suspicionMs * pace,
       suspectMs: detector.suspectMs * pace,
+      restingSuspectMs: detector.restingSuspectMs * pace,
       attentiveStepMs: Math.max(detector.attentiveStepMs, 4 * (knobs.tickMs ?? 0)),
     },
   };

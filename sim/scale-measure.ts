@@ -22,6 +22,8 @@ export interface Trial {
   /** links per node where not all are linked */
   readonly degree: number;
   readonly seed: number;
+  /** how long it starts: links come up within a redial, P2P is found within a heartbeat; it rests when nothing has happened for 5 s */
+  readonly warmUpMs: number;
   /** how long it idles, and how long it is written to, in ms of virtual time */
   readonly idleMs: number;
   readonly busyMs: number;
@@ -51,19 +53,17 @@ export interface Findings {
 
 /** Thousands of hosts with few records each: 24 KB of coded symbols are enough, where a node keeps eight times as many. */
 const CELLS_MAX = 2_048;
-/** Links come up within a redial, P2P is found within a heartbeat, and polls fall to their slow pace. */
-const WARM_UP_MS = 1_500;
 /** How long a write waits for a majority. */
 const MAJORITY_MS = 1_000;
 const FLUSH_MS = 1;
 
 export function measure(trial: Trial): Findings {
-  const { nodes, idleMs, busyMs, writes } = trial;
+  const { nodes, warmUpMs, idleMs, busyMs, writes } = trial;
   const startedAt = performance.now();
   const world = new World({ ...WORLD_DEFAULTS, seed: trial.seed });
   const topology = topologyFor(trial);
   const hosts = start(world, topology, trial.seed);
-  world.runTo(WARM_UP_MS);
+  world.runTo(warmUpMs);
 
   const atRest = totals(world);
   world.runTo(world.now + idleMs);

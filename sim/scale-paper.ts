@@ -31,8 +31,9 @@ export function copiesOfBatch(nodes: number, degree: number): number {
 }
 
 /** Heartbeats that a node sends in a second at most: to its neighbours, and to one of the others in turn. */
-export function beatsPerSecond(links: number): number {
-  return (Math.min(links, NEIGHBOURS_MAX + 1) * 1_000) / POLICY_DEFAULTS.beatMs;
+export function beatsPerSecond(links: number, isResting: boolean): number {
+  const { restBeatMs, beatMs } = POLICY_DEFAULTS;
+  return (Math.min(links, NEIGHBOURS_MAX + 1) * 1_000) / (isResting ? restBeatMs : beatMs);
 }
 
 /**

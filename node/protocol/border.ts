@@ -21,6 +21,8 @@ export interface Beacon {
   readonly wallMs: number | null;
   /** it watches us, and so wants to hear from us as often as it is heard */
   readonly isWatching: boolean;
+  /** nothing has happened there for a while: its heartbeats are further apart */
+  readonly isResting: boolean;
   /** what it has seen; null where the lung does not carry it, the roots were alike, or it is long */
   readonly vector: VersionVector | null;
 }

@@ -1,5 +1,5 @@
 /** One core and what its lungs tell it: how often it wakes, whom it watches, when it forgets, what it refuses. */
-import type { Effect, Input, WriteOutcome } from './border.ts';
+import type { Beacon, Effect, Input, WriteOutcome } from './border.ts';
 import { Core } from './core.ts';
 import { CORE_DEFAULTS } from './defaults.ts';
 import type { LungName } from './events.ts';
@@ -39,12 +39,49 @@ describe('an idle node', () => {
   });
 });
 
+describe('a node with nothing to do for a while', () => {
+  it('beats half as often, says so, and is back at its pace, at once, with the first write', () => {
+    const node = new Node(1);
+    node.run(policy.restAfterMs + 1_000);
+    node.beats.clear();
+    node.run(5_000);
+    expect(node.beats.get(node.peer(0))).toBe(5_000 / policy.restBeatMs);
+    expect(node.lastBeacon).toMatchObject({ isResting: true });
+    node.beats.clear();
+    node.write(null);
+    expect(node.lastBeacon).toMatchObject({ isResting: false });
+    node.run(2_000);
+    expect(node.beats.get(node.peer(0))).toBe(1 + 2_000 / policy.beatMs);
+  });
+
+  it('does not rest while P2P does not carry', () => {
+    const node = new Node(1, ['p2p', 'http']);
+    node.mute = true;
+    node.run(2 * policy.restAfterMs);
+    expect(node.core.mode().mode).toBe('HTTP');
+    expect(node.pace).toBe(policy.beatMs);
+  });
+
+  it('is given the time of its slower heartbeats before it is doubted, and none before it is given up', () => {
+    const node = new Node(1);
+    node.run(1_000);
+    node.beatFrom(node.peer(0), false, true);
+    node.mute = true;
+    node.states = [];
+    node.run(1_500);
+    expect(node.states.map(({ to }) => to)).toEqual(['suspect', 'dead']);
+    const [suspect = 0, dead = 0] = node.states.map(({ at }) => at - 1_000);
+    expect(suspect).toBeGreaterThanOrEqual(detector.restingSuspectMs);
+    expect(dead).toBeLessThanOrEqual(detector.suspicionMs + policy.tickMs);
+  });
+});
+
 describe('a node that knows many', () => {
   it('beats for its neighbours, and for one of the others in turn until all have heard', () => {
     const node = new Node(20);
-    node.run(2_000);
+    node.run(2 * policy.restAfterMs);
     node.beats.clear();
-    node.run(20 * policy.beatMs);
+    node.run(20 * policy.restBeatMs);
     const often = [...node.beats.values()].filter((count) => count >= 18);
     expect(often.length).toBeLessThanOrEqual(NEIGHBOURS_MAX);
     expect(often.length).toBeGreaterThanOrEqual(NEIGHBOURS_MAX / 2);
@@ -131,6 +168,9 @@ class Node {
   readonly silent = new Set<NodeId>();
   states: { readonly at: number; readonly peer: NodeId; readonly to: string }[] = [];
   timers = 0;
+  /** the last heartbeat, and what was set as the time until the next */
+  lastBeacon: Beacon | null = null;
+  pace = 0;
   rootsTold = 0;
   lastBeatAt = 0;
   mute = false;
@@ -171,8 +211,15 @@ class Node {
     this.step({ type: 'write', request: 1, entries: [{ key: 'k', value: '1' }], precondition: null, acks });
   }
 
-  beatFrom(peer: NodeId, isWatching: boolean): void {
-    const beacon = { root: this.core.replica.root(), records: 0, wallMs: null, isWatching, vector: null };
+  beatFrom(peer: NodeId, isWatching: boolean, isResting = false): void {
+    const beacon = {
+      root: this.core.replica.root(),
+      records: 0,
+      wallMs: null,
+      isWatching,
+      isResting,
+      vector: null,
+    };
     this.step({ type: 'heard', peer, lung: 'p2p', rttMs: 1, beacon });
   }
 
@@ -205,6 +252,7 @@ class Node {
       records: 0,
       wallMs: null,
       isWatching: false,
+      isResting: false,
       vector: null,
     };
     this.step({ type: 'heard', peer, lung: 'http', rttMs: 1, beacon });
@@ -213,10 +261,12 @@ class Node {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case 'timer':
+        if (effect.timer === 'beat') this.pace = effect.afterMs ?? 0;
         if (effect.afterMs === null) this.#alarms.delete(effect.timer);
         else this.#alarms.set(effect.timer, this.#now + effect.afterMs);
         return;
       case 'beat':
+        this.lastBeacon = effect.beacon;
         this.beats.set(effect.peer, (this.beats.get(effect.peer) ?? 0) + 1);
         return;
       case 'poll':

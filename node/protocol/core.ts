@@ -147,8 +147,12 @@ export class Core {
   #announcedRoot: Digest | null = null;
   /** something happened that a tick must look at soon */
   #isStirred = false;
-  /** a tick is set; otherwise one comes with the next beat */
-  #isTicking = false;
+  /** when something last did, ms monotonic */
+  #stirredAt = 0;
+  /** until the next heartbeat, from the last one */
+  #beatMs: number;
+  /** when the next tick is set for, ms monotonic; null: one comes with the next beat */
+  #tickAt: number | null = null;
   #lastCause: Cause = 'write';
   #hedged = { records: 0, members: new Set<NodeId>() };
   #now: Now = { wallMs: 0, monotonicMs: 0 };
@@ -157,6 +161,7 @@ export class Core {
   constructor(modules: CoreModules, options: CoreOptions) {
     this.#modules = modules;
     this.#policy = options.policy;
+    this.#beatMs = options.policy.beatMs;
     this.#modeOptions = options.mode;
     this.#aheadMaxMs = options.aheadMaxMs;
     this.#detector = new Detector(options.detector);
@@ -193,7 +198,7 @@ export class Core {
     this.#judgeMode();
     for (const { one, other } of this.replica.takeEquivocations()) this.#accuse(one, other);
     const changes = this.replica.takeChanges();
-    if ((changes !== null || this.#isStirred) && !this.#isTicking) this.#setTick(this.#policy.tickMs);
+    if (changes !== null || this.#isStirred) this.#wake();
     const effects = this.#effects;
     this.#effects = [];
     if (changes === null) return effects;
@@ -289,12 +294,13 @@ export class Core {
   #alarm(timer: TimerName): void {
     switch (timer) {
       case 'tick':
-        this.#isTicking = false;
+        this.#tickAt = null;
         return this.#tick();
       case 'beat':
-        if (!this.#isTicking) this.#tick();
+        if (this.#tickAt === null) this.#tick();
+        this.#beatMs = this.#isResting() ? this.#policy.restBeatMs : this.#policy.beatMs;
         this.#beatAll();
-        return this.#timer('beat', this.#policy.beatMs);
+        return this.#timer('beat', this.#beatMs);
       case 'gossip':
         return this.#pumpRumors();
       default:
@@ -315,8 +321,24 @@ export class Core {
     this.#effects.push({ type: 'beat', peer: peer.id, beacon: this.#beacon(peer) });
   }
 
+  /** A tick soon, and heartbeats at their usual pace, the first one now: others expect it at the slow pace still. */
+  #wake(): void {
+    this.#stirredAt = this.#now.monotonicMs;
+    const { monotonicMs } = this.#now;
+    const isSoon = this.#tickAt !== null && this.#tickAt - monotonicMs <= this.#policy.tickMs;
+    if (!isSoon) this.#setTick(WAKE_MS);
+    if (this.#beatMs === this.#policy.beatMs) return;
+    this.#beatMs = this.#policy.beatMs;
+    this.#beatAll();
+    this.#timer('beat', this.#beatMs);
+  }
+
+  #isResting(): boolean {
+    return this.#mode.mode === 'P2P' && this.#now.monotonicMs - this.#stirredAt >= this.#policy.restAfterMs;
+  }
+
   #setTick(afterMs: number): void {
-    this.#isTicking = true;
+    this.#tickAt = this.#now.monotonicMs + afterMs;
     this.#timer('tick', afterMs);
   }
 
@@ -349,12 +371,12 @@ export class Core {
       this.#announcedRoot = root;
       this.#emit({ type: 'root', root, size: this.replica.size(), cause: this.#lastCause });
     }
-    const { tickMs, beatMs } = this.#policy;
+    const { tickMs } = this.#policy;
     const doubtMs = Math.max(1, Math.ceil(this.#detector.nextDoubtMs));
     const isBusy =
       this.#isStirred || this.#mode.mode !== 'P2P' || this.#sessions.size > 0 || !this.#acks.isIdle;
     if (isBusy) this.#setTick(Math.min(tickMs, doubtMs));
-    else if (doubtMs < beatMs) this.#setTick(doubtMs);
+    else if (doubtMs < this.#policy.restBeatMs) this.#setTick(doubtMs);
   }
 
   /** Who is a neighbour may have changed: it is judged, polled and served by another measure then. */
@@ -365,7 +387,7 @@ export class Core {
       this.#reconsider(peer);
     }
     this.#detector.setPatience({
-      p2p: STRAY_TURNS * this.#watch.strayCount * this.#policy.beatMs,
+      p2p: STRAY_TURNS * this.#watch.strayCount * this.#policy.restBeatMs,
       http: STRAY_TURNS * this.#strayPollMs(),
     });
   }
@@ -392,6 +414,7 @@ export class Core {
     if (peer.linked[lung]) return;
     peer.linked[lung] = true;
     this.#watch.noteChange();
+    this.#isStirred = true;
     if (lung === 'p2p') {
       peer.linkedAt = this.#now.monotonicMs;
       return this.#beat(peer);
@@ -415,7 +438,12 @@ export class Core {
     if (beacon !== null && (was === 'suspect' || was === 'dead')) this.#giveUpSession(id, lung, 'lung_back');
     const peer = this.#evidence(id, lung, rttMs);
     if (beacon === null) return;
-    if (beacon.isWatching) peer.watchesUntil = this.#now.monotonicMs + WATCHING_BEATS * this.#policy.beatMs;
+    if (beacon.isWatching)
+      peer.watchesUntil = this.#now.monotonicMs + WATCHING_BEATS * this.#policy.restBeatMs;
+    if (lung === 'p2p') {
+      peer.isResting = beacon.isResting;
+      this.#detector.setResting(id, beacon.isResting);
+    }
     if (beacon.wallMs !== null) {
       const { monotonicMs } = this.#now;
       peer.clock = { leadMs: beacon.wallMs - monotonicMs, at: monotonicMs };
@@ -1057,7 +1085,11 @@ export class Core {
   #isOverdue(peer: Peer): boolean {
     if (!peer.isNeighbour) return false;
     const { heardAt } = this.#detector.health(peer.id, 'p2p');
-    return heardAt === null || this.#now.monotonicMs - heardAt > OVERDUE_BEATS * this.#policy.beatMs;
+    return (
+      heardAt === null ||
+      this.#now.monotonicMs - heardAt >
+        OVERDUE_BEATS * (peer.isResting ? this.#policy.restBeatMs : this.#policy.beatMs)
+    );
   }
 
   #mayUse(lung: LungName): boolean {
@@ -1104,6 +1136,7 @@ export class Core {
       root,
       records: this.replica.recordCount(),
       wallMs: this.#now.wallMs,
+      isResting: this.#beatMs > this.#policy.beatMs,
       isWatching: to.isChosen || this.#now.monotonicMs < to.doubtedUntil,
       vector: to.root === root || vector.size > BEACON_RANGES_MAX ? null : vector.clone(),
     };
@@ -1135,11 +1168,14 @@ const CLOCK_FRESH_MS = 30_000;
 /** Heartbeats that a fresh link may stay mute before it is reset; eight, two seconds by default: both ends must subscribe first. */
 const MUTE_BEATS = 8;
 
+/** The first tick after idleness comes so soon, in ms: once for all that happens in a moment. A guess. */
+const WAKE_MS = 10;
+
 /** A member that is no neighbour may miss its turn twice before it is missed. A guess. */
 const STRAY_TURNS = 2.5;
 
-/** A member that watches us does so for so many heartbeats from its last one; four: as long as it may be silent. */
-const WATCHING_BEATS = 4;
+/** A member that watches us does so for so many slow heartbeats from its last one; three: longer than it may be silent. */
+const WATCHING_BEATS = 3;
 
 /** A member that did not answer a question over P2P is watched for so many heartbeats; twelve: long enough to notice that it is silent. */
 const DOUBT_BEATS = 12;

@@ -8,8 +8,8 @@ export const CORE_DEFAULTS: CoreOptions = {
   detector: {
     suspicionMs: 1_000,
     suspectMs: 600,
+    restingSuspectMs: 700,
     httpFreshMs: 3_000,
-    httpAnswerMs: 400,
     httpWarmMs: 25_000,
     attentiveStepMs: 400,
   },

@@ -53,6 +53,8 @@ export interface Peer {
   /** until when we watch it because a question to it failed, and until when it wants to be answered, ms monotonic */
   doubtedUntil: number;
   watchesUntil: number;
+  /** as its last heartbeat said */
+  isResting: boolean;
   /** last evidence over any lung, ms monotonic */
   heardAt: number;
 }
@@ -88,6 +90,7 @@ export function newPeer(id: NodeId, now: number, sessionBackoffMs: number): Peer
     isNeighbour: true,
     doubtedUntil: now,
     watchesUntil: now,
+    isResting: false,
     heardAt: now,
   };
 }

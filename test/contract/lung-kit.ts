@@ -38,7 +38,14 @@ export function identityFrom(seedByte: number): Identity {
 }
 
 export function beaconOf(digit: string, records: number): Beacon {
-  return { root: digit.repeat(64) as Digest, records, wallMs: null, isWatching: false, vector: null };
+  return {
+    root: digit.repeat(64) as Digest,
+    records,
+    wallMs: null,
+    isWatching: false,
+    isResting: false,
+    vector: null,
+  };
 }
 
 /** A started lung and everything it said. */

@@ -219,7 +219,14 @@ describe('HttpLung', () => {
         type: 'heard',
         peer: PEER,
         rttMs: null,
-        beacon: { root: ROOT_B, records: 7, wallMs: expect.any(Number), isWatching: false, vector: null },
+        beacon: {
+          root: ROOT_B,
+          records: 7,
+          wallMs: expect.any(Number),
+          isWatching: false,
+          isResting: false,
+          vector: null,
+        },
       });
     });
 

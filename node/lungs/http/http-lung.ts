@@ -476,6 +476,7 @@ function beaconIn(answer: Believed, site: Site, asked?: Digest): Beacon | null {
       records: site.records ?? 0,
       wallMs: answer.wallMs,
       isWatching: false,
+      isResting: false,
       vector: null,
     };
   }
@@ -491,6 +492,7 @@ function beaconIn(answer: Believed, site: Site, asked?: Digest): Beacon | null {
     records: site.records,
     wallMs: answer.wallMs,
     isWatching: false,
+    isResting: false,
     vector: null,
   };
 }

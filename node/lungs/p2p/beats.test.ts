@@ -16,6 +16,7 @@ const beats = fc.record({
     records: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
     wallMs: fc.option(fc.integer({ min: 1, max: 2 ** 48 - 1 })),
     isWatching: fc.boolean(),
+    isResting: fc.boolean(),
     vector: fc.option(vectors),
   }),
 });

@@ -24,7 +24,8 @@ const BEAT_PROTOCOL = '/aethel/beat/3.0.0';
  *        28  u48  live records
  *        34  32   root
  *        66  u48  sender's wall clock, ms since the epoch; 0: not told
- *        72       sender's version vector, as in the messages of anti-entropy; nothing: not told
+ *        72  u8   1: the sender watches the receiver, plus 2: it rests
+ *        73       sender's version vector, as in the messages of anti-entropy; nothing: not told
  */
 const BEAT_BYTES = 73;
 /** A vector of 64 authors with 64 ranges takes 3 KiB; a longer one is not told. */
@@ -205,7 +206,7 @@ export function encodeBeat(beat: Beat): Uint8Array {
   bytes.writeUIntBE(beat.beacon.records, 28, 6);
   bytes.write(beat.beacon.root, 34, 32, 'hex');
   bytes.writeUIntBE(beat.beacon.wallMs ?? 0, 66, 6);
-  bytes.writeUInt8(Number(beat.beacon.isWatching), 72);
+  bytes.writeUInt8(Number(beat.beacon.isWatching) + 2 * Number(beat.beacon.isResting), 72);
   return bytes;
 }
 
@@ -226,15 +227,15 @@ export function decodeBeat(body: Uint8Array): Beat {
       records: bytes.readUIntBE(28, 6),
       // 0, the epoch itself: not told
       wallMs: bytes.readUIntBE(66, 6) || null,
-      isWatching: watchingOf(bytes.readUInt8(72)),
+      ...flagsOf(bytes.readUInt8(72)),
       vector: body.length === BEAT_BYTES ? null : vectorOf(body.subarray(BEAT_BYTES)),
     },
   };
 }
 
-function watchingOf(flag: number): boolean {
-  if (flag > 1) throw new FrameError(`beat with the flag ${flag}`);
-  return flag === 1;
+function flagsOf(flags: number): Pick<Beacon, 'isWatching' | 'isResting'> {
+  if (flags > 3) throw new FrameError(`beat with the flags ${flags}`);
+  return { isWatching: flags % 2 === 1, isResting: flags >= 2 };
 }
 
 function vectorOf(bytes: Uint8Array): VersionVector {

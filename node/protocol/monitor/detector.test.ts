@@ -5,8 +5,8 @@ const PEER = 'peer' as NodeId;
 const OPTIONS = {
   suspicionMs: 1_000,
   suspectMs: 600,
+  restingSuspectMs: 700,
   httpFreshMs: 3_000,
-  httpAnswerMs: 400,
   httpWarmMs: 25_000,
   attentiveStepMs: 400,
 };

@@ -22,14 +22,10 @@ export interface DetectorOptions {
    * once, so that the verdict finds the other lung warm. Between heartbeat interval and suspicionMs.
    */
   readonly suspectMs: number;
+  /** The same for a member that rests, in ms; default 700: one heartbeat of 500 ms, and 200 ms late. */
+  readonly restingSuspectMs: number;
   /** How long an HTTP answer counts as evidence while that lung is polled eagerly, in ms. Default 3000: three short long-polls. */
   readonly httpFreshMs: number;
-  /**
-   * How long a question over HTTP may stay without any word from a member that gossip does not reach, in ms of attentive time beyond what
-   * it is held, or three round trips where those are longer. Default 400: with suspectMs it makes suspicionMs, so that both lungs are
-   * given up in the same moment when both are cut. Beyond, the member is suspect over HTTP; raising it delays NONE one to one.
-   */
-  readonly httpAnswerMs: number;
   /** How long it counts while P2P carries and HTTP is only kept warm, in ms. Default 25000: two and a half poll intervals. */
   readonly httpWarmMs: number;
   /** Longest step between two ticks that counts as attentive, in ms. Default 400: tick interval plus a usual scheduling delay. */
@@ -86,6 +82,7 @@ export class Detector {
   /** peers whose other lung is in doubt: their HTTP evidence must be fresh */
   readonly #eager = new Set<NodeId>();
   readonly #unwatched = new Set<NodeId>();
+  readonly #resting = new Set<NodeId>();
   /** some member is or was no neighbour, so that states alone do not say what is fresh */
   #hasStrays = false;
   #nextDoubtMs = Infinity;
@@ -118,12 +115,16 @@ export class Detector {
   }
 
   /**
-   * A question goes to this peer over HTTP. Whatever is heard of it answers.
+   * A question goes to this peer over HTTP. Whatever is heard of it answers. Where gossip does not reach it, no word is doubt after as long
+   * as lies between doubt and verdict over P2P, so that both lungs are given up in the same moment when both are cut; or after three
+   * round trips, where those are longer.
+   *
    * @param heldMs how long it may hold the answer
    */
   asked(peer: NodeId, heldMs: number): void {
     const link = this.#link(peer, 'http');
-    const answerMs = Math.max(this.#options.httpAnswerMs, ROUND_TRIPS_FOR_AN_ANSWER * (link.rttMs ?? 0));
+    const patienceMs = this.#options.suspicionMs - this.#suspectMs(peer);
+    const answerMs = Math.max(patienceMs, ROUND_TRIPS_FOR_AN_ANSWER * (link.rttMs ?? 0));
     link.dueAttentiveMs ??= this.#attentiveMs + heldMs + answerMs;
   }
 
@@ -191,6 +192,12 @@ export class Detector {
     }
   }
 
+  /** Whether this peer's heartbeats are further apart now, as it says. */
+  setResting(peer: NodeId, isResting: boolean): void {
+    if (isResting) this.#resting.add(peer);
+    else this.#resting.delete(peer);
+  }
+
   setPatience(patience: StrayPatience): void {
     this.#patience = patience;
   }
@@ -203,6 +210,7 @@ export class Detector {
     }
     this.#eager.delete(peer);
     this.#unwatched.delete(peer);
+    this.#resting.delete(peer);
   }
 
   health(peer: NodeId, lung: LungName): LinkHealth {
@@ -240,18 +248,22 @@ export class Detector {
     switch (lung) {
       case 'p2p':
         if (silentMs >= this.#options.suspicionMs + patienceMs) return 'dead';
-        return silentMs >= this.#options.suspectMs + patienceMs ? 'suspect' : 'alive';
+        return silentMs >= this.#suspectMs(peer) + patienceMs ? 'suspect' : 'alive';
       case 'http':
         if (silentMs >= this.#options.httpWarmMs + patienceMs) return 'dead';
         return this.#eager.has(peer) && this.#isOpen(link, silentMs) ? 'suspect' : link.state;
     }
   }
 
+  #suspectMs(peer: NodeId): number {
+    return this.#resting.has(peer) ? this.#options.restingSuspectMs : this.#options.suspectMs;
+  }
+
   /** Until silence makes this link worse than it is. Of an HTTP link that is only kept warm, and of members in turn, nobody waits to hear. */
   #doubtMs(peer: NodeId, lung: LungName, link: Link, silentMs: number): number {
-    const { suspectMs, suspicionMs } = this.#options;
     if (this.#unwatched.has(peer)) return Infinity;
-    if (lung === 'p2p') return (silentMs < suspectMs ? suspectMs : suspicionMs) - silentMs;
+    const suspectMs = this.#suspectMs(peer);
+    if (lung === 'p2p') return (silentMs < suspectMs ? suspectMs : this.#options.suspicionMs) - silentMs;
     if (!this.#eager.has(peer) || link.state !== 'alive') return Infinity;
     return (link.dueAttentiveMs ?? Infinity) - this.#attentiveMs;
   }
