@@ -38,13 +38,16 @@ export const CANARIES: readonly Canary[] = [
   },
   {
     name: 'says P2P because its socket is open',
-    edits: [{ file: CORE, find: "p2pReached: this.#detector.reached('p2p'),", replace: 'p2pReached: this.#lungUp.p2p ? 1 : 0,' }],
+    edits: [{ file: CORE, find: "const p2pReached = this.#detector.reached('p2p');", replace: 'const p2pReached = this.#lungUp.p2p ? 1 : 0;' }],
     scenario: 'p2p-cut',
     caughtBy: ['limits', 'mode-honesty'],
   },
   {
     name: 'never returns to P2P',
-    edits: [{ file: MODE, find: 'now - (state.p2pSince ?? now) < returnAfter(state.flaps, options)', replace: 'options.returnAfterMs > 0' }],
+    edits: [
+      { file: MODE, find: "const carriedSince = mode === 'P2P' ? (state.carriedSince ?? now) : null;", replace: "const carriedSince = mode === 'P2P' ? (state.carriedSince ?? now) : state.carriedSince;" },
+      { file: MODE, find: 'now - (state.p2pSince ?? now) < returnAfter(state.flaps, options)', replace: 'state.carriedSince !== null' },
+    ],
     scenario: 'p2p-cut',
     caughtBy: ['limits', 'mode-honesty'],
   },
@@ -58,13 +61,13 @@ export const CANARIES: readonly Canary[] = [
     name: 'acknowledges before the disk has it',
     edits: [{ file: STORE, find: 'commit(batch: StoreBatch): Promise<void> {\n    return this.#enqueue(batch);', replace: 'commit(batch: StoreBatch): Promise<void> {\n    setTimeout(() => void this.#enqueue(batch).catch(() => undefined), 2_000);\n    return Promise.resolve();' }],
     scenario: 'kill-alone',
-    caughtBy: ['lost-writes'],
+    caughtBy: ['lost-writes', 'monotonic-reads'],
   },
   {
     name: 'loses its newest records when it starts again',
     edits: [{ file: STORE, find: 'for (const { key: slot, value } of this.#db.getRange({ start: 0 })) {', replace: 'for (const { key: slot, value } of [...this.#db.getRange({ start: 0 })].slice(0, -3)) {' }],
     scenario: 'kill-alone',
-    caughtBy: ['lost-writes'],
+    caughtBy: ['lost-writes', 'monotonic-reads'],
   },
   {
     name: 'lies about its root',
@@ -88,11 +91,14 @@ export const CANARIES: readonly Canary[] = [
     name: 'prefers its own of two concurrent writes',
     edits: [{ file: MERGE, find: 'if (live.some((record) => isCovered(incoming, record))) return', replace: 'if (live.length > 0 && !live.some((record) => isCovered(record, incoming))) return' }],
     scenario: 'halves',
-    caughtBy: ['convergence', 'limits'],
+    caughtBy: ['convergence', 'lost-writes', 'conflicts-surfaced'],
   },
   {
     name: 'merges nothing that a session brings',
-    edits: [{ file: CORE, find: "const { refused } = this.#merge(recordsOf(message), 'sync', id, lung);", replace: "const { refused } = this.#merge(purpose.kind === 'session' ? [] : recordsOf(message), 'sync', id, lung);" }],
+    edits: [
+      { file: CORE, find: "const { refused } = this.#merge(recordsOf(message), 'sync', id, lung);", replace: "const { refused } = this.#merge(purpose.kind === 'session' ? [] : recordsOf(message), 'sync', id, lung);" },
+      { file: CORE, find: "const offered = this.#merge(recordsOf(message), isPush(message) ? 'push' : 'sync', id, lung);", replace: "const offered = this.#merge(isPush(message) ? recordsOf(message) : [], 'push', id, lung);" },
+    ],
     scenario: 'halves',
     caughtBy: ['limits', 'convergence', 'lost-writes'],
   },

@@ -34,6 +34,9 @@ class MembersOnly implements Judge {
 
   verdict(): Finding {
     if (this.#untried.size > 0) return unknown(`nobody has tried ${[...this.#untried].join(', ')}`);
-    return judged(this.#violations, `${this.#tries} tries, all turned away`);
+    return judged(
+      this.#violations,
+      this.#violations.length === 0 ? `${this.#tries} tries, all turned away` : `${this.#tries} tries`,
+    );
   }
 }

@@ -65,6 +65,7 @@ const PHRASES: readonly (readonly [en: string, pt: string])[] = [
   ['no two writes to one key were provably apart', 'nenhum par de escritas numa chave era comprovadamente independente'],
   ['{} in all accounts at {} reads, of up to {} transfers', '{} em todas as contas em {} leituras, de até {} transferências'],
   ['{} reads, values up to {}', '{} leituras, valores até {}'],
+  ['{} tries', '{} tentativas'],
   ['{} tries, all turned away', '{} tentativas, todas recusadas'],
   ['no wait was in vain', 'nenhuma espera foi em vão'],
   ['the scenario ended there', 'o cenário terminou ali'],
