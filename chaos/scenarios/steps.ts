@@ -15,6 +15,8 @@ import type { Stage } from './scenario.ts';
 const STEADY_LIMIT_MS = 60_000;
 const CARRY_LIMIT_MS = 30_000;
 const EQUAL_LIMIT_MS = 30_000;
+/** for what is still on its way when a scenario has ended early */
+const SETTLE_LIMIT_MS = 15_000;
 /** acknowledged writes per node that make a rhythm */
 const RHYTHM_WRITES = 4;
 const LOOK_EVERY_MS = 5;
@@ -49,11 +51,37 @@ export async function withFacts(
   playIt: (play: Play) => Promise<void>,
 ): Promise<void> {
   const facts = new UniqueFacts(stage, stage.history, { ...FACTS_PACE, ...pace });
+  const play = { ...stage, facts };
   try {
-    await playIt({ ...stage, facts });
+    await playIt(play);
+  } catch (error) {
+    if (error instanceof LimitExceededError) await readLast(play);
+    throw error;
   } finally {
     await facts.stop();
   }
+}
+
+/**
+ * A scenario that ended early is read all the same: what is not there by now, with every fault lifted, is missing, whatever
+ * else went wrong. Nodes that do not answer are left out.
+ */
+async function readLast(play: Play): Promise<void> {
+  const { facts, members, time, signal } = play;
+  play.progress('last reads');
+  await facts.pause();
+  await poll(async () => (areRootsEqual(play) ? true : null), {
+    everyMs: LOOK_EVERY_MS,
+    budgetMs: SETTLE_LIMIT_MS,
+    signal,
+    time,
+  });
+  for (const member of members) await readAll(play, member).catch(() => undefined);
+}
+
+function areRootsEqual({ members, observer }: Play): boolean {
+  const roots = members.map(({ node }) => observer.latest(node.name)?.status.merkle_root);
+  return new Set(roots).size === 1 && roots[0] !== undefined;
 }
 
 /** Waits until `claim` holds of what the observer saw last. @returns when, on the history's clock */
@@ -136,20 +164,22 @@ export async function untilEqual(stage: Play, fresh: readonly Fact[]): Promise<n
 
 /** Lets everything arrive, now that nobody writes any more, and reads all of every node. */
 export async function readFinals(stage: Play): Promise<void> {
-  const { facts, members, history } = stage;
+  const { facts, members } = stage;
   stage.progress('final reads');
   await untilEqual(stage, facts.facts);
   await facts.stop();
-  for (const { node, client } of members) {
-    let last = { root: '', size: 0 };
-    for await (const { entries, merkle_root, state_size } of client.pages(null)) {
-      last = { root: merkle_root, size: state_size };
-      const shown: Shown[] = [];
-      for (const entry of entries) shown.push(await shownOf(client, entry));
-      history.add({ type: 'entries', node: node.name, entries: shown });
-    }
-    history.add({ type: 'final', node: node.name, ...last });
+  for (const member of members) await readAll(stage, member);
+}
+
+async function readAll({ history }: Stage, { node, client }: Member): Promise<void> {
+  let last = { root: '', size: 0 };
+  for await (const { entries, merkle_root, state_size } of client.pages(null)) {
+    last = { root: merkle_root, size: state_size };
+    const shown: Shown[] = [];
+    for (const entry of entries) shown.push(await shownOf(client, entry));
+    history.add({ type: 'entries', node: node.name, entries: shown });
   }
+  history.add({ type: 'final', node: node.name, ...last });
 }
 
 type Shown = LineOf<'entries'>['entries'][number];
