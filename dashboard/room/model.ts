@@ -191,8 +191,7 @@ export type RoomEvent =
       | {
           readonly type: 'proof';
           readonly id: number;
-          /** null: it could not be judged now, and what was known before stays */
-          readonly proven: boolean | null;
+          readonly proven: boolean;
           readonly dropped: number;
         }
       | { readonly type: 'ended'; readonly id: number }

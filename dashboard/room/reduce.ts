@@ -92,11 +92,10 @@ export function faultsInForce(room: RoomView): readonly FaultView[] {
 function proven(room: RoomView, event: Extract<RoomEvent, { readonly type: 'proof' }>): RoomView {
   const fault = room.faults.find(({ id }) => id === event.id);
   if (fault === undefined) return room;
-  const { dropped } = event;
-  const holds = event.proven ?? fault.proven;
+  const { proven: holds, dropped } = event;
   const faults = room.faults.map((one) => (one === fault ? { ...one, proven: holds, dropped } : one));
   // What is seen again while the fault lasts is counted, and told once.
-  if (holds === null || fault.proven === holds) return { ...room, faults };
+  if (fault.proven === holds) return { ...room, faults };
   return told({ ...room, faults }, event.at, { type: 'proof', deed: fault.deed, proven: holds, dropped });
 }
 

@@ -88,20 +88,18 @@ export class Harm {
     });
   }
 
-  /** What every fault in force shows now. Each of several cuts also sees the others' links dead, so none is judged then. */
+  /** What every fault in force shows now. */
   look(): Promise<void> {
     return this.#inTurn(async () => {
       for (const active of this.#active.values()) {
         const evidence = await active.fault.evidence({ probes: false });
         this.#keep(active.view.id, 'in force', evidence);
-        const isAlone = !isCut(active) || [...this.#active.values()].filter(isCut).length === 1;
-        const { dropped } = evidence;
         this.#events.apply({
           type: 'proof',
           at: Date.now(),
           id: active.view.id,
-          proven: isAlone ? evidence.ok : null,
-          dropped,
+          proven: evidence.ok,
+          dropped: evidence.dropped,
         });
       }
     });
@@ -135,11 +133,6 @@ export class Harm {
     const liftedAt = await fault.lift();
     const healed = await fault.heal({ probes: false });
     this.#active.delete(view.id);
-    // Of two cuts that hold one link, the one that ends opens it, where links are forwarders: what the others hold is closed
-    // again in the same turn of the event loop, before anything passes. Firewall rules stand beside each other by themselves.
-    if (isCut(active) && this.#cluster.world === 'processes') {
-      for (const other of this.#active.values()) if (isCut(other)) await other.fault.inject();
-    }
     this.#events.apply({ type: 'ended', at: liftedAt, id: view.id });
     this.#events.disturbed(view, 'heal', liftedAt);
     this.#keep(view.id, 'healed', healed);
@@ -187,10 +180,6 @@ export class Harm {
     this.#turn = mine.catch(() => undefined);
     return mine;
   }
-}
-
-function isCut({ view }: ActiveFault): boolean {
-  return view.deed.kind === 'cut' || view.deed.kind === 'partition';
 }
 
 function specOf(deed: FaultDeed, cluster: Cluster): FaultSpec {
