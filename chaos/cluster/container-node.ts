@@ -34,6 +34,10 @@ export interface ContainerNodeOptions {
   readonly env: Readonly<Record<string, string>>;
   /** of the volume that holds its state; empty for one on the machine's disk */
   readonly volumeOptions: Readonly<Record<string, string>>;
+  /** A container that somebody else made and keeps; null: the lab makes one. */
+  readonly adopted: string | null;
+  /** by the port that it publishes on 127.0.0.1, or by its address in the network, for a lab that is in there too */
+  readonly reachedBy: 'port' | 'address';
   /** Called when the node has a namespace, before anybody waits for its answer. @param since ms since the epoch */
   readonly onNamespace: (name: string, since: number) => Promise<void>;
 }
@@ -68,6 +72,7 @@ export class ContainerNode implements ClusterNode {
     this.#options = options;
     this.name = options.name;
     this.#image = options.image;
+    this.#id = options.adopted;
   }
 
   get state(): NodeState {
@@ -229,7 +234,8 @@ export class ContainerNode implements ClusterNode {
   async #settle(info: Inspection): Promise<void> {
     const port = info.NetworkSettings.Ports[`${HTTP_PORT}/tcp`]?.[0]?.HostPort;
     const address = info.NetworkSettings.Networks[this.#options.network]?.IPAddress;
-    if (port === undefined || address === undefined || address === '') {
+    const { reachedBy } = this.#options;
+    if ((port === undefined && reachedBy === 'port') || address === undefined || address === '') {
       await this.#ended();
       throw new NodeStartError(this.name, 'it has no address', tail(await this.#logs()));
     }
@@ -240,7 +246,8 @@ export class ContainerNode implements ClusterNode {
       info.Id,
       labelsOf(runId),
     );
-    this.#place = { url: `http://127.0.0.1:${port}`, address, sidecar, startedAt: info.State.StartedAt };
+    const host = reachedBy === 'port' ? `127.0.0.1:${port}` : `${address}:${HTTP_PORT}`;
+    this.#place = { url: `http://${host}`, address, sidecar, startedAt: info.State.StartedAt };
     this.#state = 'running';
     await this.#options.onNamespace(this.name, Date.parse(info.State.StartedAt));
   }

@@ -85,6 +85,8 @@ class DockerCluster implements Cluster {
           image: NODE_IMAGE,
           env,
           volumeOptions: {},
+          adopted: null,
+          reachedBy: 'port',
           onNamespace: (name, since) => this.#rules.reassert(name, since),
         }),
     );

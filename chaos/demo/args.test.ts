@@ -2,10 +2,11 @@ import { parseDemoArgs } from './args.ts';
 
 describe('the command line of the demo', () => {
   it('opens the page of five nodes on the usual port, unless told otherwise', () => {
-    const usual = { kind: 'run', show: 'page', nodes: 5, port: null, language: 'en' };
+    const usual = { kind: 'run', show: 'page', cluster: 'processes', nodes: 5, port: null, language: 'en' };
     expect(parseDemoArgs([], {})).toEqual(usual);
     expect(parseDemoArgs(['--terminal'], {})).toEqual({ ...usual, show: 'terminal' });
     expect(parseDemoArgs(['--port', '7100'], {})).toEqual({ ...usual, port: 7100 });
+    expect(parseDemoArgs(['--cluster', 'compose'], {})).toEqual({ ...usual, cluster: 'compose' });
     expect(parseDemoArgs(['--once', '--nodes', '3', '--lang', 'pt'], {})).toEqual({
       ...usual,
       show: 'once',
@@ -33,6 +34,7 @@ describe('the command line of the demo', () => {
     [['--nodes', '']],
     [['--nodes']],
     [['--lang', 'fr']],
+    [['--cluster', 'cloud']],
     [['--port', '65536']],
     [['--port', 'http']],
     [['--port', '-1']],

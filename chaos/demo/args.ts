@@ -3,11 +3,16 @@ import { parseArgs } from 'node:util';
 import { languageOf } from '../../dashboard/words.ts';
 import type { Language } from '../../dashboard/words.ts';
 
+const CLUSTERS = ['processes', 'containers', 'compose'] as const;
+type DemoCluster = (typeof CLUSTERS)[number];
+
 export type DemoArgs =
   | {
       readonly kind: 'run';
       /** the control room on a page, or the story in the terminal; `once`: which ends after the verdict */
       readonly show: 'page' | 'terminal' | 'once';
+      /** whose nodes: processes and containers are started here, those of docker compose are there already */
+      readonly cluster: DemoCluster;
       readonly nodes: number;
       /** of the page; null: the usual one, or the next one that is free */
       readonly port: number | null;
@@ -37,6 +42,7 @@ export function parseDemoArgs(
     help?: boolean;
     nodes?: string;
     port?: string;
+    cluster?: string;
     lang?: string;
   };
   try {
@@ -54,8 +60,10 @@ export function parseDemoArgs(
   const port =
     values.port === undefined ? null : Number(/^[0-9]{1,5}$/.test(values.port) ? values.port : 'NaN');
   if (port !== null && !(port <= PORT_MAX)) return mistake(`--port ${values.port}: 0–${PORT_MAX}`, language);
+  const cluster = CLUSTERS.find((name) => name === (values.cluster ?? 'processes'));
+  if (cluster === undefined) return mistake(`--cluster ${values.cluster}: ${CLUSTERS.join(' | ')}`, language);
   const show = values.once === true ? 'once' : values.terminal === true ? 'terminal' : 'page';
-  return { kind: 'run', show, nodes: count, port, language };
+  return { kind: 'run', show, cluster, nodes: count, port, language };
 }
 
 const OPTIONS = {
@@ -64,5 +72,6 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
   nodes: { type: 'string' },
   port: { type: 'string' },
+  cluster: { type: 'string' },
   lang: { type: 'string' },
 } as const;

@@ -46,7 +46,9 @@ async function main(args: DemoArgs): Promise<number> {
   }
 }
 
-async function run(args: Extract<DemoArgs, { kind: 'run' }>, words: DemoWords): Promise<number> {
+type Run = Extract<DemoArgs, { kind: 'run' }>;
+
+async function run(args: Run, words: DemoWords): Promise<number> {
   const interrupt = listenForInterrupts();
   const screen = new Screen(process.stdout, screenOptions(process.stdout, process.env, args.language));
   const show = new Show(screen, words);
@@ -57,16 +59,12 @@ async function run(args: Extract<DemoArgs, { kind: 'run' }>, words: DemoWords): 
     // While the nodes start, the page is built.
     const page = args.show === 'page' ? buildPage() : Promise.resolve(null);
     page.catch(() => undefined);
-    cluster = await startProcessCluster({
-      nodes: args.nodes,
-      runId: `demo-${randomBytes(4).toString('hex')}`,
-      progress: (line) => show.tell(line),
-    });
+    cluster = await start(args, (line) => show.tell(line));
     interrupt.signal.throwIfAborted();
     show.result(words.started(seconds(Date.now() - show.startedAt)));
     exitCode =
       args.show === 'page'
-        ? await stayOpen(cluster, show, await page, args.port, interrupt.signal)
+        ? await stayOpen(cluster, show, await page, args, interrupt.signal)
         : await play(cluster, show, args.show === 'once', interrupt.signal);
   } catch (error) {
     if (!interrupt.signal.aborted) show.problem(words.broken(reasonOf(error)));
@@ -76,19 +74,37 @@ async function run(args: Extract<DemoArgs, { kind: 'run' }>, words: DemoWords): 
   return leftovers === 0 ? exitCode : Math.max(exitCode, EXIT_BROKEN);
 }
 
+async function start(args: Run, progress: (line: string) => void): Promise<Cluster> {
+  const runId = `demo-${randomBytes(4).toString('hex')}`;
+  switch (args.cluster) {
+    case 'processes':
+      return startProcessCluster({ nodes: args.nodes, runId, progress });
+    case 'containers': {
+      // Loaded only here: without Docker nobody waits for what talks to it.
+      const { startContainerCluster } = await import('../cluster/containers.ts');
+      return startContainerCluster({ nodes: args.nodes, runId, progress });
+    }
+    case 'compose': {
+      const { adoptComposeCluster } = await import('../cluster/compose.ts');
+      const { COMPOSE_PROJECT_NAME: project = 'aethel', AETHEL_API_TOKEN: apiToken = '' } = process.env;
+      return adoptComposeCluster({ project, runId, apiToken: apiToken === '' ? null : apiToken });
+    }
+  }
+}
+
 /** The room judges nothing by itself: leaving it is a success. */
 async function stayOpen(
   cluster: Cluster,
   show: Show,
   page: PageFiles | null,
-  port: number | null,
+  args: Run,
   interrupt: AbortSignal,
 ): Promise<number> {
   if (page === null) throw new Error('the control room has no page');
-  await openRoom(
-    { cluster, page, port, host: '127.0.0.1', words: show.words, tell: (line) => show.tell(line) },
-    interrupt,
-  );
+  // Beside compose's nodes it runs in a container itself, and its port is published on the host's 127.0.0.1.
+  const host = args.cluster === 'compose' ? '0.0.0.0' : '127.0.0.1';
+  const tell = (line: string): void => show.tell(line);
+  await openRoom({ cluster, page, port: args.port, host, words: show.words, tell }, interrupt);
   return EXIT.pass;
 }
 

@@ -31,7 +31,8 @@ interface SessionEvidence {
   readonly world: RoomView['world'];
   readonly nodes: readonly {
     readonly name: string;
-    readonly url: string;
+    /** null: it does not run */
+    readonly url: string | null;
     readonly state: string;
     /** null: it gave none */
     readonly root: StateResponse | null;
@@ -69,10 +70,10 @@ export async function gatherEvidence(sources: EvidenceSources): Promise<SessionE
     startedAt: new Date(view.cluster.startedAt).toISOString(),
     run: cluster.runId,
     world: view.world,
-    nodes: cluster.nodes.map(({ name, url, state }, index) => ({
-      name,
-      url,
-      state,
+    nodes: cluster.nodes.map((node, index) => ({
+      name: node.name,
+      url: node.state === 'stopped' ? null : node.url,
+      state: node.state,
       root: roots[index] ?? null,
     })),
     writes: view.cluster.writes,
