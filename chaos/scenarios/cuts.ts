@@ -4,11 +4,14 @@ import { conflictsSurfaced } from '../checkers/conflicts.ts';
 import { modeHonesty } from '../checkers/mode-honesty.ts';
 import { bridge, deafen, halves, isolate, majoritiesRing } from '../faults/partition.ts';
 import type { FaultSpec, Grudges, Scope } from '../faults/spec.ts';
+import { ScenarioUnsupportedError } from './scenario.ts';
 import { scheduled } from './scheduled.ts';
 
 /** Long enough for a failover, and for writes to cross after it. */
 const CUT = { at: 500, holdMs: 6_000 };
 const RECOVERY_BUDGET_MS = 2_000;
+/** Of three nodes each hears both others. */
+const RING_MIN = 4;
 const SHARED = { shared: { everyMs: 400 } };
 
 function cut(grudges: Grudges, scope: Scope, how: 'drop' | 'reset' = 'drop'): FaultSpec {
@@ -54,7 +57,11 @@ export const ring = scheduled({
   says: 'lets every node hear a majority, and no two the same one: writes get round',
   checkers: [modeHonesty],
   recoveryBudgetMs: RECOVERY_BUDGET_MS,
-  steps: ({ nodes }) => [{ ...CUT, spec: cut(majoritiesRing(nodes), 'both') }],
+  steps: ({ nodes }) => {
+    if (nodes.length < RING_MIN)
+      throw new ScenarioUnsupportedError(`a ring of majorities needs ${RING_MIN} nodes, not ${nodes.length}`);
+    return [{ ...CUT, spec: cut(majoritiesRing(nodes), 'both') }];
+  },
 });
 
 export const bridged = scheduled({
