@@ -73,6 +73,7 @@ class Strikes {
   readonly #schedule: Schedule;
   readonly #clients: Clients;
   readonly #ending = new AbortController();
+  readonly #performed = new Map<Step, Promise<void>>();
   readonly #lastEnd: number;
   #startedAt = 0;
   #healedAt = 0;
@@ -91,14 +92,10 @@ class Strikes {
     this.#startedAt = history.now();
     this.#healedAt = this.#startedAt;
     const outcomes = await Promise.allSettled(
-      this.#schedule.steps.map(async (step) => {
-        try {
-          await (step.do === 'fault' ? this.#strike(step) : this.#force(step));
-        } catch (error) {
-          // Nobody begins anything any more; what is in force is lifted by those who began it.
-          this.#ending.abort(error);
-          throw error;
-        }
+      this.#schedule.steps.map((step) => {
+        const performed = this.#perform(step);
+        this.#performed.set(step, performed);
+        return performed;
       }),
     );
     this.#ending.signal.throwIfAborted();
@@ -107,13 +104,26 @@ class Strikes {
     return this.#healedAt;
   }
 
+  async #perform(step: Step): Promise<void> {
+    try {
+      await this.#until(this.#startedAt + step.at);
+      // On a slow machine a fault takes longer than planned: what was to come after it still does.
+      const before = this.#schedule.steps.filter(({ at, holdMs }) => at + holdMs <= step.at);
+      await Promise.all(before.map((one) => this.#performed.get(one)));
+      await (step.do === 'fault' ? this.#strike(step) : this.#force(step));
+    } catch (error) {
+      // Nobody begins anything any more; what is in force is lifted by those who began it.
+      this.#ending.abort(error);
+      throw error;
+    }
+  }
+
   async #strike(step: FaultStep): Promise<void> {
     const { cluster, history } = this.#play;
     const { spec, id } = step;
     const nodes = struckNodes(spec, this.#schedule.nodes);
     const mark = (phase: LineOf<'fault'>['phase'], at: number): number =>
       history.add({ type: 'fault', id, phase, spec, nodes }, at);
-    await this.#until(step.at);
     const fault = cluster.fault(spec);
     const what = `#${id} ${fault.name}`;
     this.#play.progress(`${what}: ${fault.means}`);
@@ -123,7 +133,7 @@ class Strikes {
       const { beganAt, completeAt } = await fault.inject(options);
       const begunAt = mark('begun', history.timeOf(beganAt));
       mark('complete', history.timeOf(completeAt));
-      await this.#until(step.at + step.holdMs);
+      await this.#until(begunAt + step.holdMs);
       this.#measureFailover(step, begunAt);
       if (this.#isLast(step)) await this.#clients.pause();
       const evidence = await fault.evidence(options);
@@ -143,29 +153,28 @@ class Strikes {
     this.#play.proof(`${what} is gone`, gone);
   }
 
-  async #force({ at, holdMs, node, mode }: ForceStep): Promise<void> {
+  async #force({ holdMs, node, mode }: ForceStep): Promise<void> {
     const { history, members } = this.#play;
     const member = members.find((one) => one.node.name === node);
     if (member === undefined) throw new RangeError(`there is no ${node}`);
-    await this.#until(at);
     this.#play.progress(`forcing ${mode} on ${node}`);
     await member.client.force(mode);
-    history.add({ type: 'force', node, mode });
+    const begunAt = history.add({ type: 'force', node, mode });
     try {
-      await this.#until(at + holdMs);
+      await this.#until(begunAt + holdMs);
     } finally {
       await member.client.force(null);
       this.#healedAt = Math.max(this.#healedAt, history.add({ type: 'force', node, mode: null }));
     }
   }
 
-  /** @param at since the steps began */
+  /** @param at on the history's clock */
   async #until(at: number): Promise<void> {
     const { time, history } = this.#play;
     const { signal } = this.#ending;
     for (;;) {
       signal.throwIfAborted();
-      const leftMs = this.#startedAt + at - history.now();
+      const leftMs = at - history.now();
       if (leftMs <= 0) return;
       await time.wait(Math.min(leftMs, LOOK_MS));
     }
