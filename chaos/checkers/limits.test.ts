@@ -28,6 +28,17 @@ describe('hard limits', () => {
     expect(judge(limits, [LIMIT]).verdict).toBe('fail');
   });
 
+  it('are unknown where a machine too busy never let it begin', () => {
+    const busy = Array.from({ length: 17 }, (_, i): HistoryLine => ({
+      type: 'lag',
+      at: 1_000 * i,
+      loopMs: 5,
+      stalledMs: 990,
+    }));
+    expect(judge(limits, [...busy, LIMIT]).verdict).toBe('unknown');
+    expect(judge(limits, [STEADY, ...busy, LIMIT]).verdict).toBe('fail');
+  });
+
   it('are unknown where nothing began', () => {
     expect(judge(limits, []).verdict).toBe('unknown');
   });

@@ -1,10 +1,12 @@
 /**
  * Everything happens within its hard limit. A scenario that waits in vain notes it and ends there; limits are generous, so
- * that they tell a broken node from a slow machine.
+ * that they tell a broken node from a slow machine. Only where a machine too busy never let it come to the steady state
+ * nothing has been tried, and nobody knows.
  */
-import type { HistoryLine } from '../history/line.ts';
-import { judged, unknown } from './checker.ts';
-import type { Checker, Finding, Judge, Violation } from './checker.ts';
+import type { HistoryLine, LineOf } from '../history/line.ts';
+import { unknown } from './checker.ts';
+import type { Checker, Finding, Judge } from './checker.ts';
+import { Stalls } from './stalls.ts';
 
 export const limits: Checker = {
   name: 'limits',
@@ -13,23 +15,26 @@ export const limits: Checker = {
 };
 
 class Limits implements Judge {
-  readonly #violations: Violation[] = [];
+  readonly #exceeded: LineOf<'limit'>[] = [];
+  readonly #stalls = new Stalls();
   #isSteady = false;
 
   take(line: HistoryLine): void {
+    this.#stalls.take(line);
     if (line.type === 'mark' && line.mark === 'steady') this.#isSteady = true;
-    if (line.type !== 'limit') return;
-    const { what, limitMs, seen, at } = line;
-    this.#violations.push({
-      text: `${what} did not happen within ${limitMs / 1000} s; ${seen}`,
-      at,
-      node: null,
-    });
+    if (line.type === 'limit') this.#exceeded.push(line);
   }
 
   verdict(): Finding {
-    if (this.#violations.length === 0 && !this.#isSteady) return unknown('a steady state was never reached');
-    const isKept = this.#violations.length === 0;
-    return judged(this.#violations, isKept ? 'no wait was in vain' : 'the scenario ended there');
+    if (this.#exceeded.length === 0 && !this.#isSteady) return unknown('a steady state was never reached');
+    const lates = this.#exceeded.map(({ what, limitMs, seen, at }) => ({
+      violation: { text: `${what} did not happen within ${limitMs / 1000} s; ${seen}`, at, node: null },
+      from: at - limitMs,
+      to: at,
+      limitMs,
+    }));
+    if (lates.length === 0) return this.#stalls.judge([], [], 'no wait was in vain');
+    const firm = this.#isSteady ? lates.map(({ violation }) => violation) : [];
+    return this.#stalls.judge(firm, this.#isSteady ? [] : lates, 'the scenario ended there');
   }
 }

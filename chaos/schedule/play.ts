@@ -109,7 +109,7 @@ class Strikes {
       await this.#until(this.#startedAt + step.at);
       // On a slow machine a fault takes longer than planned: what was to come after it still does.
       const before = this.#schedule.steps.filter(({ at, holdMs }) => at + holdMs <= step.at);
-      await Promise.all(before.map((one) => this.#performed.get(one)));
+      await Promise.all(before.map((one) => this.#performed.get(one) ?? Promise.resolve()));
       await (step.do === 'fault' ? this.#strike(step) : this.#force(step));
     } catch (error) {
       // Nobody begins anything any more; what is in force is lifted by those who began it.
