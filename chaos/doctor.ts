@@ -1,7 +1,7 @@
 /** `chaos doctor`: what this machine can do, found out by doing it, and the way out where it cannot. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { connectEngine, labelsOf, listLabelled, removeLabelled } from './cluster/engine.ts';
+import { connectEngine, listLabelled, removeLabelled, runOnce } from './cluster/engine.ts';
 import { NODE_IMAGE, inspectImage } from './cluster/image.ts';
 import { WorldUnavailableError } from './cluster/port.ts';
 import { renderTable } from './faults/nft.ts';
@@ -58,25 +58,15 @@ export async function diagnose(say: (line: string) => void): Promise<number> {
   }
 }
 
-/** @returns null when the command works in a side container, else what it said */
+/** @returns null when the command works in a side container, else the last line of what it said */
 async function attempt(
   engine: Awaited<ReturnType<typeof connectEngine>>,
   image: string,
   runId: string,
   script: string,
 ): Promise<string | null> {
-  const container = await engine.container.dockerode.createContainer({
-    Image: image,
-    Cmd: ['bash', '-c', script],
-    Labels: labelsOf(runId),
-    Tty: true,
-    HostConfig: { CapDrop: ['ALL'], CapAdd: ['NET_ADMIN'], NetworkMode: 'none' },
-  });
-  await container.start();
-  const { StatusCode } = (await container.wait()) as { readonly StatusCode: number };
-  if (StatusCode === 0) return null;
-  const said = (await container.logs({ stdout: true, stderr: true, follow: false })).toString('utf8');
-  return said.trim().split('\n').at(-1)?.trim() ?? `it ended with ${StatusCode}`;
+  const { code, output: said } = await runOnce(engine, { runId, image, script, capabilities: ['NET_ADMIN'] });
+  return code === 0 ? null : (said.split('\n').at(-1)?.trim() ?? `it ended with ${code}`);
 }
 
 async function output(command: string, args: readonly string[]): Promise<string | null> {

@@ -6,6 +6,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { connectEngine, listLabelled, removeLabelled } from './cluster/engine.ts';
+import { unmountDisks } from './cluster/small-disk.ts';
 import { WorldUnavailableError } from './cluster/port.ts';
 import { DIRECTORY_PREFIX, isNodeOf, readRunFile } from './cluster/run-file.ts';
 
@@ -63,6 +64,7 @@ function healProcesses(force: boolean, say: (line: string) => void): Tally {
       process.kill(pid, 'SIGKILL');
       removed += 1;
     }
+    left += unmountDisks(directory);
     try {
       say(`removing ${directory}`);
       rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });

@@ -92,6 +92,11 @@ export class LatticeClient implements NodeClient {
     return parsed(StatusResponse, await this.#get('/api/lattice/p2p/status'));
   }
 
+  /** Its wall clock, ms since the epoch. @throws NodeUnreachableError */
+  async time(): Promise<number> {
+    return parsed(StateResponse, await this.#get('/api/lattice/state')).timestamp;
+  }
+
   async put(key: string, value: unknown, ifMatch?: string): Promise<WriteResult> {
     const headers = ifMatch === undefined ? {} : { 'if-match': `"${ifMatch}"` };
     const response = await this.#write(() => this.#http.put(this.#keyUrl(key), { value }, { headers }));

@@ -99,9 +99,11 @@ class ComposeCluster implements Cluster {
           runId: options.runId,
           image: '',
           env: {},
-          volumeOptions: {},
           adopted: id,
           reachedBy: 'address',
+          apiToken: options.apiToken,
+          hasSmallDisk: false,
+          clocks: null,
           onNamespace: (node, since) => this.#rules.reassert(node, since),
         }),
     );
@@ -133,7 +135,7 @@ class ComposeCluster implements Cluster {
 
   /** What was broken is mended, the side containers go, and compose has its containers as it gave them. */
   async #close(): Promise<CloseReport> {
-    this.#rules.close();
+    await this.#rules.withdrawAll();
     await Promise.allSettled(
       this.nodes.map((node) => (node.state === 'frozen' ? node.thaw() : node.start())),
     );

@@ -5,16 +5,25 @@
  */
 import { GenericContainer, PullPolicy, StartupCheckStrategy } from 'testcontainers';
 import type { ContainerRuntimeClient, StartupStatus } from 'testcontainers';
+import { clockEnvironment } from '../faults/clock.ts';
+import { placeOf } from '../faults/corrupt.ts';
+import type { Damage } from '../faults/corrupt.ts';
+import { FaultError } from '../faults/fault.ts';
+import { HOG_SECONDS_MAX } from '../faults/hog.ts';
+import type { Hogs } from '../faults/hog.ts';
 import { HTTP_PORT } from '../faults/network-rules.ts';
 import { Serial } from '../faults/serial.ts';
 import { FAULTS_IMAGE, Sidecar } from '../faults/sidecar.ts';
-import type { FreezeHow } from '../faults/spec.ts';
+import type { FreezeHow, SpecOf } from '../faults/spec.ts';
+import { timeOf, tryWriteTo } from './ask-node.ts';
 import { LatticeClient } from './client.ts';
-import { demultiplexed, executeIn, labelsOf } from './engine.ts';
+import { demultiplexed, executeIn, labelsOf, runOnce } from './engine.ts';
 import type { Container } from './engine.ts';
+import { CLOCK_LIBRARY, CLOCKS_DIRECTORY } from './lend-clocks.ts';
 import { poll } from './poll.ts';
 import { NodeStartError } from './port.ts';
 import type { ClusterNode, NodeState, StartReport, StopReport } from './port.ts';
+import { DISK_MEGABYTES } from './small-disk.ts';
 
 const START_BUDGET_MS = 60_000;
 /** the error of a measured start */
@@ -25,6 +34,10 @@ const STOP_BUDGET_SECONDS = 10;
 const MOVES_MAX = 4;
 
 const STATE_DIRECTORY = '/var/lib/aethel';
+const NODE_USER = '1000:1000';
+/** on the volume */
+const STORE = 'store/data.mdb';
+const STORE_COPY = 'lab-copy';
 
 export interface ContainerNodeOptions {
   readonly name: string;
@@ -32,12 +45,15 @@ export interface ContainerNodeOptions {
   readonly runId: string;
   readonly image: string;
   readonly env: Readonly<Record<string, string>>;
-  /** of the volume that holds its state; empty for one on the machine's disk */
-  readonly volumeOptions: Readonly<Record<string, string>>;
   /** A container that somebody else made and keeps; null: the lab makes one. */
   readonly adopted: string | null;
   /** by the port that it publishes on 127.0.0.1, or by its address in the network, for a lab that is in there too */
   readonly reachedBy: 'port' | 'address';
+  readonly apiToken: string | null;
+  /** its state lies on a small file system in memory, which a container beside it keeps */
+  readonly hasSmallDisk: boolean;
+  /** the volume that lends it a clock of its own; null: it has the machine's */
+  readonly clocks: string | null;
   /** Called when the node has a namespace, before anybody waits for its answer. @param since ms since the epoch */
   readonly onNamespace: (name: string, since: number) => Promise<void>;
 }
@@ -64,6 +80,7 @@ export class ContainerNode implements ClusterNode {
   #frozen: FreezeHow = 'cgroup';
   #abandoned = false;
   #started: StartReport = { launchedAt: 0, answersAt: 0 };
+  #diskKeeper: Container | null = null;
   /** what containers wrote that are no more */
   #oldLogs = '';
 
@@ -171,9 +188,80 @@ export class ContainerNode implements ClusterNode {
     });
   }
 
-  /** Runs this in the node's container, as its user. @returns what it printed, when it has ended */
-  execute(command: readonly string[]): Promise<string> {
-    return executeIn(this.#container, command);
+  /** Ends it and removes its container and its state. */
+  discard(): Promise<void> {
+    return this.#serial.run(async () => {
+      await this.#stop();
+      if (this.#id !== null) await this.#container.remove({ force: true });
+      this.#id = null;
+      await this.#diskKeeper?.remove({ force: true });
+      this.#diskKeeper = null;
+      await this.#engine.container.dockerode.getVolume(this.volume).remove();
+    });
+  }
+
+  /** In the node's own container: what uses its processor share uses that of its box. */
+  async hog(count: number): Promise<Hogs> {
+    const inside = (script: string): Promise<string> => executeIn(this.#container, ['sh', '-c', script]);
+    const spin = `timeout ${HOG_SECONDS_MAX} sh -c 'while :; do :; done' >/dev/null 2>&1 & echo $!`;
+    const started = await inside(`for i in $(seq ${count}); do ${spin}; done`);
+    const pids = started
+      .split(/\s+/)
+      .filter((pid) => /^\d+$/.test(pid))
+      .join(' ');
+    return {
+      alive: async () =>
+        Number(await inside(`n=0; for p in ${pids}; do kill -0 $p 2>/dev/null && n=$((n+1)); done; echo $n`)),
+      cpuMs: () => this.cpuMs(),
+      stop: async () => void (await inside(`kill -TERM ${pids} 2>/dev/null; true`)),
+    };
+  }
+
+  get launchedAt(): number {
+    return this.#started.launchedAt;
+  }
+
+  async setClock(text: string): Promise<void> {
+    const script = `echo '${text}' > ${this.#clockFile}.draft && mv ${this.#clockFile}.draft ${this.#clockFile}`;
+    await executeIn(this.#container, ['sh', '-c', script]);
+  }
+
+  time(): Promise<number | null> {
+    return timeOf({ url: this.url, apiToken: this.#options.apiToken });
+  }
+
+  async fillDisk(): Promise<void> {
+    const write = (bytes: number): string => `dd if=/dev/zero bs=${bytes} 2>/dev/null >> lab-filler`;
+    await this.#onDisk(`${write(65_536)}; ${write(1)}; true`);
+  }
+
+  async emptyDisk(): Promise<void> {
+    await this.#onDisk('rm -f lab-filler');
+  }
+
+  async freeBytes(): Promise<number> {
+    return Number((await this.#onDisk('df --output=avail -B1 .')).split('\n').at(-1));
+  }
+
+  tryWrite(characters: number): Promise<{ readonly taken: boolean; readonly said: string }> {
+    return tryWriteTo({ url: this.url, apiToken: this.#options.apiToken }, characters);
+  }
+
+  async damageStore(how: SpecOf<'corrupt'>['how'], seed: number): Promise<Damage> {
+    const [size = '0', before = ''] = (
+      await this.#onVolume(`cp ${STORE} ${STORE_COPY} && stat -c %s ${STORE} && sha256sum < ${STORE}`)
+    ).split('\n');
+    const bytes = Number(size);
+    const { at, bit } = placeOf(seed, bytes);
+    const turn = `old=$(od -An -tu1 -j${at} -N1 ${STORE}); printf "\\x$(printf %x $((old ^ ${1 << bit})))" | dd of=${STORE} bs=1 seek=${at} conv=notrunc status=none`;
+    const after = await this.#onVolume(
+      `${how === 'torn' ? `truncate -s ${at} ${STORE}` : turn} && sha256sum < ${STORE}`,
+    );
+    return { bytes, at, before, after };
+  }
+
+  async restoreStore(): Promise<void> {
+    await this.#onVolume(`cp ${STORE_COPY} ${STORE}`);
   }
 
   /** Docker says that the container runs. Where that is not our doing, everything about its place is another. */
@@ -313,25 +401,85 @@ export class ContainerNode implements ClusterNode {
 
   async #create(): Promise<string> {
     const labels = labelsOf(this.#options.runId);
-    const started = await new NodeContainer(this.#image, this.#options.network, {
-      Type: 'volume',
-      Source: this.volume,
-      Target: STATE_DIRECTORY,
-      VolumeOptions: {
-        NoCopy: false,
-        Labels: labels,
-        DriverConfig: { Name: 'local', Options: { ...this.#options.volumeOptions } },
-      },
-    })
+    if (this.#options.hasSmallDisk) await this.#keepDisk();
+    const started = await new NodeContainer(this.#image, this.#options.network, this.#mounts())
       .withName(`${this.#options.network}-${this.name}`)
       .withHostname(this.name)
-      .withEnvironment({ ...this.#options.env, AETHEL_NODE_NAME: this.name })
+      .withEnvironment({ ...this.#options.env, ...this.#clockEnvironment, AETHEL_NODE_NAME: this.name })
       .withLabels(labels)
       .withExposedPorts(HTTP_PORT)
       .withPullPolicy(PullPolicy.neverPull())
       .withWaitStrategy(new NoWait())
       .start();
     return started.getId();
+  }
+
+  #mounts(): readonly object[] {
+    const { clocks, runId } = this.#options;
+    const state = {
+      Type: 'volume',
+      Source: this.volume,
+      Target: STATE_DIRECTORY,
+      VolumeOptions: { NoCopy: false, Labels: labelsOf(runId) },
+    };
+    return clocks === null ? [state] : [state, { Type: 'volume', Source: clocks, Target: CLOCKS_DIRECTORY }];
+  }
+
+  get #clockFile(): string {
+    return `${CLOCKS_DIRECTORY}/${this.name}`;
+  }
+
+  get #clockEnvironment(): Readonly<Record<string, string>> {
+    return this.#options.clocks === null ? {} : clockEnvironment(CLOCK_LIBRARY, this.#clockFile);
+  }
+
+  /** A file system in memory is gone with the last container that uses it: this one stays while the node comes and goes. */
+  async #keepDisk(): Promise<void> {
+    if (this.#diskKeeper !== null) return;
+    const { network, runId } = this.#options;
+    const { dockerode } = this.#engine.container;
+    await dockerode.createVolume({
+      Name: this.volume,
+      Labels: labelsOf(runId),
+      DriverOpts: {
+        type: 'tmpfs',
+        device: 'tmpfs',
+        o: `size=${DISK_MEGABYTES}m,uid=1000,gid=1000,mode=0750`,
+      },
+    });
+    const keeper = await dockerode.createContainer({
+      name: `${network}-${this.name}-disk`,
+      Image: FAULTS_IMAGE,
+      User: NODE_USER,
+      Labels: labelsOf(runId),
+      HostConfig: {
+        NetworkMode: 'none',
+        CapDrop: ['ALL'],
+        Init: true,
+        Binds: [`${this.volume}:/volume`],
+      },
+    });
+    await keeper.start();
+    this.#diskKeeper = keeper;
+  }
+
+  async #onDisk(script: string): Promise<string> {
+    if (this.#diskKeeper === null) throw new FaultError(`${this.name} has no disk of its own`);
+    return executeIn(this.#diskKeeper, ['sh', '-c', `cd /volume; ${script}`]);
+  }
+
+  /** As the node's user, while its own container does not run. @returns what it printed. Throws FaultError. */
+  async #onVolume(script: string): Promise<string> {
+    const { runId } = this.#options;
+    const { code, output } = await runOnce(this.#engine, {
+      runId,
+      image: FAULTS_IMAGE,
+      script: `set -e; cd /volume; ${script}`,
+      volume: this.volume,
+      user: NODE_USER,
+    });
+    if (code !== 0) throw new FaultError(`${this.name}: its volume: ${output}`);
+    return output;
   }
 
   /** Takes the first free address of the lab's network, which is the one that the node has just left. */
@@ -363,15 +511,15 @@ export class ContainerNode implements ClusterNode {
   }
 }
 
-/** As in docker-compose.yml, but for the mount of its state, which is the lab's. */
+/** As in docker-compose.yml, but for the mounts, which are the lab's. */
 class NodeContainer extends GenericContainer {
   readonly #network: string;
-  readonly #mount: object;
+  readonly #mounts: readonly object[];
 
-  constructor(image: string, network: string, mount: object) {
+  constructor(image: string, network: string, mounts: readonly object[]) {
     super(image);
     this.#network = network;
-    this.#mount = mount;
+    this.#mounts = mounts;
     // Not withNetwork + withNetworkAliases: that would put the node on Docker's default bridge as well, where its peers
     // could reach it past the rules.
     this.networkMode = network;
@@ -381,7 +529,7 @@ class NodeContainer extends GenericContainer {
   protected override async beforeContainerCreated(): Promise<void> {
     Object.assign(this.hostConfig, {
       PortBindings: { [`${HTTP_PORT}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: '' }] },
-      Mounts: [this.#mount],
+      Mounts: this.#mounts,
       ReadonlyRootfs: true,
       Tmpfs: { '/tmp': 'size=16m,mode=1777' },
       CapDrop: ['ALL'],

@@ -5,15 +5,23 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { ContainerRuntimeClient } from 'testcontainers';
+import { wrongClock } from '../faults/clock.ts';
+import { corrupt } from '../faults/corrupt.ts';
+import { fullDisk } from '../faults/disk-full.ts';
+import { restartElsewhere } from '../faults/elsewhere.ts';
 import { FaultUnsupportedError } from '../faults/fault.ts';
 import type { Fault } from '../faults/fault.ts';
+import { cpuHog } from '../faults/hog.ts';
 import { NetworkRules } from '../faults/network-rules.ts';
 import { DISCOVERY_NAME, NftFault } from '../faults/nft-fault.ts';
 import { NodeFault } from '../faults/node-fault.ts';
+import { scale } from '../faults/scale.ts';
 import { FAULTS_IMAGE } from '../faults/sidecar.ts';
 import type { FaultSpec } from '../faults/spec.ts';
-import { assertSupported, missingNodes, onEach } from '../faults/support.ts';
+import { assertSupported, LOST_WRITES, missingNodes, onEach } from '../faults/support.ts';
+import { upgrade } from '../faults/upgrade.ts';
 import { ContainerNode } from './container-node.ts';
+import { lendClocks } from './lend-clocks.ts';
 import { watchContainers } from './container-events.ts';
 import { connectEngine, labelsOf, listLabelled, removeLabelled } from './engine.ts';
 import { Guardian } from './guardian.ts';
@@ -56,10 +64,15 @@ class DockerCluster implements Cluster {
   readonly world = 'containers';
   readonly runId: string;
   readonly apiToken = randomBytes(24).toString('base64url');
-  readonly nodes: readonly ContainerNode[];
+  readonly #nodes: ContainerNode[];
+  readonly #options: ClusterOptions;
+  readonly #env: Readonly<Record<string, string>>;
   readonly #engine: ContainerRuntimeClient;
   readonly #network: string;
   readonly #rules = new NetworkRules(() => this.nodes);
+  #images: ReadonlySet<string> = new Set();
+  /** the volume that lends the nodes their clocks; null: they run on the machine's */
+  readonly #clocks: string | null;
   #guardian: Guardian | null = null;
   #unwatch: () => void = () => undefined;
   #closed: Promise<CloseReport> | null = null;
@@ -68,28 +81,20 @@ class DockerCluster implements Cluster {
     this.#engine = engine;
     this.runId = options.runId;
     this.#network = `aethel-lab-${options.runId}`;
-    const env = {
+    this.#options = options;
+    this.#clocks = options.prepare?.clocks === true ? `${this.#network}-clocks` : null;
+    this.#env = {
       AETHEL_DISCOVERY_DNS: DISCOVERY_NAME,
       AETHEL_CLUSTER_KEY: randomBytes(32).toString('hex'),
       AETHEL_API_TOKEN: this.apiToken,
       AETHEL_LOG_FORMAT: 'pretty',
       ...options.env,
     };
-    this.nodes = Array.from(
-      { length: options.nodes },
-      (_, i) =>
-        new ContainerNode(engine, {
-          name: `node${i + 1}`,
-          network: this.#network,
-          runId: options.runId,
-          image: NODE_IMAGE,
-          env,
-          volumeOptions: {},
-          adopted: null,
-          reachedBy: 'port',
-          onNamespace: (name, since) => this.#rules.reassert(name, since),
-        }),
-    );
+    this.#nodes = Array.from({ length: options.nodes }, (_, i) => this.#make(`node${i + 1}`));
+  }
+
+  get nodes(): readonly ContainerNode[] {
+    return this.#nodes;
   }
 
   async open(progress: (line: string) => void): Promise<void> {
@@ -104,6 +109,9 @@ class DockerCluster implements Cluster {
       const node = this.nodes.find((candidate) => name === `${this.#network}-${candidate.name}`);
       void (event === 'start' ? node?.noticeStart() : node?.noticeEnd())?.catch(() => undefined);
     });
+    const images = await this.#engine.container.dockerode.listImages();
+    this.#images = new Set(images.flatMap(({ RepoTags }) => RepoTags ?? []));
+    if (this.#clocks !== null) await lendClocks(this.#engine, this.runId, this.#clocks);
     progress(`starting ${this.nodes.length} nodes`);
     // All settle before anything is thrown: nothing may still be starting while the clean-up runs.
     const started = await Promise.allSettled(this.nodes.map((node) => node.start()));
@@ -115,7 +123,7 @@ class DockerCluster implements Cluster {
       missingNodes(
         spec,
         this.nodes.map(({ name }) => name),
-      ) ?? unsupported(spec)
+      ) ?? this.#unsupported(spec)
     );
   }
 
@@ -124,24 +132,94 @@ class DockerCluster implements Cluster {
     switch (spec.kind) {
       case 'partition':
       case 'loss':
+      case 'bandwidth':
       case 'dns':
         return new NftFault(spec, this.#rules);
       case 'kill':
       case 'freeze':
       case 'restart':
         return onEach(spec.nodes, this.nodes, (node) => new NodeFault(spec, node));
-      case 'latency':
-      case 'bandwidth':
       case 'restart-elsewhere':
-      case 'clock':
-      case 'disk-full':
+        return onEach(spec.nodes, this.nodes, restartElsewhere);
       case 'corrupt':
-      case 'lost-writes':
+        return onEach(spec.nodes, this.nodes, (node) => corrupt(spec, node));
       case 'cpu-hog':
-      case 'scale':
+        return onEach(spec.nodes, this.nodes, (node) => cpuHog(spec.hogs, node));
       case 'upgrade':
+        return upgrade(
+          spec.image,
+          this.nodes.filter(({ name }) => spec.nodes.includes(name)),
+        );
+      case 'scale':
+        return scale(spec.to, this);
+      case 'clock':
+        return onEach(spec.nodes, this.nodes, (node) => wrongClock(spec, node));
+      case 'disk-full':
+        return onEach(spec.nodes, this.nodes, fullDisk);
+      case 'latency':
+      case 'lost-writes':
         throw new FaultUnsupportedError(spec.kind);
     }
+  }
+
+  /** @returns why nodes in containers cannot do it; null: they can */
+  #unsupported(spec: FaultSpec): string | null {
+    switch (spec.kind) {
+      case 'partition':
+      case 'loss':
+      case 'bandwidth':
+      case 'dns':
+      case 'kill':
+      case 'freeze':
+      case 'restart':
+      case 'restart-elsewhere':
+      case 'corrupt':
+      case 'cpu-hog':
+      case 'scale':
+        return null;
+      case 'upgrade':
+        return this.#images.has(spec.image)
+          ? null
+          : `the engine had no image ${spec.image} when the cluster started`;
+      case 'clock':
+        return this.#clocks === null ? 'the cluster was opened without clocks of its own' : null;
+      case 'disk-full':
+        return this.#options.prepare?.smallDisks === true
+          ? null
+          : 'the cluster was opened without small disks';
+      case 'latency':
+        return 'the lab delays by forwarders, which only processes have between them';
+      case 'lost-writes':
+        return LOST_WRITES;
+    }
+  }
+
+  async grow(): Promise<ContainerNode> {
+    const node = this.#make(`node${this.#nodes.length + 1}`);
+    this.#nodes.push(node);
+    await node.start();
+    return node;
+  }
+
+  async shrink(): Promise<void> {
+    const node = this.#nodes.pop();
+    await node?.discard();
+  }
+
+  #make(name: string): ContainerNode {
+    return new ContainerNode(this.#engine, {
+      name,
+      network: this.#network,
+      runId: this.runId,
+      image: NODE_IMAGE,
+      env: this.#env,
+      adopted: null,
+      reachedBy: 'port',
+      apiToken: this.apiToken,
+      hasSmallDisk: this.#options.prepare?.smallDisks === true,
+      clocks: this.#clocks,
+      onNamespace: (node, since) => this.#rules.reassert(node, since),
+    });
   }
 
   /** From now on nothing new is made. */
@@ -174,29 +252,5 @@ class DockerCluster implements Cluster {
     }
     if ((await this.#guardian?.dismiss()) === false) left = [...left, 'the guardian did not leave'];
     return { leftovers: left, removed: removed.size };
-  }
-}
-
-/** @returns why nodes in containers cannot do it; null: they can */
-function unsupported(spec: FaultSpec): string | null {
-  switch (spec.kind) {
-    case 'partition':
-    case 'loss':
-    case 'dns':
-    case 'kill':
-    case 'freeze':
-    case 'restart':
-      return null;
-    case 'latency':
-    case 'bandwidth':
-    case 'restart-elsewhere':
-    case 'clock':
-    case 'disk-full':
-    case 'corrupt':
-    case 'lost-writes':
-    case 'cpu-hog':
-    case 'scale':
-    case 'upgrade':
-      return 'the lab has no means for it in this world yet';
   }
 }

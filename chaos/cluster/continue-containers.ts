@@ -1,11 +1,10 @@
-/** Lifts every fault of a run whose lab is dead: thaws what stands still, deletes rules and queues. Removes nothing. */
+/** Lifts every fault of a run whose lab is dead: thaws what stands still, deletes rules. Removes nothing. */
 import { TABLE_PREFIX } from '../faults/nft.ts';
 import { connectEngine, executeIn, listLabelled } from './engine.ts';
 
 /** In every container of the run; each does what it can: the nodes' have no nft, the side containers nothing to thaw. */
 const LIFT_ALL = `kill -CONT -1
 for table in $(nft list tables 2>/dev/null | sed -n 's/^table inet \\(${TABLE_PREFIX}_.*\\)/\\1/p'); do nft delete table inet "$table"; done
-tc qdisc del dev eth0 root 2>/dev/null
 true`;
 
 export async function continueContainers(runId: string): Promise<void> {

@@ -44,6 +44,45 @@ export async function executeIn(container: Container, command: readonly string[]
   return demultiplexed(Buffer.concat(chunks)).trim();
 }
 
+/** Something to be run in a container of its own that is gone afterwards. */
+interface Errand {
+  readonly runId: string;
+  readonly image: string;
+  readonly script: string;
+  /** a volume, seen at /volume */
+  readonly volume?: string;
+  /** that of the image where not given */
+  readonly user?: string;
+  readonly capabilities?: readonly string[];
+}
+
+/** Without a network. @returns its exit code, and what it wrote to both outputs */
+export async function runOnce(
+  engine: ContainerRuntimeClient,
+  { runId, image, script, volume, user, capabilities = [] }: Errand,
+): Promise<{ readonly code: number; readonly output: string }> {
+  const container = await engine.container.dockerode.createContainer({
+    Image: image,
+    Cmd: ['bash', '-c', script],
+    Labels: labelsOf(runId),
+    ...(user === undefined ? {} : { User: user }),
+    HostConfig: {
+      CapDrop: ['ALL'],
+      CapAdd: [...capabilities],
+      NetworkMode: 'none',
+      ...(volume === undefined ? {} : { Binds: [`${volume}:/volume`] }),
+    },
+  });
+  try {
+    await container.start();
+    const { StatusCode } = (await container.wait()) as { readonly StatusCode: number };
+    const frames = await container.logs({ stdout: true, stderr: true, follow: false });
+    return { code: StatusCode, output: demultiplexed(frames).trim() };
+  } finally {
+    await container.remove({ force: true });
+  }
+}
+
 export interface Labelled {
   readonly kind: 'container' | 'network' | 'volume';
   readonly id: string;

@@ -82,10 +82,20 @@ export interface CloseReport {
   readonly removed: number;
 }
 
+/** What must be there before the nodes start, because a fault needs it; `preparationFor` (../faults/support.ts) says what. */
+export interface Preparation {
+  /** every node runs on a clock of its own, which can be set */
+  readonly clocks: boolean;
+  /** every node's state lies on a small file system of its own, in memory: what a flush costs is not measured there */
+  readonly smallDisks: boolean;
+}
+
 export interface ClusterOptions {
   /** 1–20 */
   readonly nodes: number;
   readonly runId: string;
+  /** nothing where not given */
+  readonly prepare?: Preparation;
   /** told about slow steps, one line each */
   readonly progress?: (line: string) => void;
   /** Aborted while the cluster starts: the start is given up, cleaned up, and rejects with the signal's reason. */

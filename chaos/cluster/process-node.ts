@@ -1,13 +1,23 @@
 /** One node as a process of its own on loopback: the product's own main, in its own directory, in its own process group. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { placeOf } from '../faults/corrupt.ts';
+import type { Damage } from '../faults/corrupt.ts';
+import { HOG_SECONDS_MAX } from '../faults/hog.ts';
+import type { Hogs } from '../faults/hog.ts';
+import type { SpecOf } from '../faults/spec.ts';
+import { timeOf, tryWriteTo } from './ask-node.ts';
+import { spawnBusy } from './busy.ts';
 import { LatticeClient } from './client.ts';
 import { poll } from './poll.ts';
 import { NodeStartError } from './port.ts';
 import type { ClusterNode, NodeState, StartReport, StopReport } from './port.ts';
+import { emptyDisk, fillDisk, freeBytes } from './small-disk.ts';
 
 const REDIRECT = new URL('../faults/redirect.ts', import.meta.url).href;
 
@@ -42,7 +52,7 @@ export class ProcessNode implements ClusterNode {
     this.#options = options;
     this.name = options.name;
     this.#logFile = path.join(options.directory, 'node.log');
-    mkdirSync(path.join(options.directory, 'state'), { recursive: true });
+    mkdirSync(this.stateDirectory, { recursive: true });
   }
 
   get state(): NodeState {
@@ -137,6 +147,88 @@ export class ProcessNode implements ClusterNode {
     return { launchedAt, from, to: this.url };
   }
 
+  async hog(count: number): Promise<Hogs> {
+    const busy = Array.from({ length: count }, () => spawnBusy(HOG_SECONDS_MAX * 1_000));
+    const alive = (): readonly number[] =>
+      busy
+        .filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+        .flatMap(({ pid }) => pid ?? []);
+    return {
+      alive: async () => alive().length,
+      cpuMs: async () => {
+        const used = await Promise.all(alive().map(processorMs));
+        return used.reduce((sum, ms) => sum + ms, 0);
+      },
+      stop: async () => {
+        const ends = busy
+          .filter(({ pid }) => pid !== undefined && alive().includes(pid))
+          .map((hog) => once(hog, 'exit'));
+        for (const hog of busy) hog.kill('SIGKILL');
+        await Promise.all(ends);
+      },
+    };
+  }
+
+  async damageStore(how: SpecOf<'corrupt'>['how'], seed: number): Promise<Damage> {
+    const file = this.#storeFile;
+    await copyFile(file, this.#storeCopy);
+    const content = await readFile(file);
+    const { at, bit } = placeOf(seed, content.length);
+    const damaged = how === 'torn' ? content.subarray(0, at) : Buffer.from(content);
+    if (how === 'flipped') damaged.writeUInt8(damaged.readUInt8(at) ^ (1 << bit), at);
+    await writeFile(file, damaged);
+    return { bytes: content.length, at, before: digestOf(content), after: digestOf(damaged) };
+  }
+
+  async restoreStore(): Promise<void> {
+    await copyFile(this.#storeCopy, this.#storeFile);
+  }
+
+  /** when its process was made, ms since the epoch */
+  get launchedAt(): number {
+    return this.#started.launchedAt;
+  }
+
+  async setClock(text: string): Promise<void> {
+    await writeFile(this.clockFile, `${text}\n`);
+  }
+
+  get clockFile(): string {
+    return path.join(this.#options.directory, 'clock');
+  }
+
+  time(): Promise<number | null> {
+    return timeOf({ url: this.url, apiToken: null });
+  }
+
+  async fillDisk(): Promise<void> {
+    fillDisk(this.stateDirectory);
+  }
+
+  async emptyDisk(): Promise<void> {
+    emptyDisk(this.stateDirectory);
+  }
+
+  async freeBytes(): Promise<number> {
+    return freeBytes(this.stateDirectory);
+  }
+
+  tryWrite(characters: number): Promise<{ readonly taken: boolean; readonly said: string }> {
+    return tryWriteTo({ url: this.url, apiToken: null }, characters);
+  }
+
+  get stateDirectory(): string {
+    return path.join(this.#options.directory, 'state');
+  }
+
+  get #storeCopy(): string {
+    return path.join(this.stateDirectory, 'lab-copy');
+  }
+
+  get #storeFile(): string {
+    return path.join(this.stateDirectory, 'store', 'data.mdb');
+  }
+
   async cpuMs(): Promise<number> {
     return this.pid === null ? 0 : processorMs(this.pid);
   }
@@ -173,6 +265,10 @@ function inherited(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('AETHEL_') && name !== 'NODE_OPTIONS'),
   );
+}
+
+function digestOf(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
 }
 
 /** user and system time of all threads; the kernel counts in hundredths of a second */

@@ -8,20 +8,28 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { clockEnvironment, wrongClock } from '../faults/clock.ts';
+import { corrupt } from '../faults/corrupt.ts';
+import { fullDisk } from '../faults/disk-full.ts';
+import { restartElsewhere } from '../faults/elsewhere.ts';
 import { FaultUnsupportedError } from '../faults/fault.ts';
 import type { Fault } from '../faults/fault.ts';
 import { Forwarder } from '../faults/forwarder.ts';
+import { cpuHog } from '../faults/hog.ts';
 import { LinkFault } from '../faults/link-fault.ts';
 import { Links } from '../faults/links.ts';
 import type { Link } from '../faults/links.ts';
 import { NodeFault } from '../faults/node-fault.ts';
 import { isMutual } from '../faults/partition.ts';
+import { scale } from '../faults/scale.ts';
 import type { FaultSpec } from '../faults/spec.ts';
-import { assertSupported, missingNodes, onEach } from '../faults/support.ts';
+import { assertSupported, LOST_WRITES, missingNodes, onEach } from '../faults/support.ts';
 import { Guardian } from './guardian.ts';
 import { freePorts } from './ports.ts';
 import { ProcessNode } from './process-node.ts';
 import { DIRECTORY_PREFIX, writeRunFile } from './run-file.ts';
+import { libraryOf } from './faketime.ts';
+import { mountDisk, unmountDisks } from './small-disk.ts';
 import type { CloseReport, Cluster, ClusterOptions } from './port.ts';
 
 export interface ProcessClusterOptions extends ClusterOptions {
@@ -75,6 +83,9 @@ class LoopbackCluster implements ProcessCluster {
   readonly #places = new Map<string, Place>();
   readonly #links: Link[] = [];
   readonly #faulty: Links;
+  /** null: the nodes run on the machine's own clock */
+  readonly #clockLibrary: string | null;
+  #hasSmallDisks = false;
   readonly #guardian: Guardian;
   #closed: Promise<CloseReport> | null = null;
 
@@ -87,6 +98,7 @@ class LoopbackCluster implements ProcessCluster {
       () => this.#links,
       (name) => this.#nodes.some((node) => node.name === name && node.state === 'running'),
     );
+    this.#clockLibrary = options.prepare?.clocks === true ? libraryOf() : null;
     this.#guardian = Guardian.over('processes', this.directory);
   }
 
@@ -98,7 +110,8 @@ class LoopbackCluster implements ProcessCluster {
     const { nodes: count, httpPorts = [] } = this.#options;
     const ports = await freePorts(count * 2);
     for (let i = 0; i < count; i += 1) {
-      await this.#add({ httpPort: httpPorts[i] ?? at(ports, i), p2pPort: at(ports, count + i) });
+      const node = await this.#add({ httpPort: httpPorts[i] ?? at(ports, i), p2pPort: at(ports, count + i) });
+      if (this.#options.prepare?.smallDisks === true) this.#hasSmallDisks = mountDisk(node.stateDirectory);
     }
     await Promise.all(this.#nodes.map((node) => node.start()));
   }
@@ -108,7 +121,7 @@ class LoopbackCluster implements ProcessCluster {
       missingNodes(
         spec,
         this.nodes.map(({ name }) => name),
-      ) ?? unsupported(spec)
+      ) ?? this.#unsupported(spec)
     );
   }
 
@@ -123,17 +136,62 @@ class LoopbackCluster implements ProcessCluster {
       case 'freeze':
       case 'restart':
         return onEach(spec.nodes, this.nodes, (node) => new NodeFault(spec, node));
-      case 'loss':
       case 'restart-elsewhere':
-      case 'clock':
-      case 'disk-full':
+        return onEach(spec.nodes, this.#nodes, restartElsewhere);
       case 'corrupt':
+        return onEach(spec.nodes, this.#nodes, (node) => corrupt(spec, node));
+      case 'cpu-hog':
+        return onEach(spec.nodes, this.#nodes, (node) => cpuHog(spec.hogs, node));
+      case 'scale':
+        return scale(spec.to, this);
+      case 'clock':
+        return onEach(spec.nodes, this.#nodes, (node) => wrongClock(spec, node));
+      case 'disk-full':
+        return onEach(spec.nodes, this.#nodes, fullDisk);
+      case 'loss':
       case 'lost-writes':
       case 'dns':
-      case 'cpu-hog':
-      case 'scale':
       case 'upgrade':
         throw new FaultUnsupportedError(spec.kind);
+    }
+  }
+
+  /** @returns why processes on loopback cannot do it; null: they can */
+  #unsupported(spec: FaultSpec): string | null {
+    switch (spec.kind) {
+      case 'partition':
+        if (spec.how === 'drop' || isMutual(spec.grudges)) return null;
+        return 'a connection that a forwarder resets is reset for both ends, not for one';
+      case 'latency':
+      case 'bandwidth':
+        return null;
+      case 'freeze':
+        return spec.how === 'sigstop' ? null : 'these processes have no control group of their own';
+      case 'kill':
+      case 'restart':
+      case 'restart-elsewhere':
+      case 'corrupt':
+      case 'cpu-hog':
+      case 'scale':
+        return null;
+      case 'loss':
+        return 'a forwarder sees a stream, not its packets';
+      case 'dns':
+        return 'nodes on loopback are found by address, not by name';
+      case 'upgrade':
+        return 'processes run the source at hand: there is no other version';
+      case 'clock':
+        if (this.#clockLibrary !== null) return null;
+        return libraryOf() === null
+          ? 'libfaketime is not installed on this machine'
+          : 'the cluster was opened without clocks of its own';
+      case 'disk-full':
+        if (this.#hasSmallDisks) return null;
+        return this.#options.prepare?.smallDisks === true
+          ? 'mounting a small file system is not permitted here'
+          : 'the cluster was opened without small disks';
+      case 'lost-writes':
+        return LOST_WRITES;
     }
   }
 
@@ -149,6 +207,8 @@ class LoopbackCluster implements ProcessCluster {
       .filter((node) => node.pid !== null)
       .map((node) => `process ${node.pid} (${node.name})`);
     if (!(await this.#guardian.dismiss())) leftovers.push('the guardian');
+    const mounted = unmountDisks(this.directory);
+    if (mounted > 0) leftovers.push(`${mounted} file systems below ${this.directory}`);
     if (leftovers.length === 0) {
       try {
         rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
@@ -157,6 +217,28 @@ class LoopbackCluster implements ProcessCluster {
       }
     }
     return { leftovers, removed: this.#nodes.length };
+  }
+
+  async grow(): Promise<ProcessNode> {
+    const [httpPort, p2pPort] = await freePorts(2);
+    if (httpPort === undefined || p2pPort === undefined) throw new RangeError('no ports');
+    const node = await this.#add({ httpPort, p2pPort });
+    if (this.#hasSmallDisks) mountDisk(node.stateDirectory);
+    await node.start();
+    return node;
+  }
+
+  async shrink(): Promise<void> {
+    const node = this.#nodes.pop();
+    if (node === undefined) return;
+    await node.stop();
+    const isOf = ({ from, to }: Link): boolean => from === node.name || to === node.name;
+    await Promise.all(this.#links.filter(isOf).map(({ forwarder }) => forwarder.close()));
+    this.#links.splice(0, this.#links.length, ...this.#links.filter((link) => !isOf(link)));
+    this.#places.delete(node.name);
+    this.#writeRedirects();
+    unmountDisks(node.directory);
+    rmSync(node.directory, { recursive: true, force: true, maxRetries: 3 });
   }
 
   /** A node more, not started yet, and the links between it and all others. */
@@ -219,6 +301,9 @@ class LoopbackCluster implements ProcessCluster {
       AETHEL_STATE_DIR: path.join(this.directory, name, 'state'),
       AETHEL_CLUSTER_KEY: this.#clusterKey,
       AETHEL_LAB_REDIRECT: this.#redirectFile(name),
+      ...(this.#clockLibrary === null
+        ? {}
+        : clockEnvironment(this.#clockLibrary, path.join(this.directory, name, 'clock'))),
       ...this.#options.env,
     };
   }
@@ -247,37 +332,6 @@ class LoopbackCluster implements ProcessCluster {
       this.directory,
       this.#nodes.flatMap(({ pid }) => pid ?? []),
     );
-  }
-}
-
-/** @returns why processes on loopback cannot do it; null: they can */
-function unsupported(spec: FaultSpec): string | null {
-  switch (spec.kind) {
-    case 'partition':
-      if (spec.how === 'drop' || isMutual(spec.grudges)) return null;
-      return 'a connection that a forwarder resets is reset for both ends, not for one';
-    case 'latency':
-    case 'bandwidth':
-      return null;
-    case 'freeze':
-      return spec.how === 'sigstop' ? null : 'these processes have no control group of their own';
-    case 'kill':
-    case 'restart':
-      return null;
-    case 'loss':
-      return 'a forwarder sees a stream, not its packets';
-    case 'dns':
-      return 'nodes on loopback are found by address, not by name';
-    case 'upgrade':
-      return 'processes run the source at hand: there is no other version';
-    case 'restart-elsewhere':
-    case 'clock':
-    case 'disk-full':
-    case 'corrupt':
-    case 'lost-writes':
-    case 'cpu-hog':
-    case 'scale':
-      return 'the lab has no means for it in this world yet';
   }
 }
 

@@ -91,6 +91,12 @@ export class NetworkRules {
     });
   }
 
+  /** For a cluster that goes on without the lab; a rule that cannot be lifted ends with its lease. */
+  async withdrawAll(): Promise<void> {
+    await Promise.allSettled([...this.#active.keys()].map((demand) => this.withdraw(demand)));
+    this.close();
+  }
+
   /** What the kernel has of it now, and what it stopped in all, by node. */
   async read(demand: Demand): Promise<readonly Standing[]> {
     const enforced = this.#active.get(demand);
@@ -282,7 +288,8 @@ function stoppedOf(listing: Listing | null, running: readonly RuledNode[]): Stop
     if (name !== undefined) from.set(name, (from.get(name) ?? 0) + packets);
   }
   const counters = [...listing.chains.values()].flat().filter((counter) => counter !== null);
-  const stopping = [...listing.pairs, ...counters.slice(-1)];
+  // Of a loss the first counter is what was seen; of a rate there is one for each way.
+  const stopping = [...listing.pairs, ...(listing.chains.has('lossy') ? counters.slice(1) : counters)];
   return {
     from,
     rules: counters.map(({ packets }) => packets),

@@ -7,12 +7,13 @@ import { evidenceOf } from './fault.ts';
 import type { Check, Evidence, EvidenceOptions, Fault, Injected } from './fault.ts';
 import { HTTP_PORT, P2P_PORT } from './network-rules.ts';
 import type { Demand, NetworkRules, RuledNode, Standing } from './network-rules.ts';
-import type { Block } from './nft.ts';
+import { bucketBytes } from './nft.ts';
+import type { Block, Pair } from './nft.ts';
 import { holdsGrudge, isCut } from './partition.ts';
 import type { Reach } from './sidecar.ts';
 import type { Scope, SpecOf } from './spec.ts';
 
-type NftSpec = SpecOf<'partition'> | SpecOf<'loss'> | SpecOf<'dns'>;
+type NftSpec = SpecOf<'partition'> | SpecOf<'loss'> | SpecOf<'bandwidth'> | SpecOf<'dns'>;
 
 const PORTS: Readonly<Record<Scope, readonly number[]>> = {
   p2p: [P2P_PORT],
@@ -24,6 +25,10 @@ const PORTS: Readonly<Record<Scope, readonly number[]>> = {
 export const DISCOVERY_NAME = 'node';
 /** Of fewer packets the share that was lost says nothing. */
 const PACKETS_MIN = 50;
+/** So long a transfer shall last after the first burst. */
+const RATE_SECONDS = 2;
+/** Kernel and clock round differently. */
+const RATE_SLACK = 1.1;
 /** How far a share may be from what is wanted, in standard deviations; more happens once in 16,000 looks. */
 const DEVIATIONS_MAX = 4;
 
@@ -39,7 +44,7 @@ export class NftFault implements Fault {
 
   constructor(spec: NftSpec, rules: NetworkRules) {
     this.name = spec.kind;
-    this.means = `nftables on INPUT: ${meansOf(spec)}, on a lease that the kernel ends`;
+    this.means = `nftables: ${meansOf(spec)}, on a lease that the kernel ends`;
     this.#spec = spec;
     this.#rules = rules;
     this.#demand = {
@@ -97,6 +102,8 @@ export class NftFault implements Fault {
         return countedPairs(this.#spec, this.#rules.running, standings);
       case 'loss':
         return lossChecks(this.#spec.percent, standings);
+      case 'bandwidth':
+        return this.#rates(this.#spec, standings);
       case 'dns':
         return this.#names(this.#spec.nodes, false);
     }
@@ -105,6 +112,30 @@ export class NftFault implements Fault {
   async #look(when: string): Promise<Check> {
     const { claim, holds } = await this.#rules.matrix();
     return { claim: `${when}: ${claim}`, holds };
+  }
+
+  /** Another node reads what the struck one always has to say, as fast as it comes. */
+  async #rates({ kBps }: SpecOf<'bandwidth'>, standings: readonly Standing[]): Promise<readonly Check[]> {
+    const dropped = standings.map(({ node, stopped: { packets } }) => ({
+      claim: `${node.name}: ${packets} packets were too much`,
+      holds: packets > 0,
+    }));
+    const measured = await Promise.all(
+      standings.map(async ({ node }) => {
+        const reader = this.#rules.running.find(({ name }) => name !== node.name);
+        const wanted = bucketBytes(kBps) + RATE_SECONDS * kBps * 1024;
+        const { bytes, ms } = (await reader?.sidecar.download(node.address, HTTP_PORT, wanted)) ?? {
+          bytes: 0,
+          ms: 1,
+        };
+        const rate = (bytes - bucketBytes(kBps)) / 1024 / (ms / 1000);
+        return {
+          claim: `${reader?.name} ← ${node.name}: ${bytes} bytes in ${ms} ms, ${rate.toFixed(1)} kB/s after the first burst (${kBps} at most)`,
+          holds: rate > 0 && rate <= kBps * RATE_SLACK,
+        };
+      }),
+    );
+    return [...measured, ...dropped];
   }
 
   async #names(nodes: readonly string[], wanted: boolean): Promise<readonly Check[]> {
@@ -125,26 +156,36 @@ function meansOf(spec: NftSpec): string {
       const ports = `tcp ${PORTS[spec.scope].join(' and ')} (sport and dport)`;
       const ends = Object.values(spec.grudges).filter((others) => others.length > 0).length;
       const where = ends === 1 ? 'at one end' : 'at both ends';
-      return `${spec.how === 'drop' ? 'drop' : 'reject with tcp reset'} ${ports} ${where}`;
+      return `${spec.how === 'drop' ? 'drop' : 'reject with tcp reset'} on INPUT of ${ports} ${where}`;
     }
     case 'loss':
       return `drop ${spec.percent} % of tcp ${PORTS[spec.scope].join(' and ')} at random at ${spec.nodes.join(', ')}`;
+    case 'bandwidth':
+      return `drop what is more than ${spec.kBps} kB/s, into and out of ${spec.nodes.join(', ')}`;
     case 'dns':
       return `drop every answer of the resolver at ${spec.nodes.join(', ')}`;
   }
 }
 
 function blockOf(spec: NftSpec, { name }: RuledNode, running: readonly RuledNode[]): Block | null {
+  const pairsWith = (isMeant: (other: string) => boolean, scope: Scope): readonly Pair[] =>
+    running
+      .filter((other) => other.name !== name && isMeant(other.name))
+      .flatMap(({ address }) => PORTS[scope].map((port) => ({ peer: address, port })));
   switch (spec.kind) {
     case 'partition': {
-      const pairs = running
-        .filter((other) => holdsGrudge(spec.grudges, name, other.name))
-        .flatMap(({ address }) => PORTS[spec.scope].map((port) => ({ peer: address, port })));
+      const pairs = pairsWith((other) => holdsGrudge(spec.grudges, name, other), spec.scope);
       return pairs.length === 0 ? null : { kind: 'pairs', how: spec.how, pairs };
     }
-    case 'loss':
-      if (!spec.nodes.includes(name)) return null;
-      return { kind: 'loss', ports: PORTS[spec.scope], percent: spec.percent };
+    case 'loss': {
+      // Between nodes only: the lab's own questions come from elsewhere and are not lost.
+      const pairs = pairsWith(() => spec.nodes.includes(name), spec.scope);
+      return pairs.length === 0 ? null : { kind: 'loss', pairs, percent: spec.percent };
+    }
+    case 'bandwidth': {
+      const pairs = pairsWith(() => spec.nodes.includes(name), 'both');
+      return pairs.length === 0 ? null : { kind: 'rate', pairs, kBps: spec.kBps };
+    }
     case 'dns':
       return spec.nodes.includes(name) ? { kind: 'dns' } : null;
   }
@@ -157,9 +198,11 @@ function reachOf(spec: NftSpec, from: string, to: string, port: number): readonl
       // The question is stopped at the other end, or else its answer at this end, which tells only who has answered.
       if (holdsGrudge(spec.grudges, to, from)) return [spec.how === 'drop' ? 'silent' : 'refused'];
       return holdsGrudge(spec.grudges, from, to) ? ['silent'] : null;
-    case 'loss': {
+    case 'loss':
+    case 'bandwidth': {
+      const ports = PORTS[spec.kind === 'loss' ? spec.scope : 'both'];
       const touched = spec.nodes.includes(from) || spec.nodes.includes(to);
-      return touched && PORTS[spec.scope].includes(port) ? ['open', 'silent'] : null;
+      return touched && ports.includes(port) ? ['open', 'silent'] : null;
     }
     case 'dns':
       return null;
@@ -167,7 +210,7 @@ function reachOf(spec: NftSpec, from: string, to: string, port: number): readonl
 }
 
 function inForce({ node, block, listing }: Standing): Check {
-  const wanted = block.kind === 'pairs' ? namesOf(block.pairs) : '';
+  const wanted = block.kind === 'dns' ? '' : namesOf(block.pairs);
   return {
     claim: `${node.name}: the rules are in force as rendered`,
     holds:

@@ -24,7 +24,8 @@ describe('the table of a fault', () => {
 
   it.each([
     ['pairs', { kind: 'pairs', how: 'drop', pairs: PAIRS }],
-    ['loss', { kind: 'loss', ports: [8000, 9000], percent: 20 }],
+    ['loss', { kind: 'loss', pairs: PAIRS, percent: 20 }],
+    ['rate', { kind: 'rate', pairs: PAIRS, kBps: 50 }],
     ['names', { kind: 'dns' }],
   ] as const)('has no rule for %s without a lease that the kernel ends', (_, block) => {
     const lines = renderTable(TABLE, block, 60).split('\n');
@@ -59,8 +60,9 @@ describe('the table of a fault', () => {
     ['an address with something behind it', TABLE, pairs('172.18.0.3; flush ruleset', 9000), 60],
     ['a port that is none', TABLE, pairs('172.18.0.3', 0), 60],
     ['no lease', TABLE, { kind: 'dns' }, 0],
+    ['a rate of nothing', TABLE, { kind: 'rate', pairs: PAIRS, kBps: 0 }, 60],
     ['nothing to stop', TABLE, { kind: 'pairs', how: 'drop', pairs: [] }, 60],
-    ['a loss of everything', TABLE, { kind: 'loss', ports: [9000], percent: 100 }, 60],
+    ['a loss of everything', TABLE, { kind: 'loss', pairs: PAIRS, percent: 100 }, 60],
     ['a table of somebody else', 'filter', { kind: 'dns' }, 60],
   ])('refuses %s', (_, table, block, seconds) => {
     expect(() => renderTable(table, block, seconds)).toThrow(RangeError);
@@ -81,6 +83,13 @@ describe('the table of a fault', () => {
         ],
       ]),
     });
+  });
+
+  it('reads elements that count nothing as well', () => {
+    const set = { name: 'struck', elem: [{ concat: ['172.17.0.3', 9000] }] };
+    expect(parseTable(JSON.stringify({ nftables: [{ set }] })).pairs).toEqual([
+      { peer: '172.17.0.3', port: 9000, packets: 0, bytes: 0 },
+    ]);
   });
 
   it('refuses a listing that is none', () => {

@@ -9,14 +9,15 @@
 export const TABLE_PREFIX = 'aethel_lab';
 
 /** Everything that comes from this peer and concerns this port, at either end: libp2p may have been dialled either way. */
-interface Pair {
+export interface Pair {
   readonly peer: string;
   readonly port: number;
 }
 
 export type Block =
   | { readonly kind: 'pairs'; readonly how: 'drop' | 'reset'; readonly pairs: readonly Pair[] }
-  | { readonly kind: 'loss'; readonly ports: readonly number[]; readonly percent: number }
+  | { readonly kind: 'loss'; readonly pairs: readonly Pair[]; readonly percent: number }
+  | { readonly kind: 'rate'; readonly pairs: readonly Pair[]; readonly kBps: number }
   | { readonly kind: 'dns' };
 
 interface Counted {
@@ -37,6 +38,8 @@ export interface Listing {
 const RESOLVER = '127.0.0.11';
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}$/;
 const NAME = /^aethel_lab_[a-z0-9_]{1,32}$/;
+/** The kernel's bucket holds what comes in a second, and so much more: that may come at once after a pause. */
+const BURST_KBYTES = 16;
 const LEASE_SECONDS_MAX = 3_600;
 
 /** @param leaseSeconds 1–3600. Throws RangeError on anything that is not exactly an address, a port or a number. */
@@ -57,6 +60,11 @@ export function renderRenewal(table: string, leaseSeconds: number): string {
   return `delete element inet ${named(table)} lease { tcp, udp }
 add element inet ${table} lease { ${leases(leaseSeconds)} }
 `;
+}
+
+/** What a rate lets through at once after a pause, in bytes. */
+export function bucketBytes(kBps: number): number {
+  return (kBps + BURST_KBYTES) * 1024;
 }
 
 /** Deletes the table; works whether or not it is there. */
@@ -83,22 +91,22 @@ function renderBlock(block: Block): string {
 `;
     }
     case 'loss':
-      if (!Number.isInteger(block.percent) || block.percent < 1 || block.percent > 99)
-        throw new RangeError(`a loss of ${block.percent} %`);
-      return `  set ports {
-    type inet_service
-    elements = { ${elements(block.ports.map(port))} }
-  }
-  chain input {
-    type filter hook input priority -10; policy accept;
-    meta l4proto @lease tcp dport @ports goto lossy
-    meta l4proto @lease tcp sport @ports goto lossy
-  }
-  chain lossy {
+      return `${renderPairs(block.pairs)}${renderChain('input', 'saddr', 'lossy')}  chain lossy {
     counter
-    numgen random mod 100 < ${block.percent} counter drop
+    numgen random mod 100 < ${whole(block.percent, 99)} counter drop
   }
 `;
+    case 'rate': {
+      // Both ways have their own: what is too much is dropped, and TCP finds the rate that is left.
+      const limit = `limit rate over ${whole(block.kBps, 1_000_000)} kbytes/second burst ${BURST_KBYTES} kbytes counter drop`;
+      return `${renderPairs(block.pairs)}${renderChain('input', 'saddr', 'into')}${renderChain('output', 'daddr', 'outof')}  chain into {
+    ${limit}
+  }
+  chain outof {
+    ${limit}
+  }
+`;
+    }
     case 'dns':
       return `  chain input {
     type filter hook input priority -10; policy accept;
@@ -106,6 +114,30 @@ function renderBlock(block: Block): string {
   }
 `;
   }
+}
+
+function renderPairs(pairs: readonly Pair[]): string {
+  return `  set struck {
+    type ipv4_addr . inet_service
+    elements = { ${elements(pairs.map(pair))} }
+  }
+`;
+}
+
+/** Everything between this node and the others passes through the chain `to`. */
+function renderChain(hook: 'input' | 'output', other: 'saddr' | 'daddr', to: string): string {
+  return `  chain ${hook} {
+    type filter hook ${hook} priority -10; policy accept;
+    meta l4proto @lease ip ${other} . tcp dport @struck goto ${to}
+    meta l4proto @lease ip ${other} . tcp sport @struck goto ${to}
+  }
+`;
+}
+
+function whole(number: number, max: number): number {
+  if (!Number.isInteger(number) || number < 1 || number > max)
+    throw new RangeError(`${number} is not within 1 to ${max}`);
+  return number;
 }
 
 function leases(seconds: number): string {
@@ -135,7 +167,9 @@ function elements(list: readonly string[]): string {
   return list.join(', ');
 }
 
+/** With a counter or a timeout an element is wrapped, without one it is its value. */
 interface ListedElement {
+  readonly concat?: readonly unknown[];
   readonly elem?: {
     readonly val?: { readonly concat?: readonly unknown[] } | number | string;
     readonly expires?: number;
@@ -169,8 +203,8 @@ export function parseTable(json: string): Listing {
   }
   return {
     leaseSeconds: expiries.length === 0 ? 0 : Math.min(...expiries),
-    pairs: elementsOf('struck').flatMap(({ elem }) => {
-      const [peer, number] = typeof elem?.val === 'object' ? (elem.val.concat ?? []) : [];
+    pairs: elementsOf('struck').flatMap(({ elem, concat = [] }) => {
+      const [peer, number] = typeof elem?.val === 'object' ? (elem.val.concat ?? []) : concat;
       if (typeof peer !== 'string' || typeof number !== 'number') return [];
       return [{ peer, port: number, ...countedOf(elem?.counter ?? {}) }];
     }),

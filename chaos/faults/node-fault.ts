@@ -23,8 +23,10 @@ export interface StruckNode {
 
 type Blow = SpecOf<'kill'> | SpecOf<'freeze'> | SpecOf<'restart'>;
 
-/** Far above what a healthy node needs to answer, and short enough to look at in every round. */
-const ANSWER_LIMIT_MS = 250;
+/** Far above what a healthy node needs to answer, and short enough to look at in every round: after it, it is silent. */
+const SILENT_MS = 250;
+/** That it answers at all may take longer on a machine that is busy elsewhere. */
+const ANSWER_LIMIT_MS = 5_000;
 
 /** A guess: ten times what a busy machine has been seen to take. */
 const RETURN_LIMIT_MS = 10_000;
@@ -68,7 +70,10 @@ export class NodeFault implements Fault {
 
   async evidence(): Promise<Evidence> {
     const url = this.#node.state === 'stopped' ? this.#url : this.#node.url;
-    return evidenceOf(this.#checks(await ask(url)), NOTHING_COUNTED);
+    return evidenceOf(
+      this.#checks(await ask(url, this.#blow.kind === 'freeze' ? SILENT_MS : ANSWER_LIMIT_MS)),
+      NOTHING_COUNTED,
+    );
   }
 
   async lift(): Promise<number> {
@@ -79,7 +84,7 @@ export class NodeFault implements Fault {
   async heal(): Promise<Evidence> {
     await this.lift();
     // Whoever stood still has first to take in all that came meanwhile.
-    const answered = await poll(async () => ((await ask(this.#node.url)) === 'answered' ? true : null), {
+    const answered = await poll(async () => ((await answers(this.#node.url)) ? true : null), {
       everyMs: 50,
       budgetMs: RETURN_LIMIT_MS,
     });
@@ -151,10 +156,15 @@ function meansOf(blow: Blow): string {
   }
 }
 
-async function ask(url: string): Promise<Answer> {
+/** @returns whether the node at this address says that it is healthy */
+export async function answers(url: string): Promise<boolean> {
+  return (await ask(url, ANSWER_LIMIT_MS)) === 'answered';
+}
+
+async function ask(url: string, limitMs: number): Promise<Answer> {
   return new Promise((resolve) => {
     let connected = false;
-    const request = http.get(`${url}/health`, { agent: false, timeout: ANSWER_LIMIT_MS }, (response) => {
+    const request = http.get(`${url}/health`, { agent: false, timeout: limitMs }, (response) => {
       response.resume();
       resolve('answered');
     });

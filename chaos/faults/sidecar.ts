@@ -21,6 +21,8 @@ export const FAULTS_IMAGE = process.env['AETHEL_FAULTS_IMAGE'] ?? 'aethel/faults
 /** An answer on one bridge takes microseconds; a dropped SYN is repeated after 1 s, so a lost one would show as silent. */
 const PROBE_SECONDS = 0.7;
 
+const DOWNLOAD_MS = 15_000;
+
 export class Sidecar {
   readonly #container: StartedTestContainer;
   readonly #node: string;
@@ -65,6 +67,24 @@ export class Sidecar {
   /** @returns whether a name of the lab's network has an address, as seen from this namespace */
   async resolves(name: string): Promise<boolean> {
     return (await this.shell('timeout 2 getent hosts "$1" >/dev/null; echo $?', name)) === '0';
+  }
+
+  /**
+   * Reads the node's own description of its HTTP contract, tens of kilobytes that are always there, again and again until
+   * it has so many bytes, or the time is over.
+   */
+  async download(
+    host: string,
+    port: number,
+    bytesWanted: number,
+  ): Promise<{ readonly bytes: number; readonly ms: number }> {
+    const read = `n=0; s=$(date +%s%3N); end=$((s + ${DOWNLOAD_MS}))
+while [ $n -lt ${Math.ceil(bytesWanted)} ] && now=$(date +%s%3N) && [ $now -lt $end ]; do
+  exec 3<>"/dev/tcp/$1"; printf 'GET /openapi.json HTTP/1.0\\r\\n\\r\\n' >&3
+  n=$((n + $(timeout $(((end - now) / 1000 + 1)) cat <&3 | wc -c))); exec 3>&-
+done; echo "$n $(($(date +%s%3N) - s))"`;
+    const [bytes = 0, ms = 0] = (await this.shell(read, `${host}/${port}`)).split(' ').map(Number);
+    return { bytes, ms: Math.max(1, ms) };
   }
 
   /** @param argument is $1 of the script. @returns what it printed. Throws FaultError when it fails. */

@@ -1,4 +1,5 @@
 /** What every world checks before it makes a fault of a spec: that it can do it at all, and that the nodes are there. */
+import type { Preparation } from '../cluster/port.ts';
 import { FaultUnsupportedError } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { together } from './together.ts';
@@ -9,6 +10,16 @@ import type { FaultSpec } from './spec.ts';
 export function missingNodes(spec: FaultSpec, names: readonly string[]): string | null {
   const missing = struckBy(spec).filter((name) => !names.includes(name));
   return missing.length === 0 ? null : `there is no ${missing.join(', ')}; there are ${names.join(', ')}`;
+}
+
+/** Said by every world of real nodes. */
+export const LOST_WRITES =
+  'a store that survives a kill has its unflushed writes in the kernel, which no unprivileged means takes back; test/node/power-loss.test.ts plays every such instant on the store itself';
+
+/** What a cluster must be opened with, for these faults to be possible on it. */
+export function preparationFor(specs: readonly FaultSpec[]): Preparation {
+  const kinds = new Set(specs.map(({ kind }) => kind));
+  return { clocks: kinds.has('clock'), smallDisks: kinds.has('disk-full') };
 }
 
 /** Throws FaultUnsupportedError with the reason, if there is one. */

@@ -16,7 +16,9 @@ import type { World } from '../../cluster/port.ts';
 import { listenForInterrupts } from '../../demo/interrupt.ts';
 import { Bench } from './bench.ts';
 import type { Outcome } from './bench.ts';
+import { preparationFor } from '../support.ts';
 import { tryLabDeath } from './lab-death.ts';
+import { makeNextImage } from './next-image.ts';
 import { trialsFor } from './trials.ts';
 
 const NODES = 3;
@@ -64,10 +66,13 @@ function isWanted(name: string): boolean {
 async function tryAll(world: World): Promise<void> {
   const names = Array.from({ length: NODES }, (_, i) => `node${i + 1}`);
   const trials = trialsFor(names).filter(({ name }) => isWanted(name));
+  const upgrade = world === 'containers' && trials.some(({ spec }) => spec.kind === 'upgrade');
+  const dropNext = upgrade ? await makeNextImage() : async (): Promise<void> => undefined;
   try {
     const cluster = await openCluster(world, {
       nodes: NODES,
       runId: `faults-${process.pid}-${randomInt(0x1_0000).toString(16)}`,
+      prepare: preparationFor(trials.map(({ spec }) => spec)),
       signal: interrupt.signal,
       progress: (line) => console.log(`${world}: ${line}`),
     });
@@ -92,6 +97,8 @@ async function tryAll(world: World): Promise<void> {
     if (interrupt.signal.aborted) return;
     if (!(error instanceof WorldUnavailableError || error instanceof NodeStartError)) throw error;
     troubles.push(`${world}: ${error.message}`);
+  } finally {
+    await dropNext();
   }
 }
 

@@ -1,6 +1,7 @@
 /** Every kind of fault, and every way of it, as specs for a cluster of at least three nodes: each must bite and heal. */
 import { bridge, deafen, halves, isolate, minorityThird } from '../partition.ts';
 import type { FaultSpec, Grudges, Scope } from '../spec.ts';
+import { NEXT_IMAGE } from './next-image.ts';
 
 export interface Trial {
   readonly name: string;
@@ -45,6 +46,6 @@ export function trialsFor(names: readonly string[]): readonly Trial[] {
     { name: 'cpu hog: 4', spec: { kind: 'cpu-hog', ...one, hogs: 4 } },
     { name: 'scale: one more', spec: { kind: 'scale', to: names.length + 1 } },
     { name: 'scale: one fewer', spec: { kind: 'scale', to: names.length - 1 } },
-    { name: 'upgrade', spec: { kind: 'upgrade', nodes: names, image: 'aethel/node:next' } },
+    { name: 'upgrade', spec: { kind: 'upgrade', nodes: names, image: NEXT_IMAGE } },
   ];
 }

@@ -1,0 +1,72 @@
+/** Small file systems for nodes of the process cluster, so that one may be full: each a tmpfs, which only root may mount. */
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import path from 'node:path';
+
+/** Room for a few thousand small records, filled within a moment. */
+export const DISK_MEGABYTES = 24;
+const FILLER = 'lab-filler';
+const BLOCK = Buffer.alloc(65_536);
+
+/** @returns whether this machine lets us */
+export function mountDisk(directory: string): boolean {
+  try {
+    const size = `size=${DISK_MEGABYTES}m,mode=0700`;
+    execFileSync('mount', ['-t', 'tmpfs', '-o', size, 'aethel-lab', directory], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Every file system mounted below this directory. @returns how many could not be unmounted */
+export function unmountDisks(directory: string): number {
+  let left = 0;
+  for (const line of mountsText().split('\n')) {
+    const place = line.split(' ')[1] ?? '';
+    if (!place.startsWith(directory + path.sep)) continue;
+    try {
+      execFileSync('umount', [place], { stdio: 'ignore' });
+    } catch {
+      left += 1;
+    }
+  }
+  return left;
+}
+
+/** Block by block, then byte by byte, until there is no room. */
+export function fillDisk(directory: string): void {
+  const file = openSync(path.join(directory, FILLER), 'w');
+  try {
+    for (const block of [BLOCK, BLOCK.subarray(0, 1)]) while (isWritten(file, block));
+  } finally {
+    closeSync(file);
+  }
+}
+
+export function emptyDisk(directory: string): void {
+  rmSync(path.join(directory, FILLER), { force: true });
+}
+
+export function freeBytes(directory: string): number {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize;
+}
+
+function isWritten(file: number, block: Buffer): boolean {
+  try {
+    return writeSync(file, block) > 0;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return false;
+    throw error;
+  }
+}
+
+/** Empty where the system has no such list. */
+function mountsText(): string {
+  try {
+    return readFileSync('/proc/mounts', 'utf8');
+  } catch {
+    return '';
+  }
+}
