@@ -151,7 +151,7 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
   const toHttp = new Introductions(
     {
       clock,
-      isKnown: (peer) => httpLung.urlOf(peer) !== null,
+      isKnown: (peer) => httpLung.isAnswering(peer),
       addressesOf: async (peer) => (await p2pLung?.current.httpUrlsOf(peer)) ?? null,
       introduce: (url) => httpLung.addAddress(url),
     },

@@ -247,6 +247,7 @@ export class Core {
       case 'start':
         this.#modeSince = this.#now.wallMs;
         this.#startedAt = this.#now.monotonicMs;
+        this.#stirredAt = this.#startedAt;
         this.#announcedRoot = this.replica.root();
         this.#setTick(this.#policy.tickMs);
         this.#timer('beat', this.#policy.beatMs);
@@ -1048,6 +1049,7 @@ export class Core {
     const from = this.#mode.mode;
     this.#mode = state;
     if (reason === null) return;
+    this.#isStirred = true;
     this.#modeSince = this.#now.wallMs;
     this.#lastSwitch = { from, to: state.mode, reason, at: this.#now.wallMs };
     this.#emit({ type: 'mode', from, to: state.mode, reason });

@@ -160,10 +160,11 @@ describe('HttpLung', () => {
     await eventually(() => eventsOf(events, 'heard').length === 2);
     isSilent = true;
     for (let n = 1; n <= 3; n += 1) {
+      expect(lung.isAnswering(PEER)).toBe(n === 1);
       lung.perform({ type: 'poll', peer: PEER, root: ROOT_A, waitMs: 0 });
       await eventually(() => eventsOf(events, 'silent').length === n);
     }
-    await eventually(() => lung.urlOf(PEER) === server.url);
+    await eventually(() => lung.urlOf(PEER) === server.url && lung.isAnswering(PEER));
     expect(eventsOf(events, 'link').map(({ state }) => state)).toEqual(['up', 'up']);
   });
 

@@ -144,6 +144,11 @@ export class HttpLung implements Lung {
     return this.#siteOf.get(peer)?.url ?? null;
   }
 
+  /** Whether a URL of this member is known that answered the last question: one that came back at another port does not at its old one. */
+  isAnswering(peer: NodeId): boolean {
+    return this.#siteOf.get(peer)?.failures === 0;
+  }
+
   /** One URL per member, and those behind which nobody is known yet. */
   urls(): readonly string[] {
     return [...this.#sites.values()]
