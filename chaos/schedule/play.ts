@@ -5,6 +5,7 @@
 import { struckBy } from '../faults/spec.ts';
 import type { FaultSpec } from '../faults/spec.ts';
 import type { LabCluster } from '../cluster/port.ts';
+import { evidenceOf, FaultError } from '../faults/fault.ts';
 import type { Fault } from '../faults/fault.ts';
 import { isCut } from '../faults/partition.ts';
 import type { LineOf } from '../history/line.ts';
@@ -128,10 +129,12 @@ class Strikes {
     const what = `#${id} ${fault.name}`;
     this.#play.progress(`${what}: ${fault.means}`);
     const options = { probes: !this.#overlaps(step) };
+    let isBegun = false;
     let isLifted = false;
     try {
       const { beganAt, completeAt } = await fault.inject(options);
       const begunAt = mark('begun', history.timeOf(beganAt));
+      isBegun = true;
       mark('complete', history.timeOf(completeAt));
       await this.#until(begunAt + step.holdMs);
       this.#measureFailover(step, begunAt);
@@ -145,9 +148,17 @@ class Strikes {
       this.#healedAt = Math.max(this.#healedAt, liftedAt);
       this.#play.progress(`${what} is lifted`);
       this.#measureUnseen(step, begunAt, liftedAt);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      // The rest is played all the same: what it finds counts, though the run can be no pass any more.
+      if (!isBegun) mark('begun', history.now());
+      mark('unproven', history.now());
+      const claim = error.message;
+      this.#play.proof(`${what} bites`, evidenceOf([{ claim, holds: false }], { count: 0, bytes: 0 }));
     } finally {
       if (!isLifted) await lifted(fault);
     }
+    if (!isLifted) this.#healedAt = Math.max(this.#healedAt, mark('lifted', history.now()));
     const gone = await fault.heal({ probes: options.probes && !this.#isLast(step) });
     mark('gone', history.now());
     this.#play.proof(`${what} is gone`, gone);
