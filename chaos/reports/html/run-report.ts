@@ -71,12 +71,20 @@ function figures({ results, proofs, timeline }: ReportOf): Markup {
     </div>`;
   return html`<dl class="figures">
     ${figure(both('writes acknowledged', 'escritas confirmadas'), String(results.writes.ok))}
+    ${figure(both('of them lost', 'delas perdidas'), lostOf(results))}
     ${figure(both('readable everywhere, median', 'legível em todos, mediana'), milliseconds(quantile(times, 0.5)))}
     ${figure(both('readable everywhere, p99', 'legível em todos, p99'), milliseconds(quantile(times, 0.99)))}
     ${figure(both('claims that held', 'afirmações sustentadas'), `${results.checks.filter(({ verdict: one }) => one === 'pass').length} / ${results.checks.length}`)}
     ${figure(both('proofs of the faults', 'provas das falhas'), `${held.filter(({ holds }) => holds).length} / ${held.length}`)}
     ${figure(both('run time', 'duração'), `${(results.tookMs / 1000).toFixed(1)} s`)}
   </dl>`;
+}
+
+/** Nobody knows where the checker of it has not judged. */
+function lostOf({ checks }: Results): string {
+  const check = checks.find(({ checker }) => checker === 'lost-writes');
+  const lost = check?.numbers?.['lost'];
+  return check === undefined || check.verdict === 'unknown' || lost === undefined ? '?' : String(lost);
 }
 
 function picture(timeline: Timeline): Markup {

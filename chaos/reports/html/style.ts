@@ -25,7 +25,7 @@ a{color:var(--focus);text-underline-offset:3px}
 .verdict strong{font-size:30px;line-height:1.1;color:var(--tone);letter-spacing:-.01em}
 .verdict ul{margin:6px 0 0;padding-left:18px}
 .v-pass{--tone:var(--good)}.v-fail{--tone:var(--bad)}.v-inconclusive,.v-unsupported,.v-interrupted,.v-error{--tone:var(--unsure)}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:0 0 18px}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:12px;margin:0 0 18px}
 .figures div{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:12px 16px}
 .figures dt{font-size:12.5px;color:var(--soft);line-height:1.3}
 .figures dd{margin:2px 0 0;font-size:22px;font-weight:600;letter-spacing:-.01em}
@@ -41,6 +41,7 @@ td.bar{width:22%;min-width:120px}
 .t-good{color:var(--good)}.t-bad{color:var(--bad)}.t-unsure{color:var(--unsure)}
 .tag::before{display:inline-block;width:1.25em}
 .t-good.tag::before{content:"✓"}.t-bad.tag::before{content:"✕"}.t-unsure.tag::before{content:"?"}
+.numbers{color:var(--soft);font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
 .violations{margin:6px 0 0;padding:0;list-style:none}
 .violations li{margin:0 0 2px}
 button.jump{border:0;background:none;padding:0;color:var(--bad);font:inherit;font-size:13.5px;text-align:left;cursor:pointer;text-decoration:underline;text-decoration-style:dotted;text-underline-offset:3px;overflow-wrap:anywhere}

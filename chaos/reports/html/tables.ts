@@ -90,12 +90,12 @@ export function renderChecks({ checks: all }: Results, timeline: Timeline): Mark
         </thead>
         <tbody>
           ${all.map(
-            ({ claim, verdict: word, detail, violations }) =>
+            ({ claim, verdict: word, detail, violations, numbers = {} }) =>
               html`<tr>
                 <td>${said(claim)}</td>
                 <td><span class="tag ${TONES[word]}">${CHECK_WORDS[word]}</span></td>
                 <td>
-                  ${said(detail)}${
+                  ${said(detail)}${counted(numbers)}${
                     violations.length === 0
                       ? null
                       : html`<ul class="violations">
@@ -109,6 +109,15 @@ export function renderChecks({ checks: all }: Results, timeline: Timeline): Mark
       </table>
     </div>
   </section>`;
+}
+
+/** Their names say what they are, and in which unit; in both languages the same. */
+function counted(numbers: Readonly<Record<string, number>>): Markup | null {
+  const all = Object.entries(numbers);
+  if (all.length === 0) return null;
+  return html`<div class="numbers">
+    ${all.map(([name, value]) => `${name} ${Math.round(value * 10) / 10}`).join(' · ')}
+  </div>`;
 }
 
 function violation(one: Results['checks'][number]['violations'][number], timeline: Timeline): Markup {
