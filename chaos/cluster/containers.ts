@@ -18,7 +18,9 @@ import { NodeFault } from '../faults/node-fault.ts';
 import { scale } from '../faults/scale.ts';
 import { FAULTS_IMAGE } from '../faults/sidecar.ts';
 import type { FaultSpec } from '../faults/spec.ts';
-import { assertSupported, LOST_WRITES, missingNodes, onEach } from '../faults/support.ts';
+import { assertSupported, missingNodes, onEach } from '../faults/support.ts';
+import { NO_POWER_CUTS, whyNotInContainers } from '../faults/why-not.ts';
+import type { Means } from '../faults/why-not.ts';
 import { upgrade } from '../faults/upgrade.ts';
 import { ContainerNode } from './container-node.ts';
 import { lendClocks } from './lend-clocks.ts';
@@ -123,7 +125,7 @@ class DockerCluster implements Cluster {
       missingNodes(
         spec,
         this.nodes.map(({ name }) => name),
-      ) ?? this.#unsupported(spec)
+      ) ?? whyNotInContainers(spec, this.#means, (name) => this.#images.has(name))
     );
   }
 
@@ -162,36 +164,14 @@ class DockerCluster implements Cluster {
     }
   }
 
-  /** @returns why nodes in containers cannot do it; null: they can */
-  #unsupported(spec: FaultSpec): string | null {
-    switch (spec.kind) {
-      case 'partition':
-      case 'loss':
-      case 'bandwidth':
-      case 'dns':
-      case 'kill':
-      case 'freeze':
-      case 'restart':
-      case 'restart-elsewhere':
-      case 'corrupt':
-      case 'cpu-hog':
-      case 'scale':
-        return null;
-      case 'upgrade':
-        return this.#images.has(spec.image)
-          ? null
-          : `the engine had no image ${spec.image} when the cluster started`;
-      case 'clock':
-        return this.#clocks === null ? 'the cluster was opened without clocks of its own' : null;
-      case 'disk-full':
-        return this.#options.prepare?.smallDisks === true
-          ? null
-          : 'the cluster was opened without small disks';
-      case 'latency':
-        return 'the lab delays by forwarders, which only processes have between them';
-      case 'lost-writes':
-        return LOST_WRITES;
-    }
+  get #means(): Means {
+    const unprepared = (what: string): string =>
+      `the cluster was opened without ${what} of their own for the nodes`;
+    return {
+      clocks: this.#clocks === null ? unprepared('clocks') : null,
+      smallDisks: this.#options.prepare?.smallDisks === true ? null : unprepared('disks'),
+      powerCuts: NO_POWER_CUTS,
+    };
   }
 
   async grow(): Promise<ContainerNode> {

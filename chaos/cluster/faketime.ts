@@ -8,3 +8,8 @@ export function libraryOf(): string | null {
   const library = `/usr/lib/${MULTIARCH[process.arch] ?? process.arch}/faketime/libfaketimeMT.so.1`;
   return existsSync(library) ? library : null;
 }
+
+/** @returns null where processes of this machine can have clocks of their own, else why not */
+export function clocksHere(): string | null {
+  return libraryOf() === null ? 'libfaketime is not installed on this machine' : null;
+}

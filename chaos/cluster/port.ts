@@ -86,7 +86,7 @@ export interface CloseReport {
 export interface Preparation {
   /** every node runs on a clock of its own, which can be set */
   readonly clocks: boolean;
-  /** every node's state lies on a small file system of its own, in memory: what a flush costs is not measured there */
+  /** every node's state lies on a small file system of its own: what a flush costs is not measured there */
   readonly smallDisks: boolean;
 }
 

@@ -17,6 +17,7 @@ import { LatticeClient } from './client.ts';
 import { poll } from './poll.ts';
 import { NodeStartError } from './port.ts';
 import type { ClusterNode, NodeState, StartReport, StopReport } from './port.ts';
+import { cutPower } from './power-disk.ts';
 import { emptyDisk, fillDisk, freeBytes } from './small-disk.ts';
 
 const REDIRECT = new URL('../faults/redirect.ts', import.meta.url).href;
@@ -199,6 +200,10 @@ export class ProcessNode implements ClusterNode {
 
   time(): Promise<number | null> {
     return timeOf({ url: this.url, apiToken: null });
+  }
+
+  async cutPower(): Promise<boolean> {
+    return cutPower(this.stateDirectory);
   }
 
   async fillDisk(): Promise<void> {

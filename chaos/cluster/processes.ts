@@ -19,17 +19,20 @@ import { cpuHog } from '../faults/hog.ts';
 import { LinkFault } from '../faults/link-fault.ts';
 import { Links } from '../faults/links.ts';
 import type { Link } from '../faults/links.ts';
+import { lostWrites } from '../faults/lost-writes.ts';
 import { NodeFault } from '../faults/node-fault.ts';
-import { isMutual } from '../faults/partition.ts';
 import { scale } from '../faults/scale.ts';
 import type { FaultSpec } from '../faults/spec.ts';
-import { assertSupported, LOST_WRITES, missingNodes, onEach } from '../faults/support.ts';
+import { assertSupported, missingNodes, onEach } from '../faults/support.ts';
+import { whyNotInProcesses } from '../faults/why-not.ts';
+import type { Means } from '../faults/why-not.ts';
 import { Guardian } from './guardian.ts';
 import { freePorts } from './ports.ts';
 import { ProcessNode } from './process-node.ts';
 import { DIRECTORY_PREFIX, writeRunFile } from './run-file.ts';
-import { libraryOf } from './faketime.ts';
-import { mountDisk, unmountDisks } from './small-disk.ts';
+import { clocksHere, libraryOf } from './faketime.ts';
+import { mountDisk, NO_EXT4, NO_MOUNTS, unmountDisks } from './small-disk.ts';
+import type { DiskKind } from './small-disk.ts';
 import type { CloseReport, Cluster, ClusterOptions } from './port.ts';
 
 export interface ProcessClusterOptions extends ClusterOptions {
@@ -85,7 +88,8 @@ class LoopbackCluster implements ProcessCluster {
   readonly #faulty: Links;
   /** null: the nodes run on the machine's own clock */
   readonly #clockLibrary: string | null;
-  #hasSmallDisks = false;
+  /** what the nodes' states lie on; null: the machine's own disk */
+  #disks: DiskKind | null = null;
   readonly #guardian: Guardian;
   #closed: Promise<CloseReport> | null = null;
 
@@ -111,7 +115,7 @@ class LoopbackCluster implements ProcessCluster {
     const ports = await freePorts(count * 2);
     for (let i = 0; i < count; i += 1) {
       const node = await this.#add({ httpPort: httpPorts[i] ?? at(ports, i), p2pPort: at(ports, count + i) });
-      if (this.#options.prepare?.smallDisks === true) this.#hasSmallDisks = mountDisk(node.stateDirectory);
+      if (this.#options.prepare?.smallDisks === true) this.#disks = mountDisk(node.stateDirectory);
     }
     await Promise.all(this.#nodes.map((node) => node.start()));
   }
@@ -121,7 +125,7 @@ class LoopbackCluster implements ProcessCluster {
       missingNodes(
         spec,
         this.nodes.map(({ name }) => name),
-      ) ?? this.#unsupported(spec)
+      ) ?? whyNotInProcesses(spec, this.#means)
     );
   }
 
@@ -148,51 +152,25 @@ class LoopbackCluster implements ProcessCluster {
         return onEach(spec.nodes, this.#nodes, (node) => wrongClock(spec, node));
       case 'disk-full':
         return onEach(spec.nodes, this.#nodes, fullDisk);
-      case 'loss':
       case 'lost-writes':
+        return onEach(spec.nodes, this.#nodes, lostWrites);
+      case 'loss':
       case 'dns':
       case 'upgrade':
         throw new FaultUnsupportedError(spec.kind);
     }
   }
 
-  /** @returns why processes on loopback cannot do it; null: they can */
-  #unsupported(spec: FaultSpec): string | null {
-    switch (spec.kind) {
-      case 'partition':
-        if (spec.how === 'drop' || isMutual(spec.grudges)) return null;
-        return 'a connection that a forwarder resets is reset for both ends, not for one';
-      case 'latency':
-      case 'bandwidth':
-        return null;
-      case 'freeze':
-        return spec.how === 'sigstop' ? null : 'these processes have no control group of their own';
-      case 'kill':
-      case 'restart':
-      case 'restart-elsewhere':
-      case 'corrupt':
-      case 'cpu-hog':
-      case 'scale':
-        return null;
-      case 'loss':
-        return 'a forwarder sees a stream, not its packets';
-      case 'dns':
-        return 'nodes on loopback are found by address, not by name';
-      case 'upgrade':
-        return 'processes run the source at hand: there is no other version';
-      case 'clock':
-        if (this.#clockLibrary !== null) return null;
-        return libraryOf() === null
-          ? 'libfaketime is not installed on this machine'
-          : 'the cluster was opened without clocks of its own';
-      case 'disk-full':
-        if (this.#hasSmallDisks) return null;
-        return this.#options.prepare?.smallDisks === true
-          ? 'mounting a small file system is not permitted here'
-          : 'the cluster was opened without small disks';
-      case 'lost-writes':
-        return LOST_WRITES;
-    }
+  get #means(): Means {
+    const { prepare } = this.#options;
+    const unprepared = (what: string): string =>
+      `the cluster was opened without ${what} of their own for the nodes`;
+    return {
+      clocks: this.#clockLibrary === null ? (clocksHere() ?? unprepared('clocks')) : null,
+      smallDisks:
+        this.#disks === null ? (prepare?.smallDisks === true ? NO_MOUNTS : unprepared('disks')) : null,
+      powerCuts: this.#disks === 'ext4' ? null : prepare?.smallDisks === true ? NO_EXT4 : unprepared('disks'),
+    };
   }
 
   close(): Promise<CloseReport> {
@@ -223,7 +201,7 @@ class LoopbackCluster implements ProcessCluster {
     const [httpPort, p2pPort] = await freePorts(2);
     if (httpPort === undefined || p2pPort === undefined) throw new RangeError('no ports');
     const node = await this.#add({ httpPort, p2pPort });
-    if (this.#hasSmallDisks) mountDisk(node.stateDirectory);
+    if (this.#disks !== null) mountDisk(node.stateDirectory);
     await node.start();
     return node;
   }

@@ -1,21 +1,30 @@
-/** Small file systems for nodes of the process cluster, so that one may be full: each a tmpfs, which only root may mount. */
+/**
+ * Small file systems for nodes of the process cluster, so that one may be full or lose its power: ext4 on a file where the
+ * machine lets us, else a tmpfs, which can only be full. Only root may mount either.
+ */
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { mountPowerDisk } from './power-disk.ts';
 
 /** Room for a few thousand small records, filled within a moment. */
 export const DISK_MEGABYTES = 24;
 const FILLER = 'lab-filler';
 const BLOCK = Buffer.alloc(65_536);
 
-/** @returns whether this machine lets us */
-export function mountDisk(directory: string): boolean {
+export type DiskKind = 'ext4' | 'tmpfs';
+export const NO_MOUNTS = 'mounting a file system is not permitted here';
+export const NO_EXT4 = 'mounting ext4 on a file is not permitted here';
+
+/** @returns what the directory lies on now; null: on what it did, this machine does not let us */
+export function mountDisk(directory: string): DiskKind | null {
+  if (mountPowerDisk(directory)) return 'ext4';
   try {
     const size = `size=${DISK_MEGABYTES}m,mode=0700`;
     execFileSync('mount', ['-t', 'tmpfs', '-o', size, 'aethel-lab', directory], { stdio: 'ignore' });
-    return true;
+    return 'tmpfs';
   } catch {
-    return false;
+    return null;
   }
 }
 

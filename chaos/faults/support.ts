@@ -12,14 +12,10 @@ export function missingNodes(spec: FaultSpec, names: readonly string[]): string 
   return missing.length === 0 ? null : `there is no ${missing.join(', ')}; there are ${names.join(', ')}`;
 }
 
-/** Said by every world of real nodes. */
-export const LOST_WRITES =
-  'a store that survives a kill has its unflushed writes in the kernel, which no unprivileged means takes back; test/node/power-loss.test.ts plays every such instant on the store itself';
-
 /** What a cluster must be opened with, for these faults to be possible on it. */
 export function preparationFor(specs: readonly FaultSpec[]): Preparation {
   const kinds = new Set(specs.map(({ kind }) => kind));
-  return { clocks: kinds.has('clock'), smallDisks: kinds.has('disk-full') };
+  return { clocks: kinds.has('clock'), smallDisks: kinds.has('disk-full') || kinds.has('lost-writes') };
 }
 
 /** Throws FaultUnsupportedError with the reason, if there is one. */
