@@ -3,13 +3,13 @@ import { limits } from '../checkers/limits.ts';
 import { lostWrites } from '../checkers/lost-writes.ts';
 import { startSimulatedCluster } from '../cluster/simulated.ts';
 import type { SimulatedCluster } from '../cluster/simulated.ts';
+import { NodeStartError } from '../cluster/port.ts';
 import type { LabCluster } from '../cluster/port.ts';
-import { FaultError } from '../faults/fault.ts';
 import type { Evidence, Fault } from '../faults/fault.ts';
 import type { FaultSpec } from '../faults/spec.ts';
 import { History } from '../history/history.ts';
 import type { HistoryLine } from '../history/line.ts';
-import { ScenarioUnsupportedError } from '../scenarios/scenario.ts';
+import { LimitExceededError, ScenarioUnsupportedError } from '../scenarios/scenario.ts';
 import type { Stage } from '../scenarios/scenario.ts';
 import { Observer } from '../workloads/observer.ts';
 import { Recorder } from '../workloads/recorder.ts';
@@ -116,19 +116,14 @@ describe('a schedule is played', () => {
   it('to its end also where a fault fails: that one is unproven, the others are not', async () => {
     let injections = 0;
     const failsOnce = (real: SimulatedCluster, spec: FaultSpec): Fault => {
-      const fault = real.fault(spec);
+      const fault = asPlain(real.fault(spec));
       return {
-        name: fault.name,
-        means: fault.means,
-        plan: () => fault.plan(),
+        ...fault,
         inject: async () => {
           injections += 1;
-          if (injections === 1) throw new FaultError('no such rule');
+          if (injections === 1) throw new Error('no such rule');
           return fault.inject();
         },
-        evidence: () => fault.evidence(),
-        lift: () => fault.lift(),
-        heal: () => fault.heal(),
       };
     };
     const { lines, proofs } = await played([kill(0, 500, 1_000), kill(1, 2_500, 1_000)], failsOnce);
@@ -141,8 +136,29 @@ describe('a schedule is played', () => {
     expect(lines.filter(({ type }) => type === 'final')).toHaveLength(NODES.length);
   });
 
+  it('until a node does not start again, which is its failure', async () => {
+    const neverStarts = (real: SimulatedCluster, spec: FaultSpec): Fault => ({
+      ...asPlain(real.fault(spec)),
+      lift: () => Promise.reject(new NodeStartError('node1', 'it ended', '')),
+    });
+    await expect(played([kill(0, 500, 1_000)], neverStarts)).rejects.toThrow(LimitExceededError);
+  });
+
   it('not at all where the world cannot do one of its faults', async () => {
     const dns: Step = { id: 0, at: 0, holdMs: 1, do: 'fault', spec: { kind: 'dns', nodes: ['node1'] } };
     await expect(played([dns])).rejects.toThrow(ScenarioUnsupportedError);
   });
 });
+
+/** A fault whose methods can be replaced one by one. */
+function asPlain(fault: Fault): Fault {
+  return {
+    name: fault.name,
+    means: fault.means,
+    plan: () => fault.plan(),
+    inject: () => fault.inject(),
+    evidence: () => fault.evidence(),
+    lift: () => fault.lift(),
+    heal: () => fault.heal(),
+  };
+}
