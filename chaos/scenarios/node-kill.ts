@@ -8,6 +8,7 @@ import { honestRoot } from '../checkers/honest-root.ts';
 import { lostWrites } from '../checkers/lost-writes.ts';
 import type { FaultSpec } from '../faults/spec.ts';
 import { oneOf } from '../workloads/workload.ts';
+import { blamed } from './blamed.ts';
 import { keepWriting, playRounds, until, untilEqual, writeFresh } from './steps.ts';
 import type { Scenario } from './scenario.ts';
 import type { Play } from './steps.ts';
@@ -50,7 +51,7 @@ async function playRound(stage: Play, round: number): Promise<void> {
 
   await facts.pause();
   const restartedAt = mark('lifted', history.now());
-  await victim.node.start();
+  await blamed(victim.node.start());
   const answersAt = mark('gone', history.now());
   history.add({ type: 'mark', mark: 'healed', node: '' }, answersAt);
   stage.measured({

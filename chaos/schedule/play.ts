@@ -4,13 +4,13 @@
  */
 import { struckBy } from '../faults/spec.ts';
 import type { FaultSpec } from '../faults/spec.ts';
-import { NodeStartError } from '../cluster/port.ts';
 import type { LabCluster } from '../cluster/port.ts';
 import { evidenceOf, FaultError } from '../faults/fault.ts';
 import type { Fault } from '../faults/fault.ts';
 import { isCut } from '../faults/partition.ts';
 import type { LineOf } from '../history/line.ts';
-import { LimitExceededError, ScenarioUnsupportedError } from '../scenarios/scenario.ts';
+import { blamed } from '../scenarios/blamed.ts';
+import { ScenarioUnsupportedError } from '../scenarios/scenario.ts';
 import type { Stage } from '../scenarios/scenario.ts';
 import {
   keepWriting,
@@ -266,18 +266,6 @@ async function recover(play: Play, { recoveryBudgetMs }: Schedule, healedAt: num
   await until(play, 'P2P between all nodes', RETURN_LIMIT_MS, () =>
     members.every(({ node }) => observer.latest(node.name)?.p2pAlive === members.length - 1),
   );
-}
-
-/** A node that does not start again has failed; what else goes wrong with a fault is the fault's, and it is unproven. */
-async function blamed<T>(happening: Promise<T>): Promise<T> {
-  try {
-    return await happening;
-  } catch (error) {
-    if (error instanceof NodeStartError)
-      throw new LimitExceededError(`a new start of ${error.node}`, RETURN_LIMIT_MS, error.message);
-    if (error instanceof FaultError) throw error;
-    throw new FaultError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
 }
 
 async function lifted(fault: Fault): Promise<void> {
