@@ -2,14 +2,18 @@
  * The lattice as a picture, with a real button over every node. What the picture says is also in the table view; a line
  * drawn across it with the pointer partitions it.
  */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { linksOf } from '../room/links.ts';
+import type { PairLink } from '../room/links.ts';
 import { Glyph } from './glyph.tsx';
 import { pathsOf, sidesOf, stageOf } from './layout.ts';
-import type { Point } from './layout.ts';
+import type { Point, Stage } from './layout.ts';
 import { COLOURS, letterOf, looksOf } from './look.ts';
 import { usePage } from './page-context.ts';
 import { Sparks } from './sparks.tsx';
+
+/** With more nodes, lungs don't breathe and only what carries is drawn: it would be a carpet, and cost every frame. */
+const CALM_ABOVE = 12;
 
 export function Graph({
   isDrawing,
@@ -50,7 +54,6 @@ export function Graph({
   const looks = looksOf(view);
   const present = new Set(looks.filter(({ isOut }) => !isOut).map(({ node }) => node.name));
   const links = linksOf(view.cluster).filter(({ a, b }) => present.has(a) && present.has(b));
-  const paths = pathsOf(stage, links);
   const pointOf = (event: PointerEvent): Point => {
     const box = frame.current?.getBoundingClientRect();
     return { x: event.clientX - (box?.left ?? 0), y: event.clientY - (box?.top ?? 0) };
@@ -75,12 +78,14 @@ export function Graph({
           void act({ do: 'partition', groups: [[...sides[0]], [...sides[1]]], lung: 'both' });
       }}
     >
-      <svg class="graph-picture" width={size.width} height={size.height} aria-hidden="true">
+      <Edges stage={stage} links={links} />
+      <svg
+        class={`graph-picture${looks.length > CALM_ABOVE ? ' is-calm' : ''}`}
+        width={size.width}
+        height={size.height}
+        aria-hidden="true"
+      >
         <Patterns />
-        <path class="edge edge-cut" d={paths.cut} />
-        <path class="edge edge-warm" d={paths.warm} />
-        <path class="edge edge-p2p" d={paths.p2p} />
-        <path class="edge edge-http" d={paths.http} />
         {looks.map((look) => {
           const place = stage.places.get(look.node.name);
           return (
@@ -121,7 +126,6 @@ export function Graph({
             aria-label={words.nodeLabel({
               name: node.name,
               mode: said?.mode ?? '',
-              root: said?.root.slice(0, 8) ?? '',
               letter: letterOf(group),
               p2p: said?.aliveP2p ?? 0,
               http: said?.aliveHttp ?? 0,
@@ -132,6 +136,31 @@ export function Graph({
         );
       })}
     </div>
+  );
+}
+
+/**
+ * On a layer of their own, which is painted anew only when a path is another one: a thousand dashed lines cost the browser
+ * more than all the rest, and they change seldom.
+ */
+function Edges({ stage, links }: { readonly stage: Stage; readonly links: readonly PairLink[] }) {
+  const isCrowded = stage.places.size > CALM_ABOVE;
+  const paths = pathsOf(stage, links);
+  return useMemo(
+    () => (
+      <svg
+        class={`graph-picture edges${isCrowded ? ' is-crowded' : ''}`}
+        width={stage.width}
+        height={stage.height}
+        aria-hidden="true"
+      >
+        {!isCrowded && <path class="edge edge-cut" d={paths.cut} />}
+        {!isCrowded && <path class="edge edge-warm" d={paths.warm} />}
+        <path class="edge edge-p2p" d={paths.p2p} />
+        <path class="edge edge-http" d={paths.http} />
+      </svg>
+    ),
+    [isCrowded, stage.width, stage.height, paths.cut, paths.warm, paths.p2p, paths.http],
   );
 }
 

@@ -1,5 +1,5 @@
 /** What happened, in plain words, the newest on top; and the same for ears, as little as will do. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { LogFact } from '../room/model.ts';
 import { usePage } from './page-context.ts';
 
@@ -8,17 +8,23 @@ const SPOKEN_EVERY_MS = 1500;
 
 export function Log() {
   const { view, words, figures } = usePage();
-  const start = view.cluster.startedAt;
+  const { log, cluster } = view;
+  // Redrawn when something was told, not with every change of the room.
+  const lines = useMemo(
+    () =>
+      log.toReversed().map((line) => (
+        <li key={line.id} class={`log-line is-${toneOf(line.fact)}`}>
+          <time>{figures.clock(line.at - cluster.startedAt)}</time>
+          <span>{words.fact(line.fact, figures)}</span>
+        </li>
+      )),
+    [log, words, figures, cluster.startedAt],
+  );
   return (
     <section class="panel log" aria-label={words.log}>
       <h2 class="panel-title">{words.log}</h2>
       <ol tabIndex={0} aria-label={words.log}>
-        {view.log.toReversed().map((line) => (
-          <li key={line.id} class={`log-line is-${toneOf(line.fact)}`}>
-            <time>{figures.clock(line.at - start)}</time>
-            <span>{words.fact(line.fact, figures)}</span>
-          </li>
-        ))}
+        {lines}
       </ol>
     </section>
   );

@@ -112,7 +112,6 @@ interface StepWords {
 interface NodeWords {
   readonly name: string;
   readonly mode: string;
-  readonly root: string;
   readonly letter: string;
   readonly p2p: number;
   readonly http: number;
@@ -196,7 +195,7 @@ const EN: PageWords = {
       node.name,
       node.condition,
       node.condition === null || node.mode !== '' ? `mode ${node.mode}` : null,
-      node.letter === '' ? null : `state ${node.letter}, root ${node.root}`,
+      node.letter === '' ? null : `state ${node.letter}`,
       `hears ${node.p2p} by P2P, ${node.http} by HTTP`,
     ]
       .filter((part) => part !== null)
@@ -417,7 +416,7 @@ const PT: PageWords = {
       node.name,
       node.condition,
       node.condition === null || node.mode !== '' ? `modo ${node.mode}` : null,
-      node.letter === '' ? null : `estado ${node.letter}, raiz ${node.root}`,
+      node.letter === '' ? null : `estado ${node.letter}`,
       `ouve ${node.p2p} por P2P, ${node.http} por HTTP`,
     ]
       .filter((part) => part !== null)

@@ -8,7 +8,7 @@
 import type { ClusterView, NodeView } from '../view.ts';
 
 /** Far above what a write needs to arrive (DESIGN: 1 s at worst with one lung cut), short enough to be seen at once. */
-const LAG_MS = 2000;
+const LAG_MS = 3000;
 
 export interface Group {
   readonly nodes: readonly string[];

@@ -19,13 +19,13 @@ describe('the control room', () => {
     expect(groupsOf(room.cluster)).toEqual([{ nodes: ['n1', 'n2'] }]);
   });
 
-  it('parts nodes that had no root in common for two seconds, the larger group first', () => {
+  it('parts nodes that had no root in common for three seconds, the larger group first', () => {
     const room = after(0, [
       ...upWith({ n1: A, n2: A, n3: A }),
       root('n1', 1000, B),
       root('n2', 1000, C),
       root('n3', 1000, C),
-      { type: 'clock', at: 3500 },
+      { type: 'clock', at: 4500 },
     ]);
     expect(groupsOf(room.cluster)).toEqual([{ nodes: ['n2', 'n3'] }, { nodes: ['n1'] }]);
   });
@@ -34,8 +34,8 @@ describe('the control room', () => {
     const room = after(0, [
       ...upWith({ n1: A, n2: A }),
       root('n1', 1000, B),
-      { type: 'clock', at: 3500 },
-      { type: 'clock', at: 4000 },
+      { type: 'clock', at: 4200 },
+      { type: 'clock', at: 4300 },
       root('n2', 4500, B),
       { type: 'clock', at: 5000 },
       { type: 'clock', at: 5500 },

@@ -2,12 +2,13 @@
  * `npm run demo:screenshots`: the pictures of docs/DEMO.md and its Portuguese twin, taken of real nodes while they are
  * broken and healed: English and dark, Portuguese and light, of the same moments.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { launchChromium, NO_CHROMIUM } from './chromium.ts';
 import { startDemo } from './demo-process.ts';
+import { withPalette } from './png.ts';
 
 const IMAGES = fileURLToPath(new URL('../../docs/img/', import.meta.url));
 const BUDGET = { timeout: 180_000 };
@@ -42,8 +43,7 @@ async function tell(en: Page, pt: Page, phone: Page): Promise<void> {
       [en, 'en'],
       [pt, 'pt'],
     ] as const) {
-      await page.screenshot({ path: path.join(IMAGES, `${name}-${language}.png`) });
-      console.log(`docs/img/${name}-${language}.png`);
+      await picture(page, `${name}-${language}`);
     }
   };
   const press = (name: string): Promise<void> => en.getByRole('button', { name, exact: true }).click();
@@ -56,7 +56,7 @@ async function tell(en: Page, pt: Page, phone: Page): Promise<void> {
   await en.locator('[data-group="0"][data-mode="P2P"]').nth(4).waitFor(BUDGET);
   await moreWrites(en, 200);
   await both('steady');
-  await phone.screenshot({ path: path.join(IMAGES, 'phone.png') });
+  await picture(phone, 'phone');
 
   await en.locator('.deeds').getByRole('button', { name: 'P2P' }).click();
   await en.locator('[data-mode="HTTP"]').nth(4).waitFor(BUDGET);
@@ -92,6 +92,12 @@ async function tell(en: Page, pt: Page, phone: Page): Promise<void> {
   for (const page of [en, pt]) await page.locator('.tabs button').nth(0).click();
   await en.locator('.tour-end').waitFor(BUDGET);
   await both('verdict');
+}
+
+async function picture(page: Page, name: string): Promise<void> {
+  const png = withPalette(await page.screenshot());
+  writeFileSync(path.join(IMAGES, `${name}.png`), png);
+  console.log(`docs/img/${name}.png: ${Math.round(png.length / 1024)} KiB`);
 }
 
 /** Waits until the page shows so many more acknowledged writes. */

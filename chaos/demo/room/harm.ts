@@ -88,10 +88,11 @@ export class Harm {
     });
   }
 
-  /** What every fault in force shows now. */
-  look(): Promise<void> {
+  /** What the faults show that have been in force for so long: in its first moments nothing has run into a cut yet. */
+  look(forMs: number): Promise<void> {
     return this.#inTurn(async () => {
       for (const active of this.#active.values()) {
+        if (Date.now() - active.view.from < forMs) continue;
         const evidence = await active.fault.evidence({ probes: false });
         this.#keep(active.view.id, 'in force', evidence);
         this.#events.apply({

@@ -132,7 +132,7 @@ export class Tour {
     const carried = await this.#patiently(() => this.#isOver(fault.id, 'fault'), signal);
     const tookMs = switched === null || carried === null ? null : this.#recoveryMs(fault.id);
     await this.#watchTransfers(signal);
-    await this.#modules.harm.look();
+    await this.#modules.harm.look(0);
     const proven = this.#modules.view().faults.find(({ id }) => id === fault.id)?.proven === true;
     await this.#modules.harm.end(fault.id);
     const back = await this.#patiently(() => this.#allBreathe('P2P') && this.#isOneState(), signal);
@@ -146,7 +146,7 @@ export class Tour {
     const fault = await this.#modules.harm.begin({ kind: 'kill', node: victim });
     const carried = await this.#patiently(() => this.#isOver(fault.id, 'fault'), signal);
     await this.#watchTransfers(signal);
-    await this.#modules.harm.look();
+    await this.#modules.harm.look(0);
     const proven = this.#modules.view().faults.find(({ id }) => id === fault.id)?.proven === true;
     // The clients of a dead node see it refuse before they turn to another one: such requests are sent again, not lost.
     return this.#judged(carried === null ? null : this.#recoveryMs(fault.id), 0, proven);
