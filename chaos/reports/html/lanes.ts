@@ -185,7 +185,7 @@ function renderBands(timeline: Timeline, lanes: readonly Lane[], scale: Scale): 
     return html`<g class="band"
       ><title>${titleOf(band)}</title>
       ${struck.map((i) => html`<rect x="${x}" y="${LABELS + i * LANE + 2}" width="${width}" height="${LANE - 6}" />`)}
-      ${struck.slice(0, 1).map((i) => html`<text x="${round(Math.min(x + 5, RIGHT - 6 * band.label.length))}" y="${LABELS + i * LANE + 12}">${svgSaid(band.label)}</text>`)}
+      ${struck.slice(0, 1).map((i) => html`<text x="${round(Math.min(x + 5, RIGHT - 6 * band.label.length))}" y="${LABELS + i * LANE + LANE - 6}">${svgSaid(band.label)}</text>`)}
     </g>`;
   });
 }

@@ -16,8 +16,8 @@ export function renderMeasurements({ measurements: all, rounds }: Results): Mark
     <h2>${both('Measured, and the budgets', 'Medido, e as metas')}</h2>
     <p class="note">
       ${both(
-        'Budgets are 99th percentiles: a single run above one is reported here and fails nothing by itself.',
-        'As metas são percentis 99: uma única execução acima de uma delas é relatada aqui e, por si só, não reprova.',
+        'Budgets are 99th percentiles on a quiet machine. A scenario that claims to meet them fails where it misses one, unless the machine was too busy to judge.',
+        'As metas são percentis 99 em uma máquina tranquila. Um cenário que afirma cumpri-las é reprovado ao exceder uma, salvo se a máquina estava ocupada demais para julgar.',
       )}
     </p>
     <div class="wide">
