@@ -1,6 +1,7 @@
 import { Schedule } from '../schedule/schedule.ts';
 import type { FaultSpec } from '../faults/spec.ts';
 import { SCENARIOS } from './index.ts';
+import { ScenarioUnsupportedError } from './scenario.ts';
 
 const NODES = ['node1', 'node2', 'node3', 'node4', 'node5'];
 const ALL_SUPPORTED = (): string | null => null;
@@ -8,11 +9,15 @@ const ALL_SUPPORTED = (): string | null => null;
 function scheduleOf(
   name: string,
   seed: number,
-  options: { readonly supports?: (spec: FaultSpec) => string | null; readonly durationMs?: number } = {},
+  options: {
+    readonly supports?: (spec: FaultSpec) => string | null;
+    readonly durationMs?: number;
+    readonly nodes?: readonly string[];
+  } = {},
 ): Schedule {
   const scenario = SCENARIOS.get(name);
-  const { supports = ALL_SUPPORTED, durationMs = null } = options;
-  const schedule = scenario?.schedule?.({ nodes: NODES, seed, durationMs, supports });
+  const { supports = ALL_SUPPORTED, durationMs = null, nodes = NODES } = options;
+  const schedule = scenario?.schedule?.({ nodes, seed, durationMs, supports });
   if (schedule === undefined) throw new Error(`${name} has no schedule`);
   return schedule;
 }
@@ -34,6 +39,12 @@ describe('the schedule of a scenario', () => {
       JSON.stringify(scheduleOf('freeze-thaw', seed).steps),
     );
     expect(new Set(schedules).size).toBe(NODES.length);
+  });
+
+  it('of a ring of majorities is none for three nodes', () => {
+    expect(() => scheduleOf('majorities-ring', 1, { nodes: NODES.slice(0, 3) })).toThrow(
+      ScenarioUnsupportedError,
+    );
   });
 
   it('of random lasts as long as it may, and does only what the world can do', () => {
