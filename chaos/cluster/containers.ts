@@ -16,7 +16,6 @@ import { NetworkRules } from '../faults/network-rules.ts';
 import { DISCOVERY_NAME, NftFault } from '../faults/nft-fault.ts';
 import { NodeFault } from '../faults/node-fault.ts';
 import { scale } from '../faults/scale.ts';
-import { FAULTS_IMAGE } from '../faults/sidecar.ts';
 import type { FaultSpec } from '../faults/spec.ts';
 import { assertSupported, missingNodes, onEach } from '../faults/support.ts';
 import { NO_POWER_CUTS, whyNotInContainers } from '../faults/why-not.ts';
@@ -27,7 +26,7 @@ import { lendClocks } from './lend-clocks.ts';
 import { watchContainers } from './container-events.ts';
 import { connectEngine, labelsOf, listLabelled, removeLabelled } from './engine.ts';
 import { Guardian } from './guardian.ts';
-import { NODE_IMAGE, ensureNodeImage, inspectImage } from './image.ts';
+import { FAULTS_IMAGE, NODE_IMAGE, ensureNodeImage, inspectImage } from './image.ts';
 import { WorldUnavailableError } from './port.ts';
 import type { CloseReport, Cluster, ClusterOptions } from './port.ts';
 

@@ -11,6 +11,8 @@ import type { ContainerRuntimeClient } from 'testcontainers';
 import { WorldUnavailableError } from './port.ts';
 
 export const NODE_IMAGE = `aethel/node:${process.env['AETHEL_TAG'] ?? 'dev'}`;
+/** The side container's image: chaos/cluster/faults.Dockerfile. */
+export const FAULTS_IMAGE = process.env['AETHEL_FAULTS_IMAGE'] ?? 'aethel/faults:1';
 export const SOURCE_LABEL = 'aethel.source';
 const LOCAL_BASE = 'aethel/base:24';
 const PUBLIC_BASE = 'node:24-bookworm-slim';

@@ -3,8 +3,8 @@
  * network faults, lends every node the library, and holds the files that say what time it is for whom.
  */
 import type { ContainerRuntimeClient } from 'testcontainers';
-import { FAULTS_IMAGE } from '../faults/sidecar.ts';
 import { labelsOf, runOnce } from './engine.ts';
+import { FAULTS_IMAGE } from './image.ts';
 import { WorldUnavailableError } from './port.ts';
 
 export const CLOCKS_DIRECTORY = '/lab';

@@ -16,16 +16,20 @@ import type { Grudges } from './spec.ts';
 const clusterOf = (minLength: number) =>
   fc.uniqueArray(fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,8}$/), { minLength, maxLength: 9 });
 
+/** Each looks at every pair of up to nine nodes. */
+const RUNS = { numRuns: 40 };
+
 function forEveryVictim(claim: (nodes: readonly string[], victim: string) => void, minLength = 2): void {
   fc.assert(
     fc.property(clusterOf(minLength), fc.nat(), (nodes, number) =>
       claim(nodes, nodes[number % nodes.length] ?? ''),
     ),
+    RUNS,
   );
 }
 
 function forEveryCluster(minLength: number, claim: (nodes: readonly string[]) => void): void {
-  fc.assert(fc.property(clusterOf(minLength), claim));
+  fc.assert(fc.property(clusterOf(minLength), claim), RUNS);
 }
 
 function pairsOf(nodes: readonly string[]): readonly (readonly [string, string])[] {

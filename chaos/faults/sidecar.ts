@@ -4,6 +4,7 @@
  */
 import { GenericContainer, PullPolicy } from 'testcontainers';
 import type { StartedTestContainer } from 'testcontainers';
+import { FAULTS_IMAGE } from '../cluster/image.ts';
 import { FaultError } from './fault.ts';
 import { parseTable } from './nft.ts';
 import type { Listing } from './nft.ts';
@@ -15,8 +16,6 @@ export interface Endpoint {
   readonly host: string;
   readonly port: number;
 }
-
-export const FAULTS_IMAGE = process.env['AETHEL_FAULTS_IMAGE'] ?? 'aethel/faults:1';
 
 /** An answer on one bridge takes microseconds; a dropped SYN is repeated after 1 s, so a lost one would show as silent. */
 const PROBE_SECONDS = 0.7;

@@ -4,8 +4,7 @@ import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { connectEngine } from '../cluster/engine.ts';
-import { inspectImage, NODE_IMAGE, SOURCE_LABEL } from '../cluster/image.ts';
-import { FAULTS_IMAGE } from '../faults/sidecar.ts';
+import { FAULTS_IMAGE, inspectImage, NODE_IMAGE, SOURCE_LABEL } from '../cluster/image.ts';
 import type { Environment } from '../reports/results.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

@@ -19,6 +19,7 @@ import { TABLE_PREFIX } from '../nft.ts';
 import type { Outcome, Phase } from './bench.ts';
 
 const DOOMED = fileURLToPath(new URL('./doomed-lab.ts', import.meta.url));
+const STOP_BUDGET_MS = 5_000;
 const OPEN_BUDGET_MS = 120_000;
 /** The guardian is there within two seconds; a lease lasts 45. */
 const LIFT_BUDGET_MS = { guardian: 20_000, lease: 70_000 } as const;
@@ -30,15 +31,24 @@ interface Standing {
   readonly left: readonly string[];
 }
 
-/** @param saviour lease: the guardian is killed as well, and its freeze stays for `heal` */
-export async function tryLabDeath(world: World, saviour: 'guardian' | 'lease'): Promise<Outcome> {
+/** @param saviour lease: the guardian is killed as well, and its freeze stays for `heal`; @param main what runs as a node, in processes */
+export async function tryLabDeath(
+  world: World,
+  saviour: 'guardian' | 'lease',
+  main?: string,
+): Promise<Outcome> {
   const runId = `doomed-${process.pid}-${randomInt(0x1_0000).toString(16)}`;
-  const lab = spawn(process.execPath, [DOOMED, world, runId], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lab = spawn(process.execPath, [DOOMED, world, runId, ...(main === undefined ? [] : [main])], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const look = world === 'containers' ? () => lookAtContainers(runId) : async () => lookAtProcesses(runId);
   const reason = saviour === 'guardian' ? 'SIGKILL to the lab' : 'SIGKILL to the lab and to its guardian';
   try {
     await struck(lab.stdout);
-    const before = await look();
+    // A signal is taken when the process is next scheduled, which may be a while on a busy machine.
+    const before =
+      (await poll(async () => stoppedOrNull(await look()), { everyMs: 50, budgetMs: STOP_BUDGET_MS })) ??
+      (await look());
     const bites = phase(performance.now(), [
       { claim: `stands still: ${before.stopped.join(', ')}`, holds: before.stopped.length > 0 },
       {
@@ -71,6 +81,10 @@ export async function tryLabDeath(world: World, saviour: 'guardian' | 'lease'): 
   } finally {
     lab.kill('SIGKILL');
   }
+}
+
+function stoppedOrNull(standing: Standing): Standing | null {
+  return standing.stopped.length > 0 ? standing : null;
 }
 
 async function struck(output: NodeJS.ReadableStream): Promise<void> {
