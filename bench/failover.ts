@@ -28,8 +28,8 @@ const STEADY_WRITES = 200;
 const START_LIMIT_MS = 60_000;
 const STEADY_LIMIT_MS = 60_000;
 const IDLE_MS = 20_000;
-/** After the last write: what it sets off has ended. */
-const SETTLE_MS = 3_000;
+/** After the last write: what it sets off has ended, and the nodes rest. */
+const SETTLE_MS = 6_000;
 const BUSY_PROCESSES = 4;
 const SATURATED_SECONDS = 60;
 /** One round of a peer takes up to a minute. */
