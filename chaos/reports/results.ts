@@ -22,7 +22,7 @@ const Measurement = z.strictObject({
   /** when it began, on the history's clock */
   from: z.number(),
   /** null: never */
-  ms: z.number().nullable(),
+  ms: Milliseconds.nullable(),
   budgetMs: Milliseconds.nullable(),
   round: Count,
 });

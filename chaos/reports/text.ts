@@ -77,7 +77,7 @@ export function renderGate({ results, directory }: Gate): string {
         run.verdict.toUpperCase(),
         `${(run.tookMs / 1000).toFixed(1)} s`,
         String(run.acknowledged),
-        run.reasons[0] ?? '',
+        (run.reasons[0] ?? '').split('\n')[0] ?? '',
       ]),
     ),
     `${count(results, 'pass')} of ${results.runs.length} scenarios passed on ${results.nodes} ${results.world}, ${count(results, 'unsupported')} not supported here, seed ${results.seed}, ${Math.round(results.tookMs / 1000)} s`,

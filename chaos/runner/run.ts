@@ -125,8 +125,10 @@ async function playAndClose(
     writeJson(directory, FILES.schedule, orderOf(options, schedule));
     await play(cluster, options, history, schedule, {
       measured: (measurement) => {
+        const { ms, what } = measurement;
+        // What was so before its cause was not caused by it: how long it took is not known.
+        if (ms < 0) return options.progress(`not measured, since it was so before: ${what}`);
         measurements.push(measurement);
-        const { ms } = measurement;
         history.add({ type: 'measured', ...measurement, ms: Number.isFinite(ms) ? ms : null });
       },
       proof: (what, evidence) => proofs.push({ what, at: history.now(), evidence }),
