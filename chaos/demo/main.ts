@@ -55,7 +55,7 @@ async function run(args: Run, words: DemoWords): Promise<number> {
   let cluster: Cluster | null = null;
   let exitCode = EXIT_BROKEN;
   try {
-    show.announce(words.starting(args.nodes));
+    show.announce(args.cluster === 'compose' ? words.adopting : words.starting[args.cluster](args.nodes));
     // While the nodes start, the page is built.
     const page = args.show === 'page' ? buildPage() : Promise.resolve(null);
     page.catch(() => undefined);

@@ -19,7 +19,8 @@ export type ClaimName =
 export interface DemoWords {
   readonly help: string;
   readonly mistake: (message: string) => string;
-  readonly starting: (nodes: number) => string;
+  readonly starting: Readonly<Record<'processes' | 'containers', (nodes: number) => string>>;
+  readonly adopting: string;
   readonly started: (seconds: string) => string;
   readonly portTaken: (wanted: number, port: number) => string;
   readonly open: (url: string) => string;
@@ -61,7 +62,11 @@ export const DEMO_WORDS: Readonly<Record<Language, DemoWords>> = {
       'Exit code: 0 pass, 1 fail, 2 inconclusive (a fault could not be proven), 3 the demo itself failed, 130 Ctrl-C.',
     ].join('\n'),
     mistake: (message) => `${message}\nnpm run demo -- --help shows what is possible.`,
-    starting: (nodes) => `Starting ${nodes} nodes on loopback`,
+    starting: {
+      processes: (nodes) => `Starting ${nodes} nodes on loopback`,
+      containers: (nodes) => `Starting ${nodes} nodes in containers`,
+    },
+    adopting: 'Looking for the nodes of docker compose',
     started: (seconds) => `every node answers after ${seconds} s`,
     portTaken: (wanted, port) => `Port ${wanted} is taken: using ${port}.`,
     open: (url) => `The control room is open:  ${url}   (Ctrl-C ends it)`,
@@ -115,7 +120,11 @@ export const DEMO_WORDS: Readonly<Record<Language, DemoWords>> = {
       'Código de saída: 0 passou, 1 falhou, 2 inconclusivo (falta sem prova), 3 a própria demo falhou, 130 Ctrl-C.',
     ].join('\n'),
     mistake: (message) => `${message}\nnpm run demo -- --help mostra o que é possível.`,
-    starting: (nodes) => `Iniciando ${nodes} nós em loopback`,
+    starting: {
+      processes: (nodes) => `Iniciando ${nodes} nós em loopback`,
+      containers: (nodes) => `Iniciando ${nodes} nós em contêineres`,
+    },
+    adopting: 'Procurando os nós do docker compose',
     started: (seconds) => `todos os nós respondem após ${seconds} s`,
     portTaken: (wanted, port) => `A porta ${wanted} está ocupada: usando ${port}.`,
     open: (url) => `A sala de controle está aberta:  ${url}   (Ctrl-C encerra)`,
