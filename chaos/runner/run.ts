@@ -7,8 +7,9 @@ import path from 'node:path';
 import { LatticeClient } from '../cluster/client.ts';
 import { NodeStartError, WorldUnavailableError } from '../cluster/port.ts';
 import { openLabCluster } from '../cluster/open.ts';
-import type { CloseReport, LabCluster, LabWorld } from '../cluster/port.ts';
+import type { CloseReport, LabCluster, LabWorld, Preparation } from '../cluster/port.ts';
 import { FaultError } from '../faults/fault.ts';
+import { preparationFor } from '../faults/support.ts';
 import { Bench } from '../checkers/checker.ts';
 import { limits } from '../checkers/limits.ts';
 import { MACHINE_TIME } from '../cluster/time.ts';
@@ -74,6 +75,14 @@ export async function run(options: RunOptions): Promise<Run> {
   });
 }
 
+/** For everything that the schedule may hold; what the world then cannot do, it says itself. */
+function preparationOf({ scenario, schedule, nodes, seed, durationMs }: RunOptions): Preparation {
+  const names = Array.from({ length: nodes }, (_, i) => `node${i + 1}`);
+  const planned =
+    schedule ?? scenario.schedule?.({ nodes: names, seed, durationMs, supports: () => null }) ?? null;
+  return preparationFor(planned?.steps.flatMap((step) => (step.do === 'fault' ? [step.spec] : [])) ?? []);
+}
+
 /** What a run came to, before it is judged. */
 async function playAndClose(
   options: RunOptions,
@@ -101,6 +110,7 @@ async function playAndClose(
       progress,
       signal,
       runId,
+      prepare: preparationOf(options),
       ...program,
       cleanedUp: (report) => (cleanUp = report),
     });
