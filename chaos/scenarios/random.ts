@@ -18,6 +18,7 @@ export const random = scheduled({
     shared: { everyMs: 1_000 },
     bulk: { everyMs: 1_000, size: 30 },
   },
+  statusEveryMs: 100,
   checkers: [modeHonesty, conservation, conflictsSurfaced],
   steps: (cast) => drawStrikes(cast, cast.durationMs ?? DURATION_MS),
 });

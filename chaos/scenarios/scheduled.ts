@@ -24,6 +24,8 @@ export interface Scheduled {
   readonly checkers?: readonly Checker[];
   /** from the last heal to P2P everywhere and equal roots; DESIGN section 8 has it for a lifted block */
   readonly recoveryBudgetMs?: number;
+  /** how often every node is asked for its status: the error of every measured change of mode; default 40 ms */
+  readonly statusEveryMs?: number;
   /** in any order */
   readonly steps: (cast: Cast) => readonly Strike[];
 }
@@ -55,13 +57,13 @@ const STATUS_EVERY_MS = 40;
 const ALWAYS: readonly Checker[] = [lostWrites, convergence, honestRoot, monotonicReads, availability];
 
 export function scheduled(plan: Scheduled): Scenario {
-  const { recoveryBudgetMs = null } = plan;
+  const { recoveryBudgetMs = null, statusEveryMs = STATUS_EVERY_MS } = plan;
   const materialise = (options: ScheduleOptions): Schedule => ({
     version: 1,
     seed: options.seed,
     nodes: options.nodes,
     workloads: { ...CLIENTS, ...plan.clients },
-    statusEveryMs: STATUS_EVERY_MS,
+    statusEveryMs,
     recoveryBudgetMs,
     steps: stepsOf(plan.steps(castOf(options))),
   });
