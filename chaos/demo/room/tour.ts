@@ -132,8 +132,7 @@ export class Tour {
     const carried = await this.#patiently(() => this.#isOver(fault.id, 'fault'), signal);
     const tookMs = switched === null || carried === null ? null : this.#recoveryMs(fault.id);
     await this.#watchTransfers(signal);
-    await this.#modules.harm.look(0);
-    const proven = this.#modules.view().faults.find(({ id }) => id === fault.id)?.proven === true;
+    const proven = await this.#proven(fault.id, signal);
     await this.#modules.harm.end(fault.id);
     const back = await this.#patiently(() => this.#allBreathe('P2P') && this.#isOneState(), signal);
     const held =
@@ -146,8 +145,7 @@ export class Tour {
     const fault = await this.#modules.harm.begin({ kind: 'kill', node: victim });
     const carried = await this.#patiently(() => this.#isOver(fault.id, 'fault'), signal);
     await this.#watchTransfers(signal);
-    await this.#modules.harm.look(0);
-    const proven = this.#modules.view().faults.find(({ id }) => id === fault.id)?.proven === true;
+    const proven = await this.#proven(fault.id, signal);
     // The clients of a dead node see it refuse before they turn to another one: such requests are sent again, not lost.
     return this.#judged(carried === null ? null : this.#recoveryMs(fault.id), 0, proven);
   }
@@ -221,6 +219,16 @@ export class Tour {
 
   #isOver(fault: number, after: 'fault' | 'heal'): boolean {
     return this.#modules.recoveries.of(fault, after) === 'over';
+  }
+
+  /** Looked for until it is seen: while P2P carries, nodes speak so seldom over HTTP that a cut may have nothing to keep back. */
+  async #proven(fault: number, signal: AbortSignal): Promise<boolean> {
+    const { harm, view } = this.#modules;
+    const seen = await this.#patiently(async () => {
+      await harm.look(0);
+      return view().faults.find(({ id }) => id === fault)?.proven === true;
+    }, signal);
+    return seen !== null;
   }
 
   #recoveryMs(fault: number, after: 'fault' | 'heal' = 'fault'): number | null {
