@@ -4,7 +4,7 @@ import { parseCommand, UsageError } from './cli.ts';
 import { WorldUnavailableError } from './cluster/port.ts';
 import { perform } from './commands.ts';
 import { KeyUnusableError } from './pack/key.ts';
-import { RunUnreadableError } from './runner/run-directory.ts';
+import { ResultsUnwritableError, RunUnreadableError } from './runner/run-directory.ts';
 import { EXIT_CODES } from './runner/verdict.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 
@@ -12,7 +12,13 @@ import { SCENARIOS } from './scenarios/index.ts';
 const SAME_SIGNAL_MS = 1_000;
 
 /** What can be told in one line; anything else is a fault of the lab, with its stack. */
-const KNOWN = [UsageError, WorldUnavailableError, RunUnreadableError, KeyUnusableError];
+const KNOWN = [
+  UsageError,
+  WorldUnavailableError,
+  RunUnreadableError,
+  ResultsUnwritableError,
+  KeyUnusableError,
+];
 
 const interruption = new AbortController();
 let interruptedAt = 0;

@@ -1,3 +1,4 @@
+import { TRIAL_KEYS } from '../faults/spec.ts';
 import { lostWrites } from './lost-writes.ts';
 import { judge } from './testing/judge.ts';
 import { NODES, Story } from './testing/story.ts';
@@ -69,6 +70,13 @@ describe('no acknowledged write is lost', () => {
     expect(texts(changed)).toEqual(['fact/a/100 has another value on b than was written']);
     const strange = ended(told(), (state) => state.set('z', [{ version: 'f'.repeat(64), value: 1 }]));
     expect(texts(strange)).toEqual(['z is on b and nobody wrote it']);
+  });
+
+  it('knows that a fault tries writes of its own', () => {
+    const trial = ended(told(), (state) =>
+      state.set(`${TRIAL_KEYS}7`, [{ version: 'f'.repeat(64), value: 'x' }]),
+    );
+    expect(judge(lostWrites, trial.lines).verdict).toBe('pass');
   });
 
   it('fails when a refused write is there', () => {

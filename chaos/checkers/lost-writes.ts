@@ -8,6 +8,7 @@
  *
  * @see https://github.com/jepsen-io/jepsen, checker.clj, set-full
  */
+import { TRIAL_KEYS } from '../faults/spec.ts';
 import type { HistoryLine, LineOf } from '../history/line.ts';
 import { judged, unknown } from './checker.ts';
 import type { Checker, Finding, Judge, Violation } from './checker.ts';
@@ -90,6 +91,7 @@ class LostWrites implements Judge {
   #found({ node, at, entries }: LineOf<'entries'>): void {
     this.#beginReading();
     for (const entry of entries) {
+      if (entry.key.startsWith(TRIAL_KEYS)) continue;
       for (const live of liveVersions(entry)) {
         const what = this.#problemWith(entry.key, live, node);
         if (what !== null) this.#violations.push({ text: what, at, node });

@@ -1,8 +1,9 @@
 /** Single questions of a fault to a node, each over a connection of its own. */
+import { TRIAL_KEYS } from '../faults/spec.ts';
 import { LatticeClient } from './client.ts';
 
 const TIMEOUT_MS = 3_000;
-/** The lab's own keys, which no workload uses. So many, that large values under them are more than any room of a store. */
+/** So many that large values under them are more than any room of a store. */
 const KEYS = 200;
 let count = 0;
 
@@ -22,7 +23,7 @@ export async function tryWriteTo(
   characters: number,
 ): Promise<{ readonly taken: boolean; readonly said: string }> {
   count += 1;
-  const key = `lab/trial/${count % KEYS}`;
+  const key = `${TRIAL_KEYS}${count % KEYS}`;
   const result = await asking(node, (client) => client.put(key, 'x'.repeat(characters)));
   return result.outcome === 'ok'
     ? { taken: true, said: 'taken' }

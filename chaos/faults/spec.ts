@@ -5,6 +5,9 @@
  */
 import { z } from 'zod';
 
+/** Keys under which a fault itself writes, to see whether it bites. No workload uses them, so no checker knows their writes. */
+export const TRIAL_KEYS = 'lab/trial/';
+
 const NODES_MAX = 20;
 
 const nodeName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'is no name of a node');

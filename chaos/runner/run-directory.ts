@@ -27,10 +27,20 @@ export function newRunId(): string {
   return `${time}-${randomInt(0x1_0000).toString(16).padStart(4, '0')}`;
 }
 
-/** @returns its path; `latest` names it from now on */
+/** There is no place for reports; the message says where and why. */
+export class ResultsUnwritableError extends Error {
+  readonly code = 'results_unwritable';
+}
+
+/** @returns its path; `latest` names it from now on. Throws ResultsUnwritableError. */
 export function makeRunDirectory(resultsIn: string, runId: string): string {
   const directory = path.join(resultsIn, runId);
-  mkdirSync(directory, { recursive: true });
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ResultsUnwritableError(`no place for reports: ${why}`, { cause });
+  }
   const link = path.join(resultsIn, LATEST);
   try {
     rmSync(link, { force: true });

@@ -34,11 +34,15 @@ async function playRound(stage: Play, round: number): Promise<void> {
   const spec: FaultSpec = { kind: 'kill', nodes: [name] };
   const mark = (phase: 'begun' | 'complete' | 'lifted' | 'gone', at: number): number =>
     history.add({ type: 'fault', id: round, phase, spec, nodes: [name] }, at);
-  const killedAt = mark('begun', history.timeOf(await victim.node.kill()));
+  // Looked for from before the blow on: until the engine says that all is over, the others have long noticed.
+  const [struckAt, noticedAt] = await Promise.all([
+    victim.node.kill(),
+    until(stage, `all others without ${name}`, NOTICE_LIMIT_MS, () =>
+      others.every(({ node }) => (observer.latest(node.name)?.p2pAlive ?? members.length) < others.length),
+    ),
+  ]);
+  const killedAt = mark('begun', history.timeOf(struckAt));
   mark('complete', history.now());
-  const noticedAt = await until(stage, `all others without ${name}`, NOTICE_LIMIT_MS, () =>
-    others.every(({ node }) => (observer.latest(node.name)?.p2pAlive ?? members.length) < others.length),
-  );
   stage.measured({
     what: 'killed → noticed by all others',
     from: killedAt,
