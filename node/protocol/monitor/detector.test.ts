@@ -109,6 +109,25 @@ describe('the detector over HTTP', () => {
     expect(silence(detector, 0, 2_000, 100)).toEqual([]);
   });
 
+  it('counts a new neighbour that gossip has not reached only if it was heard of late', () => {
+    const detector = new Detector(OPTIONS);
+    detector.advance(0);
+    detector.setWatched(PEER, false);
+    detector.setPatience({ p2p: 60_000, http: 60_000 });
+    detector.heard(PEER, 'p2p', 0, null);
+    detector.heard(PEER, 'http', 0, null);
+    silence(detector, 0, 12_000, 100);
+    detector.setWatched(PEER, true);
+    expect(detector.health(PEER, 'p2p').state).toBe('alive');
+    expect(detector.reached('p2p')).toBe(0);
+    expect(detector.reached('http')).toBe(0);
+    detector.heard(PEER, 'http', 12_000, null);
+    expect(detector.reached('http')).toBe(1);
+    detector.heard(PEER, 'p2p', 12_000, null);
+    silence(detector, 12_000, 12_500, 100);
+    expect([detector.reached('p2p'), detector.reached('http')]).toEqual([1, 1]);
+  });
+
   it('forgives one failed poll, not two', () => {
     const detector = new Detector(OPTIONS);
     detector.heard(PEER, 'http', 0, null);

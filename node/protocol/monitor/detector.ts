@@ -239,8 +239,18 @@ export class Detector {
         return (!isUnwatched && link.judgedFromMs === 0) || silentMs < this.#options.suspicionMs;
       case 'http':
         if (isUnwatched) return false;
-        return silentMs < (this.#eager.has(peer) ? this.#options.httpFreshMs : this.#options.httpWarmMs);
+        return silentMs < (this.#isOnlyWarm(peer) ? this.#options.httpWarmMs : this.#options.httpFreshMs);
     }
+  }
+
+  /**
+   * Whether HTTP is kept warm for this peer and no more is asked of it: gossip reaches it. A new neighbour has a while to be heard by gossip, and
+   * until it is, it counts over HTTP only if that was heard of late.
+   */
+  #isOnlyWarm(peer: NodeId): boolean {
+    const link = this.#links.p2p.get(peer);
+    const isReached = link !== undefined && isReaching('p2p', link.state) && this.#isFresh(peer, 'p2p', link);
+    return isReached && !this.#eager.has(peer);
   }
 
   #judge(peer: NodeId, lung: LungName, link: Link, silentMs: number): LinkState {
