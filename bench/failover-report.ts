@@ -1,18 +1,11 @@
 /** What many rounds come to: quantiles per fault and measure, as a table, and as a chart of how many rounds took how long. */
+import { quantile } from '../chaos/checkers/quantile.ts';
 import { renderChart } from '../sim/scale-chart.ts';
 import type { Line } from '../sim/scale-chart.ts';
 import { MEASURES } from './failover-rounds.ts';
 import type { Measure, Round } from './failover-rounds.ts';
 import { STRIKES } from './failover-strikes.ts';
 import type { Strike } from './failover-strikes.ts';
-
-/** Nearest rank: a value that was measured, never one in between. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const value = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
-  if (value === undefined) throw new RangeError('a quantile of nothing');
-  return value;
-}
 
 export function timesOf(rounds: readonly Round[], kind: Strike, measure: Measure): readonly number[] {
   return rounds.flatMap((round) => {

@@ -1,12 +1,13 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Cluster, ClusterNode } from '../chaos/cluster/port.ts';
+import { quantile } from '../chaos/checkers/quantile.ts';
 import { evidenceOf } from '../chaos/faults/fault.ts';
 import type { Fault } from '../chaos/faults/fault.ts';
 import type { LatticeEvent, LinkState } from '../node/protocol/events.ts';
 import type { NodeId } from '../node/protocol/ids.ts';
 import { Facts, unseenMs } from './failover-facts.ts';
-import { quantile, renderCurves, renderRounds } from './failover-report.ts';
+import { renderCurves, renderRounds } from './failover-report.ts';
 import { isSteady, playRound } from './failover-rounds.ts';
 import type { Round } from './failover-rounds.ts';
 import { Watches } from './failover-watch.ts';

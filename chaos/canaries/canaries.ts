@@ -26,7 +26,7 @@ const STORE = 'node/storage/lmdb-storage.ts';
 export const CANARIES: readonly Canary[] = [
   {
     name: 'never falls back to HTTP',
-    edits: [{ file: MODE, find: "if (!p2p) return http ? 'HTTP' : 'NONE';", replace: "if (!p2p) return 'NONE';" }],
+    edits: [{ file: MODE, find: "return p2pReached > 0 ? 'P2P' : httpReached > 0 ? 'HTTP' : 'NONE';", replace: "return p2pReached > 0 ? 'P2P' : 'NONE';" }],
     scenario: 'p2p-cut',
     caughtBy: ['limits', 'mode-honesty'],
   },

@@ -154,7 +154,6 @@ class LostWrites implements Judge {
       if (latency > STALE_MS) numbers.stale += 1;
     }
     if (latencies.length === 0) return numbers;
-    latencies.sort((a, b) => a - b);
     return {
       ...numbers,
       converged_ms_p50: quantile(latencies, 0.5),

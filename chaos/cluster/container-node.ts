@@ -326,7 +326,7 @@ export class ContainerNode implements ClusterNode {
     const { reachedBy } = this.#options;
     if ((port === undefined && reachedBy === 'port') || address === undefined || address === '') {
       await this.#ended();
-      throw new NodeStartError(this.name, 'it has no address', tail(await this.#logs()));
+      throw new NodeStartError(this.name, 'it has no address', await this.#logs());
     }
     const { network, runId } = this.#options;
     const sidecar = await Sidecar.start(
@@ -508,7 +508,7 @@ export class ContainerNode implements ClusterNode {
     if (up === 'healthy') return;
     if (up === 'ended') await this.#ended();
     const reason = up === 'ended' ? 'it ended' : `no answer within ${START_BUDGET_MS} ms`;
-    throw new NodeStartError(this.name, reason, tail(await this.#logs()));
+    throw new NodeStartError(this.name, reason, await this.#logs());
   }
 }
 
@@ -555,8 +555,4 @@ class NoWait extends StartupCheckStrategy {
 /** To every process but the first one and the shell itself. Killed, the last of them takes the first one with it. */
 function signalAll(signal: 'KILL' | 'STOP' | 'CONT'): string[] {
   return ['sh', '-c', `date +%s%3N; kill -${signal} -1`];
-}
-
-function tail(text: string): string {
-  return text.trimEnd().split('\n').slice(-15).join('\n');
 }

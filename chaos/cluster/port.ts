@@ -106,17 +106,20 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Lines of a log that tell why a node did not start. */
+const LOG_LINES = 15;
+
 /** A node did not come up; `detail` is the end of its log. */
 export class NodeStartError extends Error {
   readonly code = 'node_start_failed';
   readonly node: string;
   readonly detail: string;
 
-  constructor(node: string, reason: string, detail: string) {
+  constructor(node: string, reason: string, log: string) {
     super(`${node} did not start: ${reason}`);
     this.name = 'NodeStartError';
     this.node = node;
-    this.detail = detail;
+    this.detail = log.trimEnd().split('\n').slice(-LOG_LINES).join('\n');
   }
 }
 

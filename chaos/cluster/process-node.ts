@@ -107,7 +107,7 @@ export class ProcessNode implements ClusterNode {
         ? `it ended with ${child.exitCode ?? child.signalCode}`
         : `no answer within ${START_BUDGET_MS} ms`;
     await this.kill();
-    throw new NodeStartError(this.name, reason, tail(await this.logs()));
+    throw new NodeStartError(this.name, reason, await this.logs());
   }
 
   async kill(): Promise<number> {
@@ -282,8 +282,4 @@ async function processorMs(pid: number): Promise<number> {
   // The name before it may hold anything, spaces and brackets too.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-function tail(text: string): string {
-  return text.trimEnd().split('\n').slice(-15).join('\n');
 }

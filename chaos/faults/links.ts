@@ -5,6 +5,7 @@
 import net from 'node:net';
 import type { Check } from './fault.ts';
 import type { Condition, Forwarder } from './forwarder.ts';
+import { checkMatrix } from './matrix.ts';
 import type { Reach } from './sidecar.ts';
 import type { Scope } from './spec.ts';
 
@@ -27,8 +28,6 @@ export interface Probe {
 
 /** A node on loopback answers within milliseconds; what a delay adds comes on top. */
 const PROBE_MS = 700;
-/** On a machine that is busy elsewhere an answer may come late for once. */
-const LOOKS_MAX = 3;
 
 export class Links {
   readonly #links: () => readonly Link[];
@@ -83,23 +82,18 @@ export class Links {
   }
 
   /** Every running node is dialled by every other over both lungs, through their forwarders. */
-  async matrix(): Promise<Check> {
-    for (let look = 1; ; look += 1) {
+  matrix(): Promise<Check> {
+    return checkMatrix(async () => {
       const links = this.#links().filter(({ from, to }) => this.#isRunning(from) && this.#isRunning(to));
-      const cells = await Promise.all(
-        links.map(async (link) => ({ link, wanted: wantedOf(link), found: (await probe(link)).reach })),
+      return Promise.all(
+        links.map(async (link) => {
+          const wanted = wantedOf(link);
+          const { reach } = await probe(link);
+          const found = `${link.from}→${link.to} ${link.lung} ${reach}, not ${wanted}`;
+          return { isAsWanted: reach === wanted, found };
+        }),
       );
-      const unlike = cells.filter(({ wanted, found }) => wanted !== found);
-      if (unlike.length > 0 && look < LOOKS_MAX) continue;
-      const looks = look === 1 ? '' : `, at look ${look}`;
-      return {
-        claim:
-          unlike.length === 0
-            ? `all ${cells.length} probes (every ordered pair, every lung) found what they should${looks}`
-            : `probes found: ${unlike.map(({ link, wanted, found }) => `${link.from}→${link.to} ${link.lung} ${found}, not ${wanted}`).join('; ')}`,
-        holds: unlike.length === 0,
-      };
-    }
+    }, 'every ordered pair, every lung');
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { FaultError } from './fault.ts';
 import type { Check, Injected } from './fault.ts';
+import { checkMatrix, type Cell } from './matrix.ts';
 import { renderRemoval, renderRenewal, renderTable, TABLE_PREFIX } from './nft.ts';
 import type { Block, Listing } from './nft.ts';
 import { Serial } from './serial.ts';
@@ -32,8 +33,6 @@ export const P2P_PORT = 9000;
 /** Renewed so often, a lease survives two renewals that come late; a dead lab's rules end after it. */
 const LEASE_SECONDS = 45;
 const RENEW_EVERY_MS = 15_000;
-/** A probe gives up after 0.7 s: on a machine that is busy elsewhere an open port may look silent for once. */
-const LOOKS_MAX = 3;
 
 export class NetworkRules {
   readonly #nodes: () => readonly RuledNode[];
@@ -139,20 +138,11 @@ export class NetworkRules {
   }
 
   /** Every node asks every other on all ports; what it may find is what all faults in force leave of it. */
-  async matrix(): Promise<Check> {
-    for (let look = 1; ; look += 1) {
-      const cells = (await Promise.all(this.running.map((from) => this.#row(from)))).flat();
-      const unlike = cells.filter(({ found, wanted }) => !wanted.includes(found));
-      if (unlike.length > 0 && look < LOOKS_MAX) continue;
-      const looks = look === 1 ? '' : `, at look ${look}`;
-      return {
-        claim:
-          unlike.length === 0
-            ? `all ${cells.length} probes (every ordered pair, every port) found what they should${looks}`
-            : `probes found: ${unlike.map((cell) => `${cell.from}→${cell.to}:${cell.port} ${cell.found}, not ${cell.wanted.join(' or ')}`).join('; ')}`,
-        holds: unlike.length === 0,
-      };
-    }
+  matrix(): Promise<Check> {
+    return checkMatrix(
+      async () => (await Promise.all(this.running.map((from) => this.#row(from)))).flat(),
+      'every ordered pair, every port',
+    );
   }
 
   close(): void {
@@ -165,13 +155,14 @@ export class NetworkRules {
       .filter((to) => to.name !== from.name)
       .flatMap((to) => [P2P_PORT, HTTP_PORT].map((port) => ({ to: to.name, host: to.address, port })));
     const reaches = await from.sidecar.probe(targets);
-    return targets.map(({ to, port }, i) => ({
-      from: from.name,
-      to,
-      port,
-      wanted: this.#wanted(from.name, to, port),
-      found: reaches[i] ?? 'refused',
-    }));
+    return targets.map(({ to, port }, i) => {
+      const reach = reaches[i] ?? 'refused';
+      const wanted = this.#wanted(from.name, to, port);
+      return {
+        isAsWanted: wanted.includes(reach),
+        found: `${from.name}→${to}:${port} ${reach}, not ${wanted.join(' or ')}`,
+      };
+    });
   }
 
   #wanted(from: string, to: string, port: number): readonly Reach[] {
@@ -223,14 +214,6 @@ export class NetworkRules {
       await sidecar.load(renderTable(enforced.table, block, LEASE_SECONDS)).catch(() => undefined);
     }
   }
-}
-
-interface Cell {
-  readonly from: string;
-  readonly to: string;
-  readonly port: number;
-  readonly wanted: readonly Reach[];
-  readonly found: Reach;
 }
 
 export interface Standing {

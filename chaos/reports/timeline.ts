@@ -63,9 +63,3 @@ export function valueAt<T>(changes: readonly Change<T>[], at: number): T | null 
   }
   return changes[low - 1]?.value ?? null;
 }
-
-/** @param share 0 to 1. @returns null of nothing */
-export function quantile(values: readonly number[], share: number): number | null {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? null;
-}

@@ -14,7 +14,7 @@ const RECOVERY_BUDGET_MS = 2_000;
 const RING_MIN = 4;
 const SHARED = { shared: { everyMs: 400 } };
 
-function cut(grudges: Grudges, scope: Scope, how: 'drop' | 'reset' = 'drop'): FaultSpec {
+export function cut(grudges: Grudges, scope: Scope, how: 'drop' | 'reset' = 'drop'): FaultSpec {
   return { kind: 'partition', grudges, scope, how };
 }
 

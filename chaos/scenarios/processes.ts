@@ -1,6 +1,7 @@
 /** Faults of whole processes, alone and under a cut, and the operator's hand. */
 import { modeHonesty } from '../checkers/mode-honesty.ts';
 import { isolate } from '../faults/partition.ts';
+import { cut } from './cuts.ts';
 import { scheduled } from './scheduled.ts';
 
 export const killAllButOne = scheduled({
@@ -24,11 +25,7 @@ export const restartUnderCut = scheduled({
   name: 'restart-under-cut',
   says: 'cuts one node off on P2P, and kills it meanwhile: it comes back over HTTP, and then to P2P',
   steps: ({ nodes, victim }) => [
-    {
-      at: 500,
-      holdMs: 12_000,
-      spec: { kind: 'partition', grudges: isolate(nodes, victim), scope: 'p2p', how: 'drop' },
-    },
+    { at: 500, holdMs: 12_000, spec: cut(isolate(nodes, victim), 'p2p') },
     { at: 3_500, holdMs: 1_500, spec: { kind: 'kill', nodes: [victim] } },
   ],
 });
@@ -37,11 +34,7 @@ export const killAlone = scheduled({
   name: 'kill-alone',
   says: 'cuts one node off on both lungs and kills it: what it acknowledged alone is nowhere else, and is there again',
   steps: ({ nodes, victim }) => [
-    {
-      at: 500,
-      holdMs: 9_000,
-      spec: { kind: 'partition', grudges: isolate(nodes, victim), scope: 'both', how: 'drop' },
-    },
+    { at: 500, holdMs: 9_000, spec: cut(isolate(nodes, victim), 'both') },
     { at: 4_000, holdMs: 1_500, spec: { kind: 'kill', nodes: [victim] } },
   ],
 });

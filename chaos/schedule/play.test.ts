@@ -14,25 +14,12 @@ import type { Stage } from '../scenarios/scenario.ts';
 import { Observer } from '../workloads/observer.ts';
 import { Recorder } from '../workloads/recorder.ts';
 import { playSchedule } from './play.ts';
-import type { Schedule, Step } from './schedule.ts';
+import type { Step } from './schedule.ts';
 import { seeded } from './seeded.ts';
-
-const NODES = ['node1', 'node2', 'node3'];
+import { NODES, scheduleOf } from './testing/small.ts';
 
 function kill(id: number, at: number, holdMs: number): Step {
   return { id, at, holdMs, do: 'fault', spec: { kind: 'kill', nodes: ['node1'] } };
-}
-
-function scheduleOf(steps: readonly Step[]): Schedule {
-  return {
-    version: 1,
-    seed: 7,
-    nodes: NODES,
-    workloads: { facts: { writeEveryMs: 250, readEveryMs: 40 } },
-    statusEveryMs: 40,
-    recoveryBudgetMs: null,
-    steps,
-  };
 }
 
 interface Played {

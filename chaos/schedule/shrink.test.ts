@@ -2,23 +2,10 @@ import fc from 'fast-check';
 import { Schedule } from './schedule.ts';
 import type { Step } from './schedule.ts';
 import { shrinkSchedule } from './shrink.ts';
-
-const NODES = ['node1', 'node2', 'node3'];
+import { scheduleOf } from './testing/small.ts';
 
 function kill(id: number, holdMs: number): Step {
   return { id, at: id * 1_000, holdMs, do: 'fault', spec: { kind: 'kill', nodes: ['node1'] } };
-}
-
-function scheduleOf(steps: readonly Step[]): Schedule {
-  return {
-    version: 1,
-    seed: 7,
-    nodes: NODES,
-    workloads: { facts: { writeEveryMs: 250, readEveryMs: 40 } },
-    statusEveryMs: 40,
-    recoveryBudgetMs: null,
-    steps,
-  };
 }
 
 const has = (schedule: Schedule, ...ids: readonly number[]): boolean =>

@@ -43,11 +43,7 @@ export class Bank implements Workload {
 
   start(): void {
     if (this.#loops.isRunning) return;
-    const { members } = this.#modules;
-    const { everyMs } = this.#options;
-    members.forEach((member, i) =>
-      this.#loops.every(everyMs, (i / members.length) * everyMs, () => this.#turn(member)),
-    );
+    this.#loops.everyMember(this.#modules.members, this.#options.everyMs, (member) => this.#turn(member));
   }
 
   pause(): Promise<void> {
@@ -60,8 +56,7 @@ export class Bank implements Workload {
 
   async #turn(member: Member): Promise<void> {
     const { recorder, random, members } = this.#modules;
-    const { name, state } = member.node;
-    if (state !== 'running') return;
+    const { name } = member.node;
     const balances = await recorder.balances(member);
     const own = (balances?.get(name) ?? 0) - (this.#unsure.get(name) ?? 0);
     if (own <= 0) return;

@@ -26,11 +26,7 @@ export class Bulk implements Workload {
 
   start(): void {
     if (this.#loops.isRunning) return;
-    const { members } = this.#modules;
-    const { everyMs } = this.#options;
-    members.forEach((member, i) =>
-      this.#loops.every(everyMs, (i / members.length) * everyMs, () => this.#turn(member)),
-    );
+    this.#loops.everyMember(this.#modules.members, this.#options.everyMs, (member) => this.#turn(member));
   }
 
   pause(): Promise<void> {
@@ -42,8 +38,7 @@ export class Bulk implements Workload {
   }
 
   async #turn(member: Member): Promise<void> {
-    const { name, state } = member.node;
-    if (state !== 'running') return;
+    const { name } = member.node;
     this.#batches += 1;
     const batch = String(this.#batches).padStart(8, '0');
     const entries = Array.from(

@@ -33,15 +33,10 @@ export class Registers implements Workload {
   start(): void {
     const { members } = this.#modules;
     const { writeEveryMs, readEveryMs } = this.#options;
-    const share = (i: number, everyMs: number): number => (i / members.length) * everyMs;
     if (!this.#writing.isRunning)
-      members.forEach((member, i) =>
-        this.#writing.every(writeEveryMs, share(i, writeEveryMs), () => this.#write(member)),
-      );
+      this.#writing.everyMember(members, writeEveryMs, (member) => this.#write(member));
     if (!this.#reading.isRunning)
-      members.forEach((member, i) =>
-        this.#reading.every(readEveryMs, share(i, readEveryMs), () => this.#read(member)),
-      );
+      this.#reading.everyMember(members, readEveryMs, (member) => this.#read(member));
   }
 
   pause(): Promise<void> {
@@ -53,8 +48,7 @@ export class Registers implements Workload {
   }
 
   async #write(member: Member): Promise<void> {
-    const { name, state } = member.node;
-    if (state !== 'running') return;
+    const { name } = member.node;
     // Nobody knows what became of the last write, so its number is not used again.
     const count = (this.#counts.get(name) ?? 0) + 1;
     this.#counts.set(name, count);
@@ -64,7 +58,7 @@ export class Registers implements Workload {
   async #read(member: Member): Promise<void> {
     const { members, random, recorder } = this.#modules;
     const { node } = oneOf(members, random);
-    if (member.node.state === 'running') await recorder.read(member, keyOf(node.name));
+    await recorder.read(member, keyOf(node.name));
   }
 }
 

@@ -62,11 +62,7 @@ export class UniqueFacts implements Workload {
     const { members } = this.#modules;
     const { writeEveryMs } = this.#options;
     if (!this.#writing.isRunning)
-      members.forEach((member, i) =>
-        this.#writing.every(writeEveryMs, (i / members.length) * writeEveryMs, async () => {
-          if (member.node.state === 'running') await this.writeOne(member);
-        }),
-      );
+      this.#writing.everyMember(members, writeEveryMs, (member) => this.writeOne(member));
     if (this.#isWatching) return;
     this.#isWatching = true;
     this.#watchers = members.flatMap((reader) =>

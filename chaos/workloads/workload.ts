@@ -44,6 +44,15 @@ export class Loops {
     this.#running.push(this.#loop(this.#generation, everyMs, offsetMs, turn));
   }
 
+  /** The same at every member that runs when it is its turn; the turns are spread evenly over the time between two. */
+  everyMember(members: readonly Member[], everyMs: number, turn: (member: Member) => Promise<unknown>): void {
+    members.forEach((member, i) =>
+      this.every(everyMs, (i / members.length) * everyMs, async () => {
+        if (member.node.state === 'running') await turn(member);
+      }),
+    );
+  }
+
   /** Resolves when no turn is under way. */
   async stop(): Promise<void> {
     this.#generation += 1;

@@ -2,7 +2,7 @@
  * The lattice as a picture, with a real button over every node. What the picture says is also in the table view; a line
  * drawn across it with the pointer partitions it.
  */
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { linksOf } from '../room/links.ts';
 import type { PairLink } from '../room/links.ts';
 import { Glyph } from './glyph.tsx';
@@ -11,6 +11,7 @@ import type { Point, Stage } from './layout.ts';
 import { COLOURS, letterOf, looksOf } from './look.ts';
 import { usePage } from './page-context.ts';
 import { Sparks } from './sparks.tsx';
+import { useSize } from './use-size.ts';
 
 /** With more nodes, lungs don't breathe and only what carries is drawn: it would be a carpet, and cost every frame. */
 const CALM_ABOVE = 12;
@@ -23,19 +24,8 @@ export function Graph({
   readonly endDrawing: () => void;
 }) {
   const { view, words, selected, select, act } = usePage();
-  const frame = useRef<HTMLDivElement>(null);
-  const [size, setSize] = useState({ width: 800, height: 440 });
+  const [frame, size] = useSize({ width: 800, height: 440 });
   const [line, setLine] = useState<readonly [Point, Point] | null>(null);
-
-  useEffect(() => {
-    const element = frame.current;
-    if (element === null) return undefined;
-    const observer = new ResizeObserver(() =>
-      setSize({ width: element.clientWidth, height: element.clientHeight }),
-    );
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
 
   useEffect(() => {
     const leave = (event: KeyboardEvent): void => {

@@ -2,9 +2,9 @@
  * Acknowledged writes per second as a line, failed requests as bars below it, and over both the times in which something
  * was broken. The last, unfinished second is not drawn: a line that always ends in a dip would lie.
  */
-import { useEffect, useRef, useState } from 'preact/hooks';
 import type { FaultView, TrafficSecond } from '../room/model.ts';
 import { usePage } from './page-context.ts';
+import { useSize } from './use-size.ts';
 
 const SHOWN_SECONDS = 120;
 const MEAN_SECONDS = 5;
@@ -12,17 +12,7 @@ const [TOP, BOTTOM, LEFT, RIGHT] = [16, 18, 30, 6];
 
 export function Traffic() {
   const { view, words, figures } = usePage();
-  const frame = useRef<HTMLDivElement>(null);
-  const [size, setSize] = useState({ width: 600, height: 120 });
-  useEffect(() => {
-    const element = frame.current;
-    if (element === null) return undefined;
-    const observer = new ResizeObserver(() =>
-      setSize({ width: element.clientWidth, height: element.clientHeight }),
-    );
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
+  const [frame, size] = useSize({ width: 600, height: 120 });
 
   const now = Math.floor(view.cluster.now / 1000) - 1;
   const seconds = view.traffic.filter(({ second }) => second > now - SHOWN_SECONDS && second <= now);

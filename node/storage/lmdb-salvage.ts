@@ -11,7 +11,8 @@ import { StorageCorruptError } from './errors.ts';
 import { LmdbFile, type FileEntry, type PageFault } from './lmdb-file.ts';
 import { takeAlone } from './ownership.ts';
 
-const FILE_NAME = 'data.mdb';
+/** In a store's directory; LMDB gives the name. */
+export const FILE_NAME = 'data.mdb';
 const DRAFT_NAME = 'data.mdb.draft';
 const DAMAGED_NAME = 'data.mdb.damaged';
 

@@ -19,7 +19,7 @@ import { getSystemErrorName } from 'node:util';
 import { open, type RootDatabase } from 'lmdb';
 import type { Storage, StoreBatch, StoreFault } from '../ports.ts';
 import { StorageCorruptError, StorageFailedError, StorageFormatError } from './errors.ts';
-import { examine } from './lmdb-salvage.ts';
+import { examine, FILE_NAME } from './lmdb-salvage.ts';
 import { takeOwnership, type OwnerCell } from './ownership.ts';
 import { RoomAhead } from './room-ahead.ts';
 import { contentOf, seal, sealOf, unseal } from './seal.ts';
@@ -96,7 +96,7 @@ export class LmdbStorage implements Storage {
     this.#dir = dir;
     this.#db = db;
     this.#release = release;
-    this.#ahead = new RoomAhead(join(dir, 'data.mdb'));
+    this.#ahead = new RoomAhead(join(dir, FILE_NAME));
     this.repairs = repairs;
     this.#slotMax = [...db.getKeys({ reverse: true, limit: 1 })][0] ?? -1;
   }

@@ -1,6 +1,6 @@
 /** report.html: one run, its verdict first, then the picture, then every claim, number and proof. */
 import type { Proof, Results } from '../results.ts';
-import { quantile } from '../timeline.ts';
+import { quantile } from '../../checkers/quantile.ts';
 import type { Timeline } from '../timeline.ts';
 import { renderEnvironment } from './environment.ts';
 import { renderLatencies } from './latencies.ts';
@@ -63,6 +63,7 @@ function verdict({ verdict: word, reasons: all, checks }: Results): Markup {
 
 function figures({ results, proofs, timeline }: ReportOf): Markup {
   const times = timeline.writes.flatMap(({ tookMs }) => (tookMs === null ? [] : [tookMs]));
+  const timeOf = (share: number): string => milliseconds(times.length === 0 ? null : quantile(times, share));
   const held = proofs.flatMap(({ evidence: { checks: all } }) => all);
   const figure = (label: Markup, value: string): Markup =>
     html`<div>
@@ -72,8 +73,8 @@ function figures({ results, proofs, timeline }: ReportOf): Markup {
   return html`<dl class="figures">
     ${figure(both('writes acknowledged', 'escritas confirmadas'), String(results.writes.ok))}
     ${figure(both('of them lost', 'delas perdidas'), lostOf(results))}
-    ${figure(both('readable everywhere, median', 'legível em todos, mediana'), milliseconds(quantile(times, 0.5)))}
-    ${figure(both('readable everywhere, p99', 'legível em todos, p99'), milliseconds(quantile(times, 0.99)))}
+    ${figure(both('readable everywhere, median', 'legível em todos, mediana'), timeOf(0.5))}
+    ${figure(both('readable everywhere, p99', 'legível em todos, p99'), timeOf(0.99))}
     ${figure(both('claims that held', 'afirmações sustentadas'), `${results.checks.filter(({ verdict: one }) => one === 'pass').length} / ${results.checks.length}`)}
     ${figure(both('proofs of the faults', 'provas das falhas'), `${held.filter(({ holds }) => holds).length} / ${held.length}`)}
     ${figure(both('run time', 'duração'), `${(results.tookMs / 1000).toFixed(1)} s`)}

@@ -476,14 +476,7 @@ function addressesIn(identity: unknown): readonly string[] | null {
 function beaconIn(answer: Believed, site: Site, asked?: Digest): Beacon | null {
   if (answer.status === 304 && asked !== undefined) {
     site.records = answer.records ?? site.records;
-    return {
-      root: asked,
-      records: site.records ?? 0,
-      wallMs: answer.wallMs,
-      isWatching: false,
-      isResting: false,
-      vector: null,
-    };
+    return beaconOf(asked, site.records ?? 0, answer);
   }
   if (answer.status !== 200) return null;
   const state = parseJson(answer.body);
@@ -492,12 +485,10 @@ function beaconIn(answer: Believed, site: Site, asked?: Digest): Beacon | null {
   if (typeof root !== 'string' || !/^[0-9a-f]{64}$/.test(root)) return null;
   const size = 'state_size' in state && Number.isSafeInteger(state.state_size) ? Number(state.state_size) : 0;
   site.records = answer.records ?? Math.max(0, size);
-  return {
-    root: root as Digest,
-    records: site.records,
-    wallMs: answer.wallMs,
-    isWatching: false,
-    isResting: false,
-    vector: null,
-  };
+  return beaconOf(root as Digest, site.records, answer);
+}
+
+/** Over HTTP nobody says whom it watches, whether it rests, or its version vector. */
+function beaconOf(root: Digest, records: number, { wallMs }: Believed): Beacon {
+  return { root, records, wallMs, isWatching: false, isResting: false, vector: null };
 }

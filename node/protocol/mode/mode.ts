@@ -75,14 +75,19 @@ export function nextMode(
  *
  * @param evidence by which the state became what it is, and which still holds
  */
-export function isSteady({ mode, forced }: ModeState, { p2pReached, httpReached }: ModeEvidence): boolean {
+export function isSteady({ mode, forced }: ModeState, evidence: ModeEvidence): boolean {
+  return mode === destinationOf(forced, evidence);
+}
+
+/** What the mode becomes if the evidence stays as it is. */
+function destinationOf(forced: ModeState['forced'], { p2pReached, httpReached }: ModeEvidence): SyncMode {
   switch (forced) {
     case 'P2P':
-      return mode === (p2pReached > 0 ? 'P2P' : 'NONE');
+      return p2pReached > 0 ? 'P2P' : 'NONE';
     case 'HTTP':
-      return mode === (httpReached > 0 ? 'HTTP' : 'NONE');
+      return httpReached > 0 ? 'HTTP' : 'NONE';
     case null:
-      return mode === (p2pReached > 0 ? 'P2P' : httpReached > 0 ? 'HTTP' : 'NONE');
+      return p2pReached > 0 ? 'P2P' : httpReached > 0 ? 'HTTP' : 'NONE';
   }
 }
 
@@ -102,19 +107,11 @@ function returnAfter(flaps: number, { returnAfterMs, returnMaxMs }: ModeOptions)
 }
 
 function decide(state: ModeState, evidence: ModeEvidence, now: number, options: ModeOptions): SyncMode {
-  const p2p = state.p2pSince !== null;
-  const http = evidence.httpReached > 0;
-  switch (state.forced) {
-    case 'P2P':
-      return p2p ? 'P2P' : 'NONE';
-    case 'HTTP':
-      return http ? 'HTTP' : 'NONE';
-    case null:
-      if (!p2p) return http ? 'HTTP' : 'NONE';
-      if (state.mode === 'HTTP' && http && now - (state.p2pSince ?? now) < returnAfter(state.flaps, options))
-        return 'HTTP';
-      return 'P2P';
-  }
+  const destination = destinationOf(state.forced, evidence);
+  const isReturning =
+    state.forced === null && destination === 'P2P' && state.mode === 'HTTP' && evidence.httpReached > 0;
+  if (isReturning && now - (state.p2pSince ?? now) < returnAfter(state.flaps, options)) return 'HTTP';
+  return destination;
 }
 
 function reasonFor(to: SyncMode, forced: 'P2P' | 'HTTP' | null, evidence: ModeEvidence): string {
