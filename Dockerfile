@@ -1,4 +1,4 @@
-# One node. The first stage bundles; the image holds Node, one file, two native packages and their compiled code, and no tool.
+# One node. The first stage bundles; the image holds Node, the bundle, two native packages and the bundle as V8 compiled it, and no tool.
 #
 #   with a registry     docker build -t aethel/node:dev .
 #   without one         scripts/base-image.sh && docker build --build-arg BASE_IMAGE=aethel/base:24 -t aethel/node:dev .
@@ -36,7 +36,7 @@ EXPOSE 8000 9000
 USER 1000:1000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-  CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/$AETHEL_HTTP_PORT && printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
+  CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/$AETHEL_HTTP_PORT && printf 'GET /api/lattice/p2p/status HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
 ENTRYPOINT ["node", "/app/aethel-node.mjs"]
 
 # A node that starts and stops leaves behind what V8 made of its source; a third of a start is making it. The cache is good for

@@ -39,5 +39,6 @@ const app = createApp(
   },
   { apiToken: null, insecure: false },
 );
-const server = new HttpServer(app, { host: '127.0.0.1', port: Number(process.env['AETHEL_HTTP_PORT']) });
+const server = new HttpServer({ host: '127.0.0.1', port: Number(process.env['AETHEL_HTTP_PORT']) });
+server.serve(app);
 await server.listen();

@@ -128,8 +128,10 @@ interface Ours {
   readonly idle: readonly number[];
   /** changes of mode while the cores were saturated, one line each */
   readonly saturatedSwitches: readonly string[];
-  /** launched → HTTP answers, ms; one node after the other, while the others run */
+  /** launched → HTTP answers `/health`, ms; one node after the other, while the others run */
   readonly answers: readonly number[];
+  /** launched → its API serves, ms, of the same starts */
+  readonly serves: readonly number[];
 }
 
 async function measureOurs(
@@ -153,12 +155,12 @@ async function measureOurs(
     if (!(await watches.until(() => isSteady(watches.all), START_LIMIT_MS)))
       throw new Error(`P2P between all nodes did not come up within ${START_LIMIT_MS} ms`);
     const bench = { cluster, watches, facts, names: cluster.nodes.map(({ name }) => name), signal, say };
-    const { played, answers } = await playRounds(bench, rounds);
+    const { played, answers, serves } = await playRounds(bench, rounds);
     // Only now: a fresh node costs several times what one costs whose code is compiled.
     const readable = await measureReadable(bench);
     const idle = await measureIdle(bench);
     const saturatedSwitches = await seeFalseSwitches(bench, saturatedMs);
-    return { rounds: played, readable, idle, saturatedSwitches, answers };
+    return { rounds: played, readable, idle, saturatedSwitches, answers, serves };
   } finally {
     facts.close();
     ending.abort();
@@ -217,9 +219,10 @@ async function measureIdle({ cluster, say, signal }: Bench): Promise<readonly nu
 async function playRounds(
   bench: Bench,
   rounds: number,
-): Promise<{ readonly played: readonly Round[]; readonly answers: readonly number[] }> {
+): Promise<{ readonly played: readonly Round[] } & Pick<Ours, 'answers' | 'serves'>> {
   const played: Round[] = [];
   const answers: number[] = [];
+  const serves: number[] = [];
   const { nodes } = bench.cluster;
   for (let round = 1; round <= rounds; round += 1) {
     for (const kind of STRIKES) {
@@ -228,13 +231,14 @@ async function playRounds(
       const done = await playRound(bench, { kind, round, victim, thorough: round === 1 });
       played.push(done);
       if (kind === 'kill') {
-        const { launchedAt, answersAt } = await victim.start();
+        const { launchedAt, answersAt, servesAt } = await victim.start();
         answers.push(answersAt - launchedAt);
+        serves.push(servesAt - launchedAt);
       }
     }
     bench.say(`round ${round} of ${rounds}`);
   }
-  return { played, answers };
+  return { played, answers, serves };
 }
 
 async function seeFalseSwitches(bench: Bench, ms: number): Promise<readonly string[]> {
@@ -299,6 +303,7 @@ function rowsOf(ours: Ours, defaults: Defaults): readonly Row[] {
     row('freeze → noticed by all others, p99', p99('freeze', 'detect')),
     row('thaw → P2P and equal roots, p99', p99('freeze', 'healed')),
     row('start → HTTP answers, p99', quantile(ours.answers, 0.99)),
+    row('start → API serves, p99', quantile(ours.serves, 0.99)),
     row('start → P2P ready, p99', p99('kill', 'ready')),
     { ...row(SWITCHES, ours.saturatedSwitches.length), unit: 'switches' },
     { ...row('false switches, in all rounds', falseSwitches), unit: 'switches' },

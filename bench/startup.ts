@@ -145,13 +145,15 @@ function imageSettings(): Readonly<Record<string, string>> {
   return Object.fromEntries(Array.from(found, ([, name = '', value = '']) => [name, value]));
 }
 
+/** @returns null before it serves */
 async function answerOf(url: string): Promise<string | null> {
   return new Promise((resolve) => {
     get(url, { agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (text += chunk));
-      response.on('end', () => resolve(text));
+      // 503: it is starting.
+      response.on('end', () => resolve(response.statusCode === 503 ? null : text));
     }).on('error', () => resolve(null));
   });
 }

@@ -168,7 +168,7 @@ async function up(port: number): Promise<void> {
   for (const until = performance.now() + BUDGET_MS; performance.now() < until;) {
     // oxlint-disable-next-line no-await-in-loop -- polls
     const isUp = await new Promise<boolean>((resolve) => {
-      get(`http://127.0.0.1:${port}/health`, { agent: false }, (response) => {
+      get(`http://127.0.0.1:${port}/api/lattice/p2p/status`, { agent: false }, (response) => {
         response.resume();
         resolve(response.statusCode === 200);
       }).on('error', () => resolve(false));
@@ -177,7 +177,7 @@ async function up(port: number): Promise<void> {
     // oxlint-disable-next-line no-await-in-loop -- polls
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error('the node never answered');
+  throw new Error('the node never served');
 }
 
 /** From the first divergence, by the node's own clock, until the root is there. */

@@ -183,7 +183,7 @@ async function both(
   claim: (status: StatusResponse) => boolean,
 ): Promise<void> {
   const isSo = async (client: LatticeClient): Promise<true | null> =>
-    (await client.isHealthy()) && claim(await client.status()) ? true : null;
+    (await client.isServing()) && claim(await client.status()) ? true : null;
   const said = clients.map((client) => poll(() => isSo(client), { everyMs: 25, budgetMs: START_BUDGET_MS }));
   if ((await Promise.all(said)).includes(null)) throw new Error(`never true of both nodes: ${String(claim)}`);
 }

@@ -202,12 +202,12 @@ function start(program: string, port: number, directory: string): ChildProcess {
   });
 }
 
-/** @returns the base URL once it answers */
+/** @returns the base URL once it serves */
 async function listening(child: ChildProcess, port: number): Promise<string> {
   const url = `http://127.0.0.1:${port}`;
   const deadline = performance.now() + START_BUDGET_MS;
   for (;;) {
-    const answer = await fetch(`${url}/health`).catch(() => null);
+    const answer = await fetch(`${url}/api/lattice/p2p/status`).catch(() => null);
     if (answer?.ok === true) return url;
     if (child.exitCode !== null) throw new Error(`${url} ended with ${child.exitCode}`);
     if (performance.now() > deadline) throw new Error(`nothing answers at ${url}`);

@@ -7,7 +7,7 @@ import { availableParallelism, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
-import { HttpServer } from './http/server.ts';
+import type { HttpServer } from './http/server.ts';
 import { HttpLung } from './lungs/http/http-lung.ts';
 import { memberKeyOf } from './lungs/http/member.ts';
 import type { HttpListen } from './lungs/p2p/http-ports.ts';
@@ -48,14 +48,18 @@ const systemClock: Clock = {
   },
 };
 
-/** Opens the store and builds the node; nothing listens yet. Throws what the store and the identity throw. */
-export async function composeNode(config: Config, logger: Logger): Promise<Lifecycle> {
+/**
+ * Opens the store and builds the node. Throws what the store and the identity throw.
+ *
+ * @param server listens already, and gets its app when the node starts
+ */
+export async function composeNode(config: Config, logger: Logger, server: HttpServer): Promise<Lifecycle> {
   const identity = await loadOrCreateIdentity(config.stateDir);
   const storage = await LmdbStorage.open(join(config.stateDir, 'store'), { salvage: !isAlone(config) });
   for (const repair of storage.repairs)
     logger.error('the store was damaged', { tag: 'STARTUP', detail: repair });
   try {
-    return assemble(config, logger, identity, storage);
+    return assemble({ config, logger, server, identity, storage });
   } catch (error) {
     await storage.close();
     throw error;
@@ -67,7 +71,15 @@ function isAlone({ latticeNodes, p2p, discoveryDns }: Config): boolean {
   return latticeNodes.length === 0 && p2p.bootstrap.length === 0 && discoveryDns === null;
 }
 
-function assemble(config: Config, logger: Logger, identity: Identity, storage: Storage): Lifecycle {
+interface Assembled {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly server: HttpServer;
+  readonly identity: Identity;
+  readonly storage: Storage;
+}
+
+function assemble({ config, logger, server, identity, storage }: Assembled): Lifecycle {
   const clock = systemClock;
   const newCore = (): Core =>
     new Core(
@@ -88,9 +100,7 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
     logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
 
   const metrics = new NodeMetrics({ status: () => api.status() });
-  let httpPort: number | null = null;
-  const httpListen = (): HttpListen | null =>
-    httpPort === null ? null : { host: config.http.host, port: httpPort };
+  const httpListen = (): HttpListen => ({ host: config.http.host, port: server.port });
   const p2pBytes = metrics.bytesOf('p2p');
   const memberKey = memberKeyOf(config.clusterKey);
   const httpLung = new HttpLung(
@@ -207,7 +217,6 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
     { apiToken: config.api.token, insecure: config.api.insecure },
   );
 
-  const server = new HttpServer(app, { ...config.http, drainMs: DRAIN_MS });
   const lifecycle = new Lifecycle(
     {
       driver,
@@ -215,9 +224,9 @@ function assemble(config: Config, logger: Logger, identity: Identity, storage: S
       storage,
       logger,
       server: {
-        listen: async () => {
-          httpPort = await server.listen();
-          return httpPort;
+        serve: () => {
+          server.serve(app);
+          return server.port;
         },
         close: () => server.close(),
       },

@@ -1,5 +1,6 @@
 /**
- * The process: environment → config → compose → listen; signals → drain → stop; exit codes by kind of failure.
+ * The process: environment → config → listen → load and compose → start; signals → drain → stop; exit codes by kind of failure.
+ * It listens before it loads, so that whoever asks hears at once that it lives and serves nothing yet.
  *
  *   0 stopped as asked   1 crashed   2 configuration   3 store or identity   4 HTTP port   130 stopped by a second signal
  */
@@ -7,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
+import { inTurn, loadCompose } from './load.ts';
 
 enableCompileCache();
 
@@ -70,14 +72,26 @@ async function runNode(): Promise<void> {
     if (error instanceof ConfigError) return fail(EXIT.config, error.message);
     throw error;
   }
-  const { createLogger } = await import('./observe/logger.ts');
+  // A parent that started us with a channel (the lab, the demo) may die; whoever listens for that keeps the process.
+  process.on('disconnect', endEarly);
+
+  const { HttpServer } = await import('./http/server.ts');
+  const server = new HttpServer(config.http);
+  const refusal = await server.listen().then(() => null, messageOf);
+
+  const { createLogger } = await inTurn(() => import('./observe/logger.ts'));
   const logger = createLogger({ ...config.log, node: config.nodeName });
   logger.info('Aethel Lattice node', { tag: 'STARTUP', node: config.nodeName, env_file: config.envFile });
 
-  const { composeNode } = await import('./compose.ts');
+  if (refusal !== null) {
+    const { host, port } = config.http;
+    return failLater(EXIT.listen, `cannot listen for HTTP on ${host}:${port}: ${refusal}`);
+  }
+
+  const { composeNode } = await loadCompose();
   let node: Awaited<ReturnType<typeof composeNode>>;
   try {
-    node = await composeNode(config, logger);
+    node = await composeNode(config, logger, server);
   } catch (error) {
     return failLater(EXIT.store, messageOf(error));
   }
@@ -98,24 +112,13 @@ async function runNode(): Promise<void> {
     // Whatever state we are in, only what is durable counts: go down at once, as after SIGKILL.
     setTimeout(() => process.exit(EXIT.crash), FLUSH_MS);
   };
-  for (const signal of SIGNALS) {
-    process.off(signal, endEarly);
-    process.on(signal, () => void stop(EXIT.ok, signal));
-  }
-  // A parent that started us with a channel (the lab, the demo) has died.
+  for (const cause of [...SIGNALS, 'disconnect']) process.off(cause, endEarly);
+  for (const signal of SIGNALS) process.on(signal, () => void stop(EXIT.ok, signal));
   process.on('disconnect', () => void stop(EXIT.ok, 'the parent is gone'));
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
 
-  try {
-    await node.start();
-  } catch (error) {
-    await node.stop();
-    await failLater(
-      EXIT.listen,
-      `cannot listen for HTTP on ${config.http.host}:${config.http.port}: ${messageOf(error)}`,
-    );
-  }
+  await node.start();
 
   async function failLater(code: number, message: string): Promise<void> {
     logger.error(message, { tag: 'STARTUP' });

@@ -1,9 +1,10 @@
 /**
- * `npm run build`: the node as one file, dist/aethel-node.mjs, beside it the program of its threads that sign and verify, and dist/node_modules with the packages that hold
- * native code and therefore cannot be bundled, each with all it needs, in the versions of the lock file. dist/ runs
- * anywhere with the pinned Node: copy it, start it. One file starts three times quicker than a thousand small ones.
+ * `npm run build`: the node bundled, dist/aethel-node.mjs and beside it what it loads piece by piece (node/load.ts), the program of its
+ * threads that sign and verify, and dist/node_modules with the packages that hold native code and therefore cannot be
+ * bundled, each with all it needs, in the versions of the lock file. dist/ runs anywhere with the pinned Node: copy it,
+ * start it. Some dozens of files start three times quicker than a thousand small ones.
  */
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -32,34 +33,40 @@ const required: Plugin = {
 };
 
 rmSync(DIST, { recursive: true, force: true });
-await build({
-  entryPoints: [
-    { in: path.join(ROOT, 'node/main.ts'), out: 'aethel-node' },
-    // A thread starts from a file of its own.
-    { in: path.join(ROOT, 'node/signing/signature-worker.ts'), out: 'signature-worker' },
-  ],
-  outdir: DIST,
-  outExtension: { '.js': '.mjs' },
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node24',
-  external: NATIVE,
-  plugins: [required],
-  sourcemap: 'linked',
-  sourcesContent: false,
-  legalComments: 'none',
-  logLevel: 'warning',
-  // CommonJS packages inside the bundle call require(), which an ES module does not have.
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
-  },
-});
+await bundle('aethel-node', 'node/main.ts');
+// A thread starts from a file of its own, beside what starts it.
+await bundle('signature-worker', 'node/signing/signature-worker.ts');
 const copied = new Set<string>();
 for (const name of NATIVE) copyPackage(name, ROOT);
+const files = readdirSync(DIST).filter((name) => name.endsWith('.mjs'));
+const bytes = files.reduce((sum, name) => sum + statSync(path.join(DIST, name)).size, 0);
 console.log(
-  `dist/aethel-node.mjs: ${Math.round(statSync(path.join(DIST, 'aethel-node.mjs')).size / 1024)} KiB, and ${copied.size} packages beside it`,
+  `dist/aethel-node.mjs: ${Math.round(bytes / 1024)} KiB in ${files.length} files, and ${copied.size} packages beside them`,
 );
+
+async function bundle(name: string, source: string): Promise<void> {
+  await build({
+    entryPoints: [{ in: path.join(ROOT, source), out: name }],
+    outdir: DIST,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    // A module that is imported later is read later: what answers first is small.
+    splitting: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    external: NATIVE,
+    plugins: [required],
+    sourcemap: 'linked',
+    sourcesContent: false,
+    legalComments: 'none',
+    logLevel: 'warning',
+    // CommonJS packages inside the bundle call require(), which an ES module does not have.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
+    },
+  });
+}
 
 /** Copies an installed package and, transitively, what it needs, keeping the nesting that npm chose. */
 function copyPackage(name: string, importer: string): void {

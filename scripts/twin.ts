@@ -155,7 +155,7 @@ async function startNode(
   children.push(child);
   console.log(`${node.name} starts: process ${child.pid}, ${urlOf(node)}, log ${node.logFile ?? 'not kept'}`);
   const client = new LatticeClient(() => urlOf(node), null, { timeoutMs: 1000 });
-  const answers = await poll(async () => (child.isGone || (await client.isHealthy()) ? true : null), {
+  const answers = await poll(async () => (child.isGone || (await client.isServing()) ? true : null), {
     everyMs: 50,
     budgetMs: START_BUDGET_MS,
     signal,

@@ -30,6 +30,7 @@ describe('what a write came to', () => {
     ['ok', 'it is acknowledged as the contract says', json(201, WRITTEN)],
     ['fail', 'it is refused', json(412, REFUSED)],
     ['info', 'the node had trouble: it may have been written before', json(503, REFUSED)],
+    ['fail', 'the node is starting', json(503, { ...REFUSED, type: 'urn:aethel:problem:starting' })],
     ['info', 'it is acknowledged in words that nobody understands', json(200, { fine: true })],
     ['info', 'the connection breaks', (response: http.ServerResponse) => response.destroy()],
     ['info', 'no answer comes in time', () => undefined],

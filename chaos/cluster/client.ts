@@ -57,6 +57,7 @@ export class NodeUnreachableError extends Error {
   readonly code = 'node_unreachable';
 }
 
+const STARTING = 'urn:aethel:problem:starting';
 const PAGE = 500;
 /** More pages than any run here writes; a cursor that never ends must not hang the lab. */
 const PAGES_MAX = 10_000;
@@ -79,12 +80,14 @@ export class LatticeClient implements NodeClient {
     });
   }
 
+  /** Its process lives; it may still be starting. */
   async isHealthy(): Promise<boolean> {
-    try {
-      return (await this.#get('/health')).status === 200;
-    } catch {
-      return false;
-    }
+    return this.#isFine('/health');
+  }
+
+  /** It has its state, and answers for it. */
+  async isServing(): Promise<boolean> {
+    return this.#isFine('/api/lattice/p2p/status');
   }
 
   /** @throws NodeUnreachableError */
@@ -201,6 +204,14 @@ export class LatticeClient implements NodeClient {
     }
   }
 
+  async #isFine(path: string): Promise<boolean> {
+    try {
+      return (await this.#get(path)).status === 200;
+    } catch {
+      return false;
+    }
+  }
+
   async #get(path: string): Promise<AxiosResponse<unknown>> {
     try {
       return await this.#http.get(`${this.#url()}${path}`);
@@ -217,7 +228,9 @@ function isSuccess({ status }: AxiosResponse<unknown>): boolean {
 function notWritten({ status, data }: AxiosResponse<unknown>): NotWritten {
   const problem = Problem.safeParse(data);
   const reason = `${status} ${problem.success ? problem.data.detail : 'without problem+json'}`;
-  return { outcome: status >= 400 && status < 500 ? 'fail' : 'info', reason };
+  // A node that is starting has no state yet that it could have written to.
+  const isUntouched = (status >= 400 && status < 500) || (problem.success && problem.data.type === STARTING);
+  return { outcome: isUntouched ? 'fail' : 'info', reason };
 }
 
 interface Schema<T> {

@@ -17,18 +17,19 @@ import { Sidecar } from '../faults/sidecar.ts';
 import { FAULTS_IMAGE } from './image.ts';
 import type { FreezeHow, SpecOf } from '../faults/spec.ts';
 import { timeOf, tryWriteTo } from './ask-node.ts';
-import { LatticeClient } from './client.ts';
 import { demultiplexed, executeIn, labelsOf, runOnce } from './engine.ts';
 import type { Container } from './engine.ts';
 import { CLOCK_LIBRARY, CLOCKS_DIRECTORY } from './lend-clocks.ts';
-import { poll } from './poll.ts';
 import { NodeStartError } from './port.ts';
 import type { ClusterNode, NodeState, StartReport, StopReport } from './port.ts';
 import { DISK_MEGABYTES } from './small-disk.ts';
+import { watchStart } from './watch-start.ts';
 
 const START_BUDGET_MS = 60_000;
 /** the error of a measured start */
 const LOOK_EVERY_MS = 20;
+const ABANDONED = 'it was given up';
+const ENDED = 'it ended';
 /** The contract is five seconds from SIGTERM; Docker's own limit stands behind it. */
 const STOP_BUDGET_SECONDS = 10;
 /** An old address is the first free one again: one holder of it is enough, unless others come and go at the time. */
@@ -80,7 +81,7 @@ export class ContainerNode implements ClusterNode {
   #state: NodeState = 'stopped';
   #frozen: FreezeHow = 'cgroup';
   #abandoned = false;
-  #started: StartReport = { launchedAt: 0, answersAt: 0 };
+  #started: StartReport = { launchedAt: 0, answersAt: 0, servesAt: 0 };
   #diskKeeper: Container | null = null;
   /** what containers wrote that are no more */
   #oldLogs = '';
@@ -314,8 +315,8 @@ export class ContainerNode implements ClusterNode {
       info = await this.#container.inspect();
     }
     await this.#settle(info);
-    await this.#untilHealthy(this.url);
-    this.#started = { launchedAt: Date.parse(info.State.StartedAt), answersAt: Date.now() };
+    const seen = await this.#untilServing(this.url);
+    if (seen !== null) this.#started = { launchedAt: Date.parse(info.State.StartedAt), ...seen };
     return this.#started;
   }
 
@@ -495,19 +496,21 @@ export class ContainerNode implements ClusterNode {
     return holder;
   }
 
-  async #untilHealthy(url: string): Promise<void> {
-    const client = new LatticeClient(() => url, null, { timeoutMs: 1_000 });
-    const up = await poll(
-      async () => {
-        if (this.#abandoned || (await client.isHealthy())) return 'healthy';
-        return (await this.#container.inspect()).State.Running ? null : 'ended';
+  /** @returns null when nobody waits any more */
+  async #untilServing(url: string): Promise<Omit<StartReport, 'launchedAt'> | null> {
+    const seen = await watchStart({
+      url: () => url,
+      over: async () => {
+        if (this.#abandoned) return ABANDONED;
+        return (await this.#container.inspect()).State.Running ? null : ENDED;
       },
-      { everyMs: LOOK_EVERY_MS, budgetMs: START_BUDGET_MS },
-    );
-    client.close();
-    if (up === 'healthy') return;
-    if (up === 'ended') await this.#ended();
-    const reason = up === 'ended' ? 'it ended' : `no answer within ${START_BUDGET_MS} ms`;
+      everyMs: LOOK_EVERY_MS,
+      budgetMs: START_BUDGET_MS,
+    });
+    if (typeof seen === 'object' && seen !== null) return seen;
+    if (seen === ABANDONED) return null;
+    if (seen === ENDED) await this.#ended();
+    const reason = seen ?? `it does not serve within ${START_BUDGET_MS} ms`;
     throw new NodeStartError(this.name, reason, await this.#logs());
   }
 }

@@ -20,7 +20,7 @@ export interface ClusterNode {
   /** Base URL of the node's HTTP API as seen from here. A restart may change it: read it anew, don't keep it. */
   readonly url: string;
   readonly state: NodeState;
-  /** Starts a stopped node on the state it had; resolves when its `/health` answers. Throws NodeStartError. */
+  /** Starts a stopped node on the state it had; resolves when it serves. Throws NodeStartError. */
   start(): Promise<StartReport>;
   /** SIGKILL. Resolves when the process is gone. Idempotent. @returns when it was struck, ms since the epoch */
   kill(): Promise<number>;
@@ -40,8 +40,10 @@ export interface ClusterNode {
 export interface StartReport {
   /** its process was made */
   readonly launchedAt: number;
-  /** it was seen to answer */
+  /** it was seen to answer `/health`: it lives */
   readonly answersAt: number;
+  /** its API was seen to answer: it has its state */
+  readonly servesAt: number;
 }
 
 export interface StopReport {

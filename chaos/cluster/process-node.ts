@@ -13,12 +13,12 @@ import type { Hogs } from '../faults/hog.ts';
 import type { SpecOf } from '../faults/spec.ts';
 import { timeOf, tryWriteTo } from './ask-node.ts';
 import { spawnBusy } from './busy.ts';
-import { LatticeClient } from './client.ts';
 import { poll } from './poll.ts';
 import { NodeStartError } from './port.ts';
 import type { ClusterNode, NodeState, StartReport, StopReport } from './port.ts';
 import { cutPower } from './power-disk.ts';
 import { emptyDisk, fillDisk, freeBytes } from './small-disk.ts';
+import { watchStart } from './watch-start.ts';
 
 const REDIRECT = new URL('../faults/redirect.ts', import.meta.url).href;
 
@@ -47,7 +47,7 @@ export class ProcessNode implements ClusterNode {
   readonly #logFile: string;
   #child: ChildProcess | null = null;
   #state: NodeState = 'stopped';
-  #started: StartReport = { launchedAt: 0, answersAt: 0 };
+  #started: StartReport = { launchedAt: 0, answersAt: 0, servesAt: 0 };
 
   constructor(options: ProcessNodeOptions) {
     this.#options = options;
@@ -92,20 +92,18 @@ export class ProcessNode implements ClusterNode {
     this.#state = 'running';
     this.#options.onChange();
 
-    const client = new LatticeClient(() => this.url, null, { timeoutMs: 1_000 });
-    const answer = await poll(
-      async () => (this.#child !== child ? 'ended' : (await client.isHealthy()) ? 'healthy' : null),
-      { everyMs: LOOK_EVERY_MS, budgetMs: START_BUDGET_MS },
-    );
-    client.close();
-    if (answer === 'healthy') {
-      this.#started = { launchedAt, answersAt: Date.now() };
+    const seen = await watchStart({
+      url: () => this.url,
+      over: async () =>
+        this.#child === child ? null : `it ended with ${child.exitCode ?? child.signalCode}`,
+      everyMs: LOOK_EVERY_MS,
+      budgetMs: START_BUDGET_MS,
+    });
+    if (typeof seen === 'object' && seen !== null) {
+      this.#started = { launchedAt, ...seen };
       return this.#started;
     }
-    const reason =
-      answer === 'ended'
-        ? `it ended with ${child.exitCode ?? child.signalCode}`
-        : `no answer within ${START_BUDGET_MS} ms`;
+    const reason = seen ?? `it does not serve within ${START_BUDGET_MS} ms`;
     await this.kill();
     throw new NodeStartError(this.name, reason, await this.logs());
   }

@@ -113,12 +113,13 @@ describe('the process cluster', () => {
     expect(await text(`${node(0).url}/dial/${await text(`${node(1).url}/p2p`)}`)).toBe('node2');
   });
 
-  it('tells when a node was launched, when it answered, and what it has cost', async () => {
+  it('tells when a node was launched, when it answered and served, and what it has cost', async () => {
     const launchedBefore = Date.now();
     await node(1).stop();
     const report = await node(1).start();
     expect(report.launchedAt).toBeGreaterThanOrEqual(launchedBefore);
     expect(report.answersAt).toBeGreaterThanOrEqual(report.launchedAt);
+    expect(report.servesAt).toBeGreaterThanOrEqual(report.answersAt);
     expect(await node(1).cpuMs()).toBeGreaterThan(0);
   });
 

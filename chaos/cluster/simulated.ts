@@ -123,7 +123,7 @@ class SimulatedNode implements ClusterNode {
   async start(): Promise<StartReport> {
     if (!this.host.isUp) this.host.start();
     const at = this.#time.epochMs();
-    return { launchedAt: at, answersAt: at };
+    return { launchedAt: at, answersAt: at, servesAt: at };
   }
 
   async kill(): Promise<number> {

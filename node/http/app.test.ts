@@ -676,7 +676,7 @@ describe('the server', () => {
 
   it('rejects with the reason when the port is taken', async () => {
     const { port } = await start();
-    const second = new HttpServer(appOf(new FakeLattice(), {}, []), { host: '127.0.0.1', port });
+    const second = new HttpServer({ host: '127.0.0.1', port });
     await expect(second.listen()).rejects.toMatchObject({ code: 'EADDRINUSE' });
     await second.close();
   });
@@ -698,7 +698,8 @@ describe('the server', () => {
       },
       { apiToken: null, insecure: false },
     );
-    const server = new HttpServer(app, { host: '127.0.0.1', port: 0 });
+    const server = new HttpServer({ host: '127.0.0.1', port: 0 });
+    server.serve(app);
     servers.push(server);
     const port = await server.listen();
     expect((await call(port, 'POST', '/api/lattice/sync')).text).toBe('{"mine":true}');
@@ -717,11 +718,8 @@ describe('the server', () => {
 async function start(options: Partial<AppOptions> = {}, serverOptions: { drainMs?: number } = {}) {
   const lattice = new FakeLattice();
   const logged: string[] = [];
-  const server = new HttpServer(appOf(lattice, options, logged), {
-    host: '127.0.0.1',
-    port: 0,
-    ...serverOptions,
-  });
+  const server = new HttpServer({ host: '127.0.0.1', port: 0, ...serverOptions });
+  server.serve(appOf(lattice, options, logged));
   servers.push(server);
   const port = await server.listen();
   const send = (method: string, path: string, more?: CallOptions): Promise<Answer> =>

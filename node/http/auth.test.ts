@@ -88,7 +88,8 @@ async function start(options: Partial<AuthOptions>): Promise<number> {
   });
   const ignore = (): void => undefined;
   app.use(problemHandler({ error: ignore, warn: ignore, info: ignore, debug: ignore }));
-  const server = new HttpServer(app, { host: '127.0.0.1', port: 0 });
+  const server = new HttpServer({ host: '127.0.0.1', port: 0 });
+  server.serve(app);
   servers.push(server);
   return await server.listen();
 }

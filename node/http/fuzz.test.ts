@@ -21,7 +21,9 @@ function serverOf(lattice: FakeLattice, way: 'short' | 'long'): HttpServer {
     },
     { apiToken: null, insecure: false, waitMaxMs: 5 },
   );
-  return new HttpServer(app, { host: '127.0.0.1', port: 0 });
+  const server = new HttpServer({ host: '127.0.0.1', port: 0 });
+  server.serve(app);
+  return server;
 }
 
 const lattice = new FakeLattice();

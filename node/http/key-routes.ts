@@ -12,6 +12,7 @@ import { HttpProblem, describeIssues } from './problems.ts';
 import { hasQuery, parseQuery } from './query.ts';
 import type { PlainHandler, RouteContext } from './route-context.ts';
 import { BatchRequest, EntryQuery, Key, NoQuery, PutRequest } from './schemas.ts';
+import { HEALTHY } from './starting.ts';
 import { absentText, entryResponseText, proofText } from './views.ts';
 import { ackDemandOf, write } from './writes.ts';
 
@@ -22,8 +23,6 @@ export interface KeyRoutes {
   readonly remove: PlainHandler;
   readonly batch: PlainHandler;
 }
-
-const HEALTHY = JSON.stringify({ status: 'healthy' });
 
 export function keyRoutes(context: RouteContext): KeyRoutes {
   const { api, assertWriter, limits } = context;

@@ -15,7 +15,7 @@ export interface Call {
   readonly query: z.ZodObject;
   readonly body?: z.ZodType;
   readonly answers: Readonly<Record<number, z.ZodType | string>>;
-  /** beside `ANYWHERE` */
+  /** beside `ANYWHERE` and `starting` */
   readonly problems: readonly ProblemSlug[];
   readonly conditions?: readonly ('If-Match' | 'If-None-Match')[];
 }
@@ -27,6 +27,8 @@ const ANYWHERE: readonly ProblemSlug[] = [
   'expectation-failed',
   'headers-too-large',
 ];
+/** Answered even while the node starts; every other call is a problem until then. */
+const EARLY: ReadonlySet<string> = new Set(['/health', '/ready']);
 /** Writes and operator calls: the bearer token where one is set, else only this machine. */
 const GUARDED: readonly ProblemSlug[] = ['unauthorized', 'forbidden'];
 const WRITING: readonly ProblemSlug[] = [
@@ -60,7 +62,7 @@ export const CALLS: readonly Call[] = [
   {
     method: 'get',
     path: '/ready',
-    summary: 'Store open, clock sane, a lung up; 503 with reasons otherwise',
+    summary: 'Started, store open, clock sane, a lung up; 503 with reasons otherwise',
     query: NoQuery,
     answers: { 200: schemas.ReadyResponse, 503: schemas.ReadyResponse },
     problems: ['internal'],
@@ -174,8 +176,12 @@ export const CALLS: readonly Call[] = [
 
 /** Every status that the call may be answered with. HEAD is answered as GET, and OPTIONS with 204. */
 export function statusesOf(call: Call): readonly number[] {
-  const problems = [...ANYWHERE, ...call.problems].map(statusOf);
+  const problems = problemsOf(call).map(statusOf);
   return [...new Set([...Object.keys(call.answers).map(Number), ...problems])].sort((a, b) => a - b);
+}
+
+function problemsOf({ path, problems }: Call): readonly ProblemSlug[] {
+  return [...ANYWHERE, ...(EARLY.has(path) ? [] : (['starting'] as const)), ...problems];
 }
 
 export function openApiDocument(): Readonly<Record<string, unknown>> {
@@ -226,7 +232,7 @@ function response(call: Call, status: number): Readonly<Record<string, unknown>>
   if (answer !== undefined && call.problems.every((slug) => statusOf(slug) !== status)) {
     return { description: call.summary, ...content('application/json', answer) };
   }
-  const slugs = [...ANYWHERE, ...call.problems].filter((slug) => statusOf(slug) === status);
+  const slugs = problemsOf(call).filter((slug) => statusOf(slug) === status);
   return {
     description: slugs.map(titleOf).join('; '),
     ...content('application/problem+json', problemSchema(call, status)),

@@ -29,6 +29,7 @@ const TITLES = {
   unavailable: [503, 'Unavailable'],
   'too-few-members': [503, 'Too few members'],
   'bad-clock': [503, 'Bad clock'],
+  starting: [503, 'The node is starting'],
   healing: [503, 'The node is healing'],
   stopping: [503, 'The node is stopping'],
   'storage-failed': [503, 'Storage failed'],
@@ -127,11 +128,15 @@ export function answerFailure(
   }
   if (response.headersSent) return false;
   response.removeHeader('ETag');
+  sendProblem(response, problem);
+  return true;
+}
+
+export function sendProblem(response: ServerResponse, problem: HttpProblem): void {
   sendText(response, problem.status, 'application/problem+json; charset=utf-8', problem.text(), {
     'Cache-Control': 'no-store',
     ...problem.headers,
   });
-  return true;
 }
 
 /** A problem written on a bare socket, for requests that never became one (broken framing, oversized headers). */

@@ -15,7 +15,8 @@ import { HttpServer } from './server.ts';
 
 const ignore = (): void => undefined;
 const lattice = new FakeLattice();
-const server = new HttpServer(
+const server = new HttpServer({ host: '127.0.0.1', port: 0 });
+server.serve(
   createApp(
     {
       api: lattice,
@@ -24,7 +25,6 @@ const server = new HttpServer(
     },
     { apiToken: null, insecure: false },
   ),
-  { host: '127.0.0.1', port: 0 },
 );
 let port = 0;
 beforeAll(async () => {

@@ -1,6 +1,9 @@
 /**
- * The listening socket of the API. Starts bounded, ends bounded: on close it stops accepting, tells the app (which
- * releases long polls and event streams), lets requests under way finish for `drainMs`, then cuts what is left.
+ * The listening socket of the API. It listens before there is an app, and says until then that the node is starting
+ * (starting.ts); the app takes over between two requests, on the same connections. On close it stops accepting, tells
+ * the app (which releases long polls and event streams), lets requests under way finish for `drainMs`, then cuts what is left.
+ *
+ * Loaded before anything else of the node: nothing heavy is imported here.
  */
 import { IncomingMessage, ServerResponse, createServer } from 'node:http';
 import type { Server } from 'node:http';
@@ -8,6 +11,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Express } from 'express';
 import { HttpProblem, rawProblem } from './problems.ts';
 import type { ShortWay } from './short-way.ts';
+import { answerStarting } from './starting.ts';
 
 /** An Express app, and the way past it for its hot routes where it has one. */
 export type ServedApp = Express & { readonly shortWay?: ShortWay };
@@ -31,19 +35,21 @@ const KEEP_ALIVE_MS = 65_000;
 const CONNECTIONS_MAX = 4096;
 
 export class HttpServer {
-  readonly #app: ServedApp;
   readonly #options: HttpServerOptions;
   readonly #server: Server;
+  readonly #Request = messageClass(IncomingMessage);
+  readonly #Response = messageClass(ServerResponse);
+  #app: ServedApp | null = null;
+  #port = 0;
   #closing: Promise<void> | null = null;
 
-  constructor(app: ServedApp, options: HttpServerOptions) {
-    this.#app = app;
+  constructor(options: HttpServerOptions) {
     this.#options = options;
     const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     this.#server = createServer(
       {
-        IncomingMessage: withPrototype(IncomingMessage, app.request),
-        ServerResponse: withPrototype(ServerResponse, app.response),
+        IncomingMessage: this.#Request,
+        ServerResponse: this.#Response,
         requestTimeout,
         headersTimeout: requestTimeout / 3,
         keepAliveTimeout: KEEP_ALIVE_MS,
@@ -51,8 +57,10 @@ export class HttpServer {
         noDelay: true,
       },
       (request, response) => {
+        const app = this.#app;
         if (this.#closing !== null) response.setHeader('Connection', 'close');
-        if (app.shortWay?.(request, response) !== true) app(request, response);
+        if (app === null) answerStarting(request, response);
+        else if (app.shortWay?.(request, response) !== true) app(request, response);
       },
     );
     this.#server.maxConnections = CONNECTIONS_MAX;
@@ -64,6 +72,14 @@ export class HttpServer {
     });
   }
 
+  /** From the next request on the app answers; once. */
+  serve(app: ServedApp): void {
+    // Express switches the prototypes of every message that has not its own, which costs half of its time.
+    this.#Request.prototype = app.request;
+    this.#Response.prototype = app.response;
+    this.#app = app;
+  }
+
   /** Resolves with the port in use; rejects with the system's error (EADDRINUSE, EACCES, …). */
   async listen(): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -71,7 +87,13 @@ export class HttpServer {
     this.#server.listen({ host: this.#options.host, port: this.#options.port }, resolve);
     await promise;
     this.#server.off('error', reject);
-    return (this.#server.address() as AddressInfo).port;
+    this.#port = (this.#server.address() as AddressInfo).port;
+    return this.#port;
+  }
+
+  /** The port in use; 0 before it listens. */
+  get port(): number {
+    return this.#port;
   }
 
   /** Idempotent. Resolves when no socket is left. */
@@ -84,7 +106,7 @@ export class HttpServer {
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     if (!this.#server.listening) return;
     this.#server.close(() => resolve());
-    this.#app.emit(CLOSING);
+    this.#app?.emit(CLOSING);
     const sweep = setInterval(() => this.#server.closeIdleConnections(), 20);
     const cut = setTimeout(() => this.#server.closeAllConnections(), this.#options.drainMs ?? DRAIN_MS);
     await closed;
@@ -93,18 +115,12 @@ export class HttpServer {
   }
 }
 
-/**
- * A message class whose instances already have the app's prototype, so that Express need not switch prototypes on
- * every request, which costs half of its time.
- */
-function withPrototype<C extends typeof IncomingMessage | typeof ServerResponse>(
-  base: C,
-  prototype: object,
-): C {
+/** The same messages, with a prototype that may be exchanged later. */
+function messageClass<C extends typeof IncomingMessage | typeof ServerResponse>(base: C): C {
   function Message(...args: unknown[]): object {
     return Reflect.construct(base, args, Message) as object;
   }
-  Message.prototype = prototype;
+  Message.prototype = base.prototype;
   return Message as unknown as C;
 }
 

@@ -97,6 +97,8 @@ const WAYS: Readonly<Record<string, Readonly<Record<number, Way>>>> = {
 };
 
 const always = [400, 408, 417, 431];
+/** Answered while the node starts as well. */
+const EARLY: readonly string[] = ['get /health', 'get /ready'];
 
 const servers: HttpServer[] = [];
 afterEach(async () => {
@@ -105,8 +107,9 @@ afterEach(async () => {
 
 describe.each(CALLS.map((one) => [`${one.method} ${one.path}`, one] as const))('%s', (name, one) => {
   it('documents what it is known to answer, and nothing else', () => {
-    const known = [...Object.keys(WAYS[name] ?? {}).map(Number), ...always].sort((a, b) => a - b);
-    expect(statusesOf(one)).toEqual(known);
+    const known = [...Object.keys(WAYS[name] ?? {}).map(Number), ...always];
+    if (!EARLY.includes(name)) known.push(503);
+    expect(statusesOf(one)).toEqual([...new Set(known)].sort((a, b) => a - b));
   });
 
   it.each(Object.entries(WAYS[name] ?? {}))('is answered %s', async (status, way) => {
@@ -122,6 +125,16 @@ describe.each(CALLS.map((one) => [`${one.method} ${one.path}`, one] as const))('
     if (Number(status) >= 400 && name !== 'get /ready') {
       expect(Problem.parse(JSON.parse(answer.text)).status).toBe(Number(status));
     }
+  });
+
+  it('is answered while the node starts', async () => {
+    const server = newServer();
+    const port = await server.listen();
+    const answer = await call(port, one.method.toUpperCase(), pathOf(one));
+    expect(answer.status).toBe(name === 'get /health' ? 200 : 503);
+    if (EARLY.includes(name)) return;
+    expect(Problem.parse(JSON.parse(answer.text)).type).toBe('urn:aethel:problem:starting');
+    expect(answer.headers['retry-after']).toBe('1');
   });
 
   it('is answered 400, 417, 431 and 408 before its path counts for anything', async () => {
@@ -171,9 +184,15 @@ async function start(lattice: FakeLattice, options: Partial<AppOptions> = {}): P
     },
     { apiToken: null, insecure: false, ...options },
   );
-  const server = new HttpServer(app, { host: '127.0.0.1', port: 0, requestTimeoutMs: 300 });
-  servers.push(server);
+  const server = newServer();
+  server.serve(app);
   return await server.listen();
+}
+
+function newServer(): HttpServer {
+  const server = new HttpServer({ host: '127.0.0.1', port: 0, requestTimeoutMs: 300 });
+  servers.push(server);
+  return server;
 }
 
 function pathOf({ path }: Call): string {

@@ -1,5 +1,5 @@
 /**
- * The order in which a node comes up and goes down. HTTP answers first, then the second lung listens, then the first lung gets
+ * The order in which a node comes up and goes down. HTTP serves first, then the second lung listens, then the first lung gets
  * its bounded try; where it fails the node is up all the same. Going down, writes stop first and what was acknowledged is durable.
  */
 import type { Logger, Lung, Storage } from '../ports.ts';
@@ -14,7 +14,8 @@ export interface LifecycleModules {
   readonly driver: Driver;
   readonly intake: Intake;
   readonly storage: Storage;
-  readonly server: { listen(): Promise<number>; close(): Promise<void> };
+  /** it listens already; `serve` has it answer for this node, and gives the port */
+  readonly server: { serve(): number; close(): Promise<void> };
   readonly http: Lung;
   /** null where P2P is disabled */
   readonly p2p: Lung | null;
@@ -49,18 +50,13 @@ export class Lifecycle {
     return this.#p2pError;
   }
 
-  /**
-   * Rejects only where the node cannot be of use at all: its HTTP port is taken.
-   *
-   * @returns the HTTP port in use
-   */
-  async start(): Promise<number> {
+  /** Resolves when both lungs had their try. */
+  async start(): Promise<void> {
     const { driver, intake, server, http, p2p, discovery, healing } = this.#modules;
     const { peerId, httpPeers, discoveryName } = this.#options;
     driver.dispatch({ type: 'start' });
     healing.start();
-    const port = await server.listen();
-    this.#say('STARTUP', `HTTP listening on port ${port}`);
+    this.#say('STARTUP', `HTTP serving on port ${server.serve()}`);
     this.#say('STARTUP', `peer_id: ${peerId}`);
     await http.start(intake.sinkOf('http'));
     this.#lung('http', 'up', 'started');
@@ -73,7 +69,6 @@ export class Lifecycle {
     if (healing.reason !== null) this.#say('STARTUP', `Healing: ${healing.reason}`);
     const carries = p2p !== null && this.#p2pError === null ? 'Hybrid' : 'HTTP';
     this.#say('STARTUP', `LATTICE READY - ${carries} Sync Active`);
-    return port;
   }
 
   /** A later try of the P2P lung ended. */

@@ -10,7 +10,7 @@ import type { Logger } from '../ports.ts';
 const KEPT_BYTES = 65_536;
 /** Pieces of it that are kept: half a MiB. */
 const KEPT_MAX = 8;
-/** Beside the sources, and beside the node in one file. */
+/** Beside the sources, and beside the bundle. */
 const PROGRAM = new URL(
   import.meta.url.endsWith('.ts') ? './signature-worker.ts' : './signature-worker.mjs',
   import.meta.url,

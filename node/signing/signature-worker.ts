@@ -1,6 +1,6 @@
 /**
  * The program of a thread that signs, or that verifies where it is given no seed: takes every batch that comes, in order, and hands it
- * back; a null before says that it is up. It is a file of its own also where the node is one file, and ends with its process.
+ * back; a null before says that it is up. It is a file of its own also where the node is bundled, and ends with its process.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { identityFromSeed } from '../protocol/state/signature.ts';

@@ -1,6 +1,7 @@
 /** Bytes on the disk that are not what was written: nothing wrong is served, the record is named, and members heal it. */
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { StateResponse } from '../../node/http/schemas.ts';
 import { environment, freePort, NodeProcess, until } from './node-process.ts';
 import { keyUrl, talk, type Answer } from './talk.ts';
 
@@ -44,7 +45,7 @@ describe.each(DAMAGES)('a store: %s', (_what, damage, named) => {
     const said = node.output.slice(from);
     expect(said.match(named)).toHaveLength(2);
     expect(said).toContain('Restore a backup');
-    expect(said).not.toContain('HTTP listening');
+    expect(said).not.toContain('HTTP serving');
   }, 60_000);
 
   it('heals from a member; until then nothing is read or written there', async () => {
@@ -69,11 +70,7 @@ describe.each(DAMAGES)('a store: %s', (_what, damage, named) => {
 
     const from = node.output.length;
     node.start(env);
-    const ready = await until(async () => {
-      const answer = await talk(`${url}/ready`);
-      return answer.status === 503 ? answer : null;
-    }, nodes);
-    expect(JSON.stringify(ready.body)).toContain('healing');
+    await until(async () => ((await isHealing(url)) ? true : null), nodes);
     const refusals: readonly Answer[] = [
       await talk(keyUrl(url, 'key-1')),
       await talk(`${url}/api/lattice/state?entries=1`),
@@ -88,7 +85,7 @@ describe.each(DAMAGES)('a store: %s', (_what, damage, named) => {
     // it is not healed by being started once more
     await stop(node);
     node.start(env);
-    await until(async () => ((await talk(`${url}/ready`)).status === 503 ? true : null), nodes);
+    await until(async () => ((await isHealing(url)) ? true : null), nodes);
 
     peer.start(peerEnv);
     await until(async () => ((await talk(`${url}/ready`)).status === 200 ? true : null), nodes);
@@ -105,6 +102,11 @@ describe.each(DAMAGES)('a store: %s', (_what, damage, named) => {
     expect(await state(url)).toBe(whole);
   }, 120_000);
 });
+
+async function isHealing(url: string): Promise<boolean> {
+  const { status, body } = await talk(`${url}/ready`);
+  return status === 503 && JSON.stringify(body).includes('healing');
+}
 
 /** A stopped node that was given the keys, and where its store lies. */
 async function filled(
@@ -123,7 +125,10 @@ async function filled(
   const env = environment(port, { AETHEL_STATE_DIR: stateDir, ...more });
   const url = `http://127.0.0.1:${port}`;
   node.start(env);
-  await until(async () => ((await talk(`${url}/health`)).status === 200 ? true : null), nodes);
+  await until(
+    async () => ((await talk(`${url}/api/lattice/p2p/status`)).status === 200 ? true : null),
+    nodes,
+  );
   for (let n = 0; n < KEYS; n += 1) {
     expect((await talk(keyUrl(url, `key-${n}`), 'PUT', { value: valueOf(n) })).status).toBe(201);
   }
@@ -149,6 +154,7 @@ async function stop(node: NodeProcess): Promise<void> {
   expect(await node.ended(BUDGET_MS)).toBe(0);
 }
 
-async function state(url: string): Promise<unknown> {
-  return (await talk(`${url}/api/lattice/state`)).body['merkle_root'];
+/** The root. */
+async function state(url: string): Promise<string> {
+  return StateResponse.parse((await talk(`${url}/api/lattice/state`)).body).merkle_root;
 }

@@ -38,7 +38,10 @@ describe('a node whose disk is full', () => {
     const url = `http://127.0.0.1:${port}`;
     const env = environment(port, { AETHEL_STATE_DIR: join(disk, 'state') });
     node.start(env);
-    await until(async () => ((await talk(`${url}/health`)).status === 200 ? true : null), nodes);
+    await until(
+      async () => ((await talk(`${url}/api/lattice/p2p/status`)).status === 200 ? true : null),
+      nodes,
+    );
     const acknowledged = new Map<string, unknown>();
     const put = async (key: string, value: unknown): Promise<number> => {
       const { status } = await talk(keyUrl(url, key), 'PUT', { value });

@@ -37,7 +37,10 @@ describe('a hostile member', () => {
       AETHEL_HTTP_PORT: String(port),
       AETHEL_P2P_ENABLED: 'false',
     });
-    await until(async () => ((await talk(`${url}/health`)).status === 200 ? true : null), [node]);
+    await until(
+      async () => ((await talk(`${url}/api/lattice/p2p/status`)).status === 200 ? true : null),
+      [node],
+    );
     const entries = Array.from({ length: RECORDS }, (_, i) => ({ key: `k/${i}`, value: i }));
     await talk(`${url}/api/lattice/state`, 'POST', { entries });
     const victim = String((await talk(`${url}/api/lattice/p2p/identity`)).body['peer_id']);

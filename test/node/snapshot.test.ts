@@ -30,7 +30,10 @@ describe('a newcomer behind a line that breaks', () => {
         AETHEL_P2P_ENABLED: String(lung === 'p2p'),
         AETHEL_P2P_LISTEN: `/ip4/127.0.0.1/tcp/${p2pA}`,
       });
-      await until(async () => ((await talk(`${urlA}/health`)).status === 200 ? true : null), nodes);
+      await until(
+        async () => ((await talk(`${urlA}/api/lattice/p2p/status`)).status === 200 ? true : null),
+        nodes,
+      );
       for (let n = 0; n < BATCHES; n += 1) {
         const entries = Array.from({ length: BATCH }, (_, i) => ({ key: `k/${n}/${i}`, value: `${n}:${i}` }));
         expect((await talk(`${urlA}/api/lattice/state`, 'POST', { entries })).status).toBe(200);

@@ -1,7 +1,8 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { poll } from '../../chaos/cluster/poll.ts';
-import { CLUSTER_KEY, freePort, NodeProcess, occupy } from './node-process.ts';
+import { CLUSTER_KEY, freePort, NodeProcess, occupy, until } from './node-process.ts';
+import { talk } from './talk.ts';
 
 const BUDGET_MS = 20_000;
 
@@ -79,12 +80,40 @@ describe('a node process', () => {
     expect(await statusOf(env)).toMatchObject({ started: true, error: null });
   });
 
+  it('says from early on that it lives, and serves without a gap once it has its state', async () => {
+    const env = await working();
+    const url = `http://127.0.0.1:${env['AETHEL_HTTP_PORT']}`;
+    node.start(env);
+    const seen: string[] = [];
+    await until(async () => {
+      const { status, body } = await talk(`${url}/api/lattice/p2p/status`);
+      const what = status === 503 ? String(body['type']) : String(status);
+      if (seen.at(-1) !== what) {
+        seen.push(what);
+        expect((await talk(`${url}/health`)).body).toEqual({ status: 'healthy' });
+      }
+      return status === 200 ? true : null;
+    }, [node]);
+    expect(seen).toEqual(['urn:aethel:problem:starting', '200']);
+  });
+
+  it('ends on SIGTERM while it starts, and leaves no listener', async () => {
+    const env = await working();
+    const url = `http://127.0.0.1:${env['AETHEL_HTTP_PORT']}`;
+    node.start(env);
+    await until(async () => ((await talk(`${url}/health`)).status === 200 ? true : null), [node]);
+    node.kill('SIGTERM');
+    expect(await node.ended(5_000)).toBe(0);
+    expect(node.output).not.toContain('LATTICE READY');
+    await expect(talk(`${url}/health`)).rejects.toThrow('fetch failed');
+  });
+
   it('exits 4 where the HTTP port is taken', async () => {
     const taken = await occupy();
     try {
       node.start({ ...(await working()), AETHEL_HTTP_PORT: String(taken.port) });
       expect(await node.ended(BUDGET_MS)).toBe(4);
-      expect(node.output).toContain('EADDRINUSE');
+      expect(node.output).toContain(`cannot listen for HTTP on 127.0.0.1:${taken.port}: listen EADDRINUSE`);
     } finally {
       await taken.free();
     }

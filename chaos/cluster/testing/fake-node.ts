@@ -1,5 +1,5 @@
 /**
- * A process that looks like a node from outside: answers /health, dials its peers' "libp2p" port on demand. Lets the
+ * A process that looks like a node from outside: answers as one that serves, dials its peers' "libp2p" port on demand. Lets the
  * process cluster be tested without the product.
  */
 import http from 'node:http';
@@ -12,6 +12,7 @@ http
   .createServer((request, response) => {
     const dial = /^\/dial\/(\d+)$/.exec(request.url ?? '')?.[1];
     if (request.url === '/health') response.end('{"status":"healthy"}');
+    else if (request.url === '/api/lattice/p2p/status') response.end('{"success":true}');
     else if (request.url === '/p2p') response.end(String(p2pPort));
     else if (dial !== undefined) {
       let heard = '';

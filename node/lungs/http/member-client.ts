@@ -88,7 +88,10 @@ const NONCE_BYTES = 16;
 const TIME_IS_UP = Symbol('time is up');
 /** A socket that the other side had closed says so within a round trip; a held answer that ends later was cut off. */
 const STALE_MS_MAX = 250;
-/** What a proxy between answers in the place of a member: it wants to know us, or has waited for long enough. */
+/**
+ * What a proxy between answers in the place of a member: it wants to know us, or has waited for long enough. A member that
+ * is starting answers 503, and has no name yet.
+ */
 const INTERMEDIARY = new Set([407, 408, 502, 503, 504]);
 
 export class MemberClient {
@@ -195,7 +198,11 @@ export class MemberClient {
     const member = header(MEMBER_HEADER);
     const records = header(RECORDS_HEADER);
     if (member === '' && INTERMEDIARY.has(status))
-      return { kind: 'failed', reason: `somebody between answered ${status}`, isCut: true };
+      return {
+        kind: 'failed',
+        reason: `somebody between, or a member that is starting, answered ${status}`,
+        isCut: true,
+      };
     if (!isNodeId(member))
       return { kind: 'unbelieved', reason: `an answer without a member's name (${status})` };
     const wall = header(WALL_HEADER);
