@@ -21,7 +21,7 @@ import type { Storage, StoreBatch, StoreFault } from '../ports.ts';
 import { StorageCorruptError, StorageFailedError, StorageFormatError } from './errors.ts';
 import { examine, FILE_NAME } from './lmdb-salvage.ts';
 import { takeOwnership, type OwnerCell } from './ownership.ts';
-import { RoomAhead } from './room-ahead.ts';
+import { RoomAhead, roomFor, type CommitSize } from './room-ahead.ts';
 import { contentOf, seal, sealOf, unseal } from './seal.ts';
 import { decodeDescribed, encodeDescribed, type Described } from './store-meta.ts';
 import {
@@ -207,8 +207,11 @@ export class LmdbStorage implements Storage {
       this.#mustProbe = false;
     }
     if (this.#described === undefined) this.#described = readDescribed(this.#db);
-    await this.#ahead.keep(usedBytes(this.#db));
+    const slotMax = this.#slotMax;
     const plan = this.#plan(batches);
+    const meta = plan.described === null ? null : sealedMeta(plan.described);
+    const pages = pagesOf(this.#db);
+    await this.#ahead.keep(pages.usedBytes, roomFor(sizeOf(plan.slots, slotMax, meta), pages));
     const written = this.#db.batch(() => {
       for (const [slot, sealed] of plan.slots) {
         // oxlint-disable-next-line typescript/no-floating-promises -- the promise of the whole batch is awaited below
@@ -216,9 +219,9 @@ export class LmdbStorage implements Storage {
         // oxlint-disable-next-line typescript/no-floating-promises -- as above
         else this.#db.put(slot, sealed);
       }
-      if (plan.described === null) return;
+      if (meta === null) return;
       // oxlint-disable-next-line typescript/no-floating-promises -- as above
-      this.#db.put(META_KEY, sealedMeta(plan.described));
+      this.#db.put(META_KEY, meta);
     });
     await written;
     this.#described = plan.described;
@@ -312,13 +315,23 @@ function openDatabase(dir: string): RootDatabase<Buffer, number> {
   }
 }
 
-/** Where the pages end that LMDB has ever used. */
-function usedBytes(db: RootDatabase<Buffer, number>): number {
+/** `usedBytes`: where the pages end that LMDB has ever used. */
+function pagesOf(db: RootDatabase<Buffer, number>): {
+  readonly usedBytes: number;
+  readonly pageBytes: number;
+} {
   const { lastPageNumber, pageSize } = db.getStats() as {
     readonly lastPageNumber: number;
     readonly pageSize: number;
   };
-  return (lastPageNumber + 1) * pageSize;
+  return { usedBytes: (lastPageNumber + 1) * pageSize, pageBytes: pageSize };
+}
+
+function sizeOf(slots: ReadonlyMap<number, Buffer | null>, slotMax: number, meta: Buffer | null): CommitSize {
+  const appended: number[] = [];
+  const scattered: number[] = [];
+  for (const [slot, value] of slots) (slot > slotMax ? appended : scattered).push(value?.length ?? 0);
+  return { appended, scattered, metaBytes: meta?.length ?? 0 };
 }
 
 /** An environment that LMDB has given up refuses an empty transaction; its writer thread would hang on it instead. */
