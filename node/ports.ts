@@ -254,7 +254,8 @@ export interface LatticeApi {
     precondition: Precondition | null,
     acks: AckDemand | null,
   ): Promise<WriteAnswer>;
-  read(key: string): Promise<ReadEntry | null>;
+  /** Where no flush is under way, the entry itself: most reads wait for nothing. */
+  read(key: string): ReadEntry | null | Promise<ReadEntry | null>;
   /** Inclusion or non-inclusion, of the state at the call, as `read` in the same turn shows it. */
   proof(key: string): Promise<ProofDocument>;
   state(): Promise<{ readonly root: Digest; readonly size: number }>;

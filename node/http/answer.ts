@@ -42,21 +42,30 @@ export function sendText(
   headers: Headers = NO_HEADERS,
 ): void {
   const length = Buffer.byteLength(text);
-  begin(response, status, { 'Content-Type': type, 'Content-Length': String(length), ...headers });
+  if (isOnLongWay(response)) {
+    response.statusCode = status;
+    setAll(response, { 'Content-Type': type, 'Content-Length': String(length) });
+    setAll(response, headers);
+  } else {
+    const all: Record<string, string> = {
+      ...SECURITY,
+      'Content-Type': type,
+      'Content-Length': String(length),
+    };
+    // Spread over the others they take as long as all that is left of the head.
+    for (const name in headers) all[name] = headers[name] ?? '';
+    response.writeHead(status, all);
+  }
   // ASCII needs no encoding on its way to the socket.
   response.end(text, length === text.length ? 'latin1' : 'utf8');
 }
 
 export function sendNotModified(response: ServerResponse, headers: Headers): void {
-  begin(response, 304, headers);
-  response.end();
-}
-
-function begin(response: ServerResponse, status: number, headers: Headers): void {
   if (isOnLongWay(response)) {
-    response.statusCode = status;
+    response.statusCode = 304;
     setAll(response, headers);
-  } else response.writeHead(status, { ...SECURITY, ...headers });
+  } else response.writeHead(304, { ...SECURITY, ...headers });
+  response.end();
 }
 
 function isOnLongWay(response: ServerResponse): boolean {

@@ -3,7 +3,7 @@
  * way reaches the same handlers without it.
  */
 import type { IncomingMessage } from 'node:http';
-import type { ReadEntry } from '../ports.ts';
+import type { ProofDocument, ReadEntry } from '../ports.ts';
 import type { WriteEntry } from '../protocol/border.ts';
 import { sendJson, sendNotModified } from './answer.ts';
 import { readJson } from './body.ts';
@@ -33,26 +33,28 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       sendJson(response, 200, HEALTHY);
     },
 
-    async get(request, response, key) {
+    get(request, response, key) {
       const isProofWanted = hasQuery(request) && parseQuery(request, EntryQuery).proof === '1';
       assertKey(key);
       const match = ifMatch(request);
       const noneMatch = ifNoneMatch(request);
+      const show = (entry: ReadEntry | null, proof: ProofDocument | null): void => {
+        const extraText = proof === null ? '' : proofText(proof);
+        if (entry === null || entry.value === null) throw absent(entry, extraText);
+        if (match !== null && !includes(match, entry.version)) throw unmatched(entry.version);
+        const text = entryResponseText(entry, extraText);
+        // A proof is of the root, which changes with other keys too: the version would be no tag for this answer.
+        if (proof !== null) return sendJson(response, 200, text);
+        const headers = { ETag: etag(entry.version), 'Cache-Control': 'no-cache' };
+        if (includes(noneMatch, entry.version)) sendNotModified(response, headers);
+        else sendJson(response, 200, text, headers);
+      };
+      const read = api.read(key);
       // Both are taken in this turn, so they tell of the same state.
-      const [entry, proof] = isProofWanted
-        ? await Promise.all([api.read(key), api.proof(key)])
-        : [await api.read(key), null];
-      const extraText = proof === null ? '' : proofText(proof);
-      if (entry === null || entry.value === null) throw absent(entry, extraText);
-      if (match !== null && !includes(match, entry.version)) throw unmatched(entry.version);
-      if (proof !== null) {
-        // It is of the root, which changes with other keys too: the version would be no tag for this answer.
-        sendJson(response, 200, entryResponseText(entry, extraText));
-        return;
-      }
-      const headers = { ETag: etag(entry.version), 'Cache-Control': 'no-cache' };
-      if (includes(noneMatch, entry.version)) sendNotModified(response, headers);
-      else sendJson(response, 200, entryResponseText(entry, extraText), headers);
+      if (isProofWanted)
+        return Promise.all([read, api.proof(key)]).then(([entry, proof]) => show(entry, proof));
+      if (read instanceof Promise) return read.then((entry) => show(entry, null));
+      return show(read, null);
     },
 
     async put(request, response, key) {

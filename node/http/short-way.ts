@@ -30,22 +30,17 @@ export function shortWay({ routes, logger, isExtensions }: ShortWayModules): Sho
     if (path === null || key === null) return false;
     const handler = handlerOf(routes, method, path, key);
     if (handler === null || isExtensions(request)) return false;
-    void run(handler, request, response, key);
+    const fail = (error: unknown): void => {
+      if (!answerFailure(logger, error, request, response)) response.destroy();
+    };
+    try {
+      const done = handler(request, response, key);
+      if (done instanceof Promise) done.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
     return true;
   };
-
-  async function run(
-    handler: PlainHandler,
-    request: IncomingMessage,
-    response: ServerResponse,
-    key: string,
-  ): Promise<void> {
-    try {
-      await handler(request, response, key);
-    } catch (error) {
-      if (!answerFailure(logger, error, request, response)) response.destroy();
-    }
-  }
 }
 
 function handlerOf(routes: KeyRoutes, method: string, path: string, key: string): PlainHandler | null {

@@ -58,11 +58,14 @@ export class Api implements LatticeApi {
     return this.#modules.driver.write(entries, precondition, acks);
   }
 
-  async read(key: string): Promise<ReadEntry | null> {
+  read(key: string): ReadEntry | null | Promise<ReadEntry | null> {
     const { healing, driver, core } = this.#modules;
     healing.assertOver();
     const entry = entryOf(seenIn(core.replica, key));
-    return (await driver.settled()) ? entry : entryOf(driver.durable(key));
+    const durably = (isSettled: boolean): ReadEntry | null =>
+      isSettled ? entry : entryOf(driver.durable(key));
+    const settled = driver.settled();
+    return typeof settled === 'boolean' ? durably(settled) : settled.then(durably);
   }
 
   async proof(key: string): Promise<ProofDocument> {
@@ -181,6 +184,8 @@ export class Api implements LatticeApi {
   }
 }
 
+const NO_SIBLINGS: ReadEntry['siblings'] = [];
+
 function entryOf({ view, version }: Seen): ReadEntry | null {
   if (view === null) return null;
   const { key, value, id, dot, stamp } = view.winner;
@@ -192,7 +197,7 @@ function entryOf({ view, version }: Seen): ReadEntry | null {
     version: version ?? id,
     author: dot.author,
     timestamp: stamp.wallMs,
-    siblings: view.siblings.map(sibling),
+    siblings: view.siblings.length === 0 ? NO_SIBLINGS : view.siblings.map(sibling),
   };
 }
 

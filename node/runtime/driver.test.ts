@@ -121,7 +121,7 @@ describe('the driver', () => {
     const writing = driver.write([{ key: 'k', value: '1' }], null);
     await store.asked(1);
     let isSettled = false;
-    const settling = driver.settled().then(() => {
+    const settling = Promise.resolve(driver.settled()).then(() => {
       isSettled = true;
     });
     await turn();

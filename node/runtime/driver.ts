@@ -150,11 +150,11 @@ export class Driver {
   }
 
   /**
-   * Resolves when everything stepped so far is durable: at once when nothing waits.
+   * Waits until everything stepped so far is durable; where nothing has to be waited for, the answer is there at once.
    *
    * @returns false when it is not, because the store refuses commits: then `durable` knows what may be shown
    */
-  async settled(): Promise<boolean> {
+  settled(): boolean | Promise<boolean> {
     if (this.#failure !== null) return false;
     const group = this.#gathering ?? this.#committing;
     if (group === null) return true;

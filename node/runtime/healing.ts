@@ -19,7 +19,7 @@ export interface HealingModules {
     readonly http: { readonly state: LinkState };
   }[];
   /** resolves with true once everything is durable */
-  readonly settled: () => Promise<boolean>;
+  readonly settled: () => boolean | Promise<boolean>;
   /** the store forgets what it lost */
   readonly mend: () => Promise<void>;
   readonly clock: Clock;

@@ -2,9 +2,9 @@
  * What was found lately for keys that were asked for: a hot key is not made anew for every reader, and the keys of a batch,
  * which are mostly new, are not looked for three times.
  *
- * Each key has one place, which the next key with the same place takes. A map with its oldest entry deleted for each new
- * one would do as well, but its tables are outgrown all the time, and those that got old before they died keep thousands of
- * dead records from the collector of the young.
+ * Each key has two places, and the one asked for before the last makes room: of a thousand keys in turn, a third would push out each
+ * other where there is one. A map with its oldest entry deleted for each new one would do as well, but its tables are outgrown all the
+ * time, and those that got old before they died keep thousands of dead records from the collector of the young.
  */
 import type { SignedRecord } from './record.ts';
 
@@ -23,11 +23,16 @@ export class HotKeys {
 
   get(key: string): readonly SignedRecord[] | null {
     const place = placeOf(key);
-    return this.#keys[place] === key ? (this.#live[place] ?? null) : null;
+    if (this.#keys[place] === key) return this.#live[place] ?? null;
+    return this.#keys[place + 1] === key ? (this.#live[place + 1] ?? null) : null;
   }
 
   set(key: string, live: readonly SignedRecord[]): void {
     const place = placeOf(key);
+    if (this.#keys[place] !== key) {
+      this.#keys[place + 1] = this.#keys[place];
+      this.#live[place + 1] = this.#live[place];
+    }
     this.#keys[place] = key;
     this.#live[place] = live;
   }
@@ -35,12 +40,13 @@ export class HotKeys {
   delete(key: string): void {
     const place = placeOf(key);
     if (this.#keys[place] === key) this.#live[place] = null;
+    if (this.#keys[place + 1] === key) this.#live[place + 1] = null;
   }
 }
 
-/** FNV-1a. Who seeks keys with one place finds that they are not kept, and no more. */
+/** The first of two. FNV-1a; who seeks keys with one place finds that they are not kept, and no more. */
 function placeOf(key: string): number {
   let sum = 0x811c_9dc5;
   for (let i = 0; i < key.length; i++) sum = Math.imul(sum ^ key.charCodeAt(i), 0x0100_0193);
-  return (sum ^ (sum >>> 16)) & (PLACES - 1);
+  return (sum ^ (sum >>> 16)) & (PLACES - 2);
 }

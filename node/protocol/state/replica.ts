@@ -68,6 +68,7 @@ function firstSequence(last: number, wallMs: number): number {
 }
 
 /** Its signature is known to nobody who does not have our key, and never leaves the process. */
+const NO_RECORDS: readonly SignedRecord[] = [];
 const FINGERPRINT_SECRET = Buffer.from('aethel/fingerprints/v1\0', 'latin1');
 
 /** A key with its live records; the winner may be a tombstone. */
@@ -390,8 +391,10 @@ export class Replica {
 
   /** Null when nothing is known of the key. The winner may be a tombstone. */
   get(key: string): KeyView | null {
-    const [winner, ...siblings] = this.#live(key);
-    return winner === undefined ? null : { key, winner, siblings };
+    const live = this.#live(key);
+    const [winner] = live;
+    if (winner === undefined) return null;
+    return { key, winner, siblings: live.length === 1 ? NO_RECORDS : live.slice(1) };
   }
 
   record(id: RecordId): SignedRecord | null {
