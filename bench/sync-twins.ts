@@ -6,6 +6,7 @@
  */
 import { hash } from 'node:crypto';
 import type { NodeId } from '../node/protocol/ids.ts';
+import { toEnd } from '../node/protocol/pieces.ts';
 import { VersionVector } from '../node/protocol/state/version-vector.ts';
 import { Replica, REPLICA_DEFAULTS } from '../node/protocol/state/replica.ts';
 import { signRecord, type SignedRecord, type VerifiedRecord } from '../node/protocol/state/record.ts';
@@ -159,7 +160,7 @@ function recordOf(n: number): VerifiedRecord {
 function replicaOf(records: readonly VerifiedRecord[]): Replica {
   const replica = new Replica({ self: PEER, sign: () => SIGNATURE, sketchSalt: SALT }, REPLICA_DEFAULTS);
   const stored = records.map((record, i) => ({ slot: i + 1, record }));
-  replica.load(null, stored, null, WALL_MS);
+  toEnd(replica.loading(null, stored, null, WALL_MS));
   return replica;
 }
 

@@ -15,7 +15,7 @@ import { claimsMembership, memberMiddleware, syncRoute } from './lungs/http/rout
 import { P2pLung, type P2pModules } from './lungs/p2p/p2p-lung.ts';
 import { EventLog } from './observe/events.ts';
 import { meteredApi, NodeMetrics } from './observe/metrics.ts';
-import type { Clock, Identity, Logger, LungSink, NodeStatus, Storage } from './ports.ts';
+import type { Clock, Identity, Logger, LungSink, NodeStatus, Storage, StoreFault } from './ports.ts';
 import { Core, type CoreOptions } from './protocol/core.ts';
 import { CORE_DEFAULTS } from './protocol/defaults.ts';
 import type { LatticeEvent, LungName } from './protocol/events.ts';
@@ -33,6 +33,7 @@ import { SigningThread } from './signing/signing-thread.ts';
 import { VERIFYING_DEFAULTS, VerifyingThreads } from './signing/verifying-threads.ts';
 import { loadOrCreateIdentity } from './storage/identity.ts';
 import { LmdbStorage } from './storage/lmdb-storage.ts';
+import { letAnswer } from './turns.ts';
 
 const P2P_RETRY_MS = 5_000;
 const DRAIN_MS = 2_000;
@@ -59,7 +60,14 @@ export async function composeNode(config: Config, logger: Logger, server: HttpSe
   for (const repair of storage.repairs)
     logger.error('the store was damaged', { tag: 'STARTUP', detail: repair });
   try {
-    return assemble({ config, logger, server, identity, storage });
+    const modules = {
+      storage,
+      newCore: () => newCore(config, identity),
+      clock: systemClock,
+      turn: letAnswer,
+    };
+    const restored = await restore(modules, { stateDir: config.stateDir, isAlone: isAlone(config) });
+    return assemble({ config, logger, server, identity, storage, ...restored });
   } catch (error) {
     await storage.close();
     throw error;
@@ -77,25 +85,26 @@ interface Assembled {
   readonly server: HttpServer;
   readonly identity: Identity;
   readonly storage: Storage;
+  readonly core: Core;
+  /** what was missing when it was restored */
+  readonly faults: readonly StoreFault[];
 }
 
-function assemble({ config, logger, server, identity, storage }: Assembled): Lifecycle {
-  const clock = systemClock;
-  const newCore = (): Core =>
-    new Core(
-      {
-        self: identity.id,
-        sign: (bytes) => identity.sign(bytes),
-        signsLater: true,
-        rng: Math.random,
-        sketchSalt: sketchSaltOf(config.clusterKey),
-      },
-      coreOptions(config),
-    );
-  const { core, faults } = restore(
-    { storage, newCore },
-    { stateDir: config.stateDir, isAlone: isAlone(config) },
+function newCore(config: Config, identity: Identity): Core {
+  return new Core(
+    {
+      self: identity.id,
+      sign: (bytes) => identity.sign(bytes),
+      signsLater: true,
+      rng: Math.random,
+      sketchSalt: sketchSaltOf(config.clusterKey),
+    },
+    coreOptions(config),
   );
+}
+
+function assemble({ config, logger, server, identity, storage, core, faults }: Assembled): Lifecycle {
+  const clock = systemClock;
   for (const fault of faults)
     logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
 

@@ -2,7 +2,7 @@
  * Loads the node's code in pieces. Evaluating a package keeps the event loop for tens of milliseconds, all of it together
  * for most of a start; between two pieces, whoever has asked over HTTP meanwhile is answered.
  */
-import { setImmediate as turn } from 'node:timers/promises';
+import { letAnswer } from './turns.ts';
 
 /** What is heavy, so that no piece is; what they share is loaded with the first that needs it. */
 const PIECES: readonly (() => Promise<unknown>)[] = [
@@ -16,9 +16,7 @@ export async function loadCompose(): Promise<typeof import('./compose.ts')> {
   return inTurn(() => import('./compose.ts'));
 }
 
-/** One turn of the event loop accepts a connection, the next reads its request and answers. */
 export async function inTurn<T>(load: () => Promise<T>): Promise<T> {
-  await turn();
-  await turn();
+  await letAnswer();
   return load();
 }

@@ -34,6 +34,7 @@ import { NEIGHBOURS_MAX } from './monitor/neighbours.ts';
 import { Watch } from './monitor/watch.ts';
 import { judgeClock, type ClockVerdict } from './monitor/clocks.ts';
 import { Detector, type DetectorOptions, type LinkHealth, type Transition } from './monitor/detector.ts';
+import { toEnd, type Pieces } from './pieces.ts';
 import { BYTES_MAX, newPeer, QUESTIONS_MAX, type Peer } from './peers.ts';
 import { decodeKnowledge, type Knowledge } from './state/knowledge.ts';
 import type { Dot, SignedRecord, VerifiedRecord } from './state/record.ts';
@@ -178,15 +179,20 @@ export class Core {
     );
   }
 
+  /** As `loading`, in one go. */
+  load(kept: Kept | null, records: Iterable<LoadedRecord>, wallMs: number): void {
+    toEnd(this.loading(kept, records, wallMs));
+  }
+
   /**
-   * Restores what the store kept; once, before the first step.
+   * Restores what the store kept; once, to its end, before the first step.
    *
    * @param kept null, or its `knowledge` null, where nothing is known beside the records: then less is remembered, nothing is wrong
    */
-  load(kept: Kept | null, records: Iterable<LoadedRecord>, wallMs: number): void {
+  *loading(kept: Kept | null, records: Iterable<LoadedRecord>, wallMs: number): Pieces<void> {
     const bytes = kept?.knowledge ?? null;
     const knowledge = bytes === null ? null : decodeKnowledge(bytes);
-    this.replica.load(kept, records, knowledge?.vector ?? null, wallMs);
+    yield* this.replica.loading(kept, records, knowledge?.vector ?? null, wallMs);
     for (const member of knowledge?.members ?? []) this.#members.add(member);
   }
 

@@ -2,9 +2,12 @@
  * From the store to a core. Records were verified before they were stored, and the store's checksums vouch for the bytes.
  * Where some are lost, what the store knows beside them is not believed, for it would tell members that nothing is
  * missing; where there is no member to get them from, there is no core.
+ *
+ * Takes seconds where there are many records; meanwhile the event loop gets its turns.
  */
-import type { Storage, StoreFault } from '../ports.ts';
+import type { Clock, Storage, StoreFault } from '../ports.ts';
 import type { Core } from '../protocol/core.ts';
+import type { Pieces } from '../protocol/pieces.ts';
 import { canonicalOf, readKept } from '../protocol/state/kept-record.ts';
 import { keyHint } from '../protocol/state/record-key.ts';
 
@@ -31,26 +34,44 @@ class NodeDamagedError extends Error {
   }
 }
 
-/** @throws NodeDamagedError; what `load` of the store throws */
-export function restore(
-  modules: { readonly storage: Storage; readonly newCore: () => Core },
+/** Between two turns of the event loop, in ms: whoever asks now is not kept waiting, and nothing takes longer for it. */
+const TURN_EVERY_MS = 20;
+
+export interface RestoreModules {
+  /** nobody else writes to it */
+  readonly storage: Storage;
+  readonly newCore: () => Core;
+  readonly clock: Clock;
+  /** resolves when the event loop has had its turn */
+  readonly turn: () => Promise<void>;
+}
+
+/** Rejects with NodeDamagedError; with what `load` of the store throws. */
+export async function restore(
+  modules: RestoreModules,
   options: { readonly stateDir: string; readonly isAlone: boolean },
-): { readonly core: Core; readonly faults: readonly StoreFault[] } {
+): Promise<{ readonly core: Core; readonly faults: readonly StoreFault[] }> {
   const { storage, newCore } = modules;
   const faults: StoreFault[] = [];
   const { meta, records } = storage.load((fault) => faults.push(fault));
   const core = newCore();
-  core.load(meta, stored(records), Date.now());
+  await inTurns(core.loading(meta, stored(records), modules.clock.wallMs()), modules);
   if (faults.length === 0) return { core, faults };
   if (options.isAlone) throw new NodeDamagedError(options.stateDir, faults);
   const again = storage.load(() => undefined);
   const unknowing = newCore();
-  unknowing.load(
-    again.meta === null ? null : { ...again.meta, knowledge: null },
-    stored(again.records),
-    Date.now(),
-  );
+  const vital = again.meta === null ? null : { ...again.meta, knowledge: null };
+  await inTurns(unknowing.loading(vital, stored(again.records), modules.clock.wallMs()), modules);
   return { core: unknowing, faults };
+}
+
+async function inTurns(pieces: Pieces<void>, { clock, turn }: RestoreModules): Promise<void> {
+  let since = clock.monotonicMs();
+  while (pieces.next().done !== true) {
+    if (clock.monotonicMs() - since < TURN_EVERY_MS) continue;
+    await turn();
+    since = clock.monotonicMs();
+  }
 }
 
 /** What can be told of a fault. The key is read from damaged bytes. */

@@ -147,7 +147,7 @@ export class LmdbStorage implements Storage {
   *#records(
     damaged: (fault: StoreFault) => void,
   ): Iterable<{ readonly slot: number; readonly bytes: Uint8Array }> {
-    // taken in one turn of the event loop, these and the tally are of one snapshot
+    // Of one snapshot: the range is begun in the same turn of the event loop, and keeps its own to the end.
     const claimed = readDescribed(this.#db)?.tally ?? TALLY_ZERO;
     const bad = new Set<number>();
     let found = TALLY_ZERO;

@@ -9,6 +9,7 @@
  *     block   u32 cell, packed record
  */
 import type { RecordId } from '../ids.ts';
+import type { Pieces } from '../pieces.ts';
 import { Blocks, type Position } from './blocks.ts';
 import { Fingerprinter, FingerprintList, FingerprintMap } from './fingerprints.ts';
 import { HotKeys } from './hot-keys.ts';
@@ -39,6 +40,8 @@ const HEAD_BYTES = 4;
 const HOT_BYTES_MAX = 2_048;
 /** A chunk is 64 KiB. */
 const CELL_SHIFT = 14;
+/** Loaded in one piece, some milliseconds. */
+const PIECE_RECORDS = 512;
 const NONE = 0;
 
 interface Found extends StoredRecord {
@@ -148,15 +151,16 @@ export class RecordStore {
   }
 
   /**
-   * Fills the store, which is empty, twice as fast as one `put` after the other.
+   * Fills the store, which is empty, twice as fast as one `put` after the other; in pieces.
    *
    * @param records with the paths of their keys, or as much of those as is fingerprinted
    * @returns records beyond the first of their key, which are not put; and of those that share a dot all but one
    */
-  load(records: Iterable<StoredRecord & { readonly path: string }>): {
+  *loading(records: Iterable<StoredRecord & { readonly path: string }>): Pieces<{
     readonly left: readonly StoredRecord[];
     readonly doubled: readonly SignedRecord[];
-  } {
+  }> {
+    let loaded = 0;
     const byPath = new FingerprintList();
     const byId = new FingerprintList();
     const byDot = new FingerprintList();
@@ -166,11 +170,17 @@ export class RecordStore {
       byPath.add(this.#fingerprinter.of(path), cell);
       byId.add(this.#idPrint(record.id), cell);
       byDot.add(this.#fingerprinter.ofDot(record.dot), cell);
+      loaded += 1;
+      if (loaded % PIECE_RECORDS === 0) yield;
     }
     const [manyOfKey, manyOfDot] = [[...byPath.repeated()], [...byDot.repeated()]];
+    yield;
     this.#byPath.fill(byPath);
+    yield;
     this.#byId.fill(byId);
+    yield;
     this.#byDot.fill(byDot);
+    yield;
 
     const left: StoredRecord[] = [];
     const empty = new Set<number>();

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { toEnd } from '../pieces.ts';
 import { compareStamps } from './clock.ts';
 import { CodecError } from '../codec.ts';
 import { canonicalOf, keptForm, readKept } from './kept-record.ts';
@@ -77,7 +78,7 @@ describe('replica', () => {
     const other = testRecord({ author: bob, key: 'other' });
     const records = [replaced, newer, replaced, other, other].map((record, at) => ({ slot: at + 1, record }));
     const replica = replicaOf(ada);
-    replica.load(null, records, null, 0);
+    toEnd(replica.loading(null, records, null, 0));
     expect(replica.recordCount()).toBe(2);
     expectSketchOfLive(replica);
   });
@@ -248,16 +249,12 @@ describe('replica', () => {
       context: [old.dot],
       stamp: { wallMs: 1001, counter: 0 },
     });
-    replica.load(
-      null,
-      [
-        { slot: 4, record: young },
-        { slot: 7, record: old },
-        { slot: 9, record: young },
-      ],
-      null,
-      0,
-    );
+    const records = [
+      { slot: 4, record: young },
+      { slot: 7, record: old },
+      { slot: 9, record: young },
+    ];
+    toEnd(replica.loading(null, records, null, 0));
     expect(replica.takeChanges()).toMatchObject({ put: [], remove: [7, 9] });
     replica.write([{ key: 'other', value: '1' }], null, 10);
     expect(replica.takeChanges()?.put.map(({ slot }) => slot)).toEqual([10]);
@@ -266,7 +263,7 @@ describe('replica', () => {
   it('loads once', () => {
     const replica = replicaOf(ada);
     replica.write([{ key: 'k', value: '1' }], null, 10);
-    expect(() => replica.load(null, [], null, 0)).toThrow('loads once');
+    expect(() => toEnd(replica.loading(null, [], null, 0))).toThrow('loads once');
   });
 
   it('lists keys by their UTF-8 bytes, page by page', () => {
@@ -359,7 +356,7 @@ function seenOf(replica: Replica): unknown {
 /** A durable store in miniature: bytes by slot. */
 class Store {
   readonly #slots = new Map<number, Uint8Array>();
-  #meta: Parameters<Replica['load']>[0] = null;
+  #meta: Parameters<Replica['loading']>[0] = null;
 
   commit(replica: Replica): void {
     const changes = replica.takeChanges();
@@ -378,7 +375,7 @@ class Store {
 
   load(replica: Replica): Replica {
     const kept = [...this.#slots].map(([slot, bytes]) => ({ slot, ...readKept(bytes) }));
-    replica.load(this.#meta, kept, null, 0);
+    toEnd(replica.loading(this.#meta, kept, null, 0));
     return replica;
   }
 }

@@ -13,6 +13,7 @@
 import { hash } from 'node:crypto';
 import { CodecError } from '../codec.ts';
 import type { Digest, NodeId, RecordId } from '../ids.ts';
+import type { Pieces } from '../pieces.ts';
 import { isTooFarAhead, observe, STAMP_ZERO, tick, type Stamp } from './clock.ts';
 import { FINGERPRINTED_BYTES } from './fingerprints.ts';
 import { DIGESTS_AT, type KeptRecord } from './kept-record.ts';
@@ -165,25 +166,25 @@ export class Replica {
   }
 
   /**
-   * Restores what the store kept; once, before anything else. What no longer lives becomes a change at once.
+   * Restores what the store kept; once, before anything else, in pieces. What no longer lives becomes a change at once.
    *
    * @param vector what was seen beside the live records; null where that is not known, or cannot be trusted
    * @param wallMs ms since the epoch, from which the sequence goes on; 0 goes on from the last one used
    */
-  load(
+  *loading(
     meta: { readonly sequence: number; readonly wallMs: number; readonly counter: number } | null,
     records: Iterable<LoadedRecord>,
     vector: VersionVector | null,
     wallMs: number,
-  ): void {
+  ): Pieces<void> {
     if (this.#slot > 0 || this.#sequence > 0) throw new Error('a replica loads once, before anything else');
     if (meta !== null) {
       this.#sequence = meta.sequence;
       this.#clock = { wallMs: meta.wallMs, counter: meta.counter };
     }
     const trie = new TrieLoad(this.#trie);
-    const { left, doubled } = this.#store.load(this.#noted(records, trie));
-    trie.finish();
+    const { left, doubled } = yield* this.#store.loading(this.#noted(records, trie));
+    yield* trie.finishing();
     for (const record of doubled) this.#accuse(record);
     for (const stored of left) {
       this.#tombstones.delete(stored.slot);

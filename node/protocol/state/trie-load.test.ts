@@ -1,3 +1,4 @@
+import { toEnd } from '../pieces.ts';
 import { hash } from 'node:crypto';
 import type { RecordId } from '../ids.ts';
 import { MerkleTrie, pathOf } from './merkle.ts';
@@ -13,7 +14,7 @@ describe('trie load', () => {
       load.add(Buffer.from(`00${path}${id}`, 'hex'), 1);
       set.set(path, [id]);
     }
-    load.finish();
+    toEnd(load.finishing());
     expect(loaded.size).toBe(count);
     expect(loaded.root()).toBe(set.root());
     expect(loaded.ids('a', count)).toEqual(set.ids('a', count));

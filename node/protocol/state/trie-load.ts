@@ -3,6 +3,7 @@
  * them is most of the work; so all but the first few wait here, 72 bytes each, and go in by path.
  */
 import type { MerkleTrie } from './merkle.ts';
+import type { Pieces } from '../pieces.ts';
 import { giveBack, passingWords } from './passing.ts';
 
 const HASH_BYTES = 32;
@@ -12,6 +13,9 @@ const UNSORTED_MAX = 8_192;
 /** 32 MiB, as `passingWords`. */
 const CHUNK_SHIFT = 19;
 const CHUNK_ENTRIES = 1 << CHUNK_SHIFT;
+
+/** So many take some milliseconds. */
+const PIECE_ENTRIES = 4_096;
 
 export class TrieLoad {
   readonly #trie: MerkleTrie;
@@ -36,8 +40,8 @@ export class TrieLoad {
     this.#waiting += 1;
   }
 
-  /** What was added is in the trie. */
-  finish(): void {
+  /** What was added is in the trie; in pieces. */
+  *finishing(): Pieces<void> {
     if (this.#waiting === 0) return;
     const words = passingWords(2 * this.#waiting);
     for (let n = 0; n < this.#waiting; n++) {
@@ -49,6 +53,7 @@ export class TrieLoad {
     for (let i = 0; i < 2 * this.#waiting; i += 2) {
       const n = words[i] ?? 0;
       this.#trie.setBytes(this.#chunkOf(n), startOf(n));
+      if (i % (2 * PIECE_ENTRIES) === 0) yield;
     }
     for (const chunk of this.#chunks) giveBack(chunk);
     giveBack(words);
