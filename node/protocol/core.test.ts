@@ -54,6 +54,36 @@ describe('a node with nothing to do for a while', () => {
     expect(node.beats.get(node.peer(0))).toBe(1 + 2_000 / policy.beatMs);
   });
 
+  it('joins the heartbeat of a near member that rests when its own is due soon, not at once after its own, nor that of one far away', () => {
+    const node = new Node(2);
+    node.run(policy.restAfterMs + 1_000);
+    node.runUntilBeat();
+    const heartbeats = (from: NodeId, rttMs: number): number => {
+      const before = node.beats.get(node.peer(1)) ?? 0;
+      node.beatFrom(from, true, true, rttMs);
+      return (node.beats.get(node.peer(1)) ?? 0) - before;
+    };
+    node.run(policy.restBeatMs * 0.3);
+    expect(heartbeats(node.peer(0), 1)).toBe(0);
+    node.run(policy.restBeatMs * 0.2);
+    expect(heartbeats(node.peer(0), 200)).toBe(0);
+    expect(heartbeats(node.peer(0), 1)).toBe(1);
+    expect(heartbeats(node.peer(0), 1)).toBe(0);
+  });
+
+  it('wakes for nothing between its heartbeats while all are heard with them', () => {
+    const node = new Node(3);
+    node.run(policy.restAfterMs + 1_000);
+    node.runUntilBeat();
+    node.timers = 0;
+    for (let i = 0; i < 10; i += 1) {
+      for (const peer of [0, 1, 2]) node.beatFrom(node.peer(peer), true, true);
+      node.mute = true;
+      node.run(policy.restBeatMs);
+    }
+    expect(node.timers).toBe(10);
+  });
+
   it('does not rest while P2P does not carry', () => {
     const node = new Node(1, ['p2p', 'http']);
     node.mute = true;
@@ -211,7 +241,7 @@ class Node {
     this.step({ type: 'write', request: 1, entries: [{ key: 'k', value: '1' }], precondition: null, acks });
   }
 
-  beatFrom(peer: NodeId, isWatching: boolean, isResting = false): void {
+  beatFrom(peer: NodeId, isWatching: boolean, isResting = false, rttMs = 1): void {
     const beacon = {
       root: this.core.replica.root(),
       records: 0,
@@ -220,7 +250,13 @@ class Node {
       isResting,
       vector: null,
     };
-    this.step({ type: 'heard', peer, lung: 'p2p', rttMs: 1, beacon });
+    this.step({ type: 'heard', peer, lung: 'p2p', rttMs, beacon });
+  }
+
+  /** To the moment in which it has sent its heartbeats. */
+  runUntilBeat(): void {
+    const before = this.beats.get(this.peer(0));
+    for (let ms = 0; this.beats.get(this.peer(0)) === before && ms < policy.restBeatMs; ms += 1) this.run(1);
   }
 
   run(ms: number): void {

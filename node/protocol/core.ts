@@ -152,8 +152,12 @@ export class Core {
   #stirredAt = 0;
   /** until the next heartbeat, from the last one */
   #beatMs: number;
+  /** when the next heartbeat is due, ms monotonic */
+  #beatAt = 0;
   /** when the next tick is set for, ms monotonic; null: one comes with the next beat */
   #tickAt: number | null = null;
+  /** that tick has nothing to do but to doubt who is silent until then */
+  #isTickForDoubt = false;
   #lastCause: Cause = 'write';
   #hedged = { records: 0, members: new Set<NodeId>() };
   #now: Now = { wallMs: 0, monotonicMs: 0 };
@@ -199,7 +203,7 @@ export class Core {
   step(input: Input, now: Now): readonly Effect[] {
     this.#now = now;
     this.#effects = [];
-    this.#detector.advance(now.monotonicMs);
+    this.#detector.advance(now.monotonicMs, Math.min(this.#tickAt ?? Infinity, this.#beatAt));
     this.#route(input);
     this.#judgeMode();
     for (const { one, other } of this.replica.takeEquivocations()) this.#accuse(one, other);
@@ -256,7 +260,7 @@ export class Core {
         this.#stirredAt = this.#startedAt;
         this.#announcedRoot = this.replica.root();
         this.#setTick(this.#policy.tickMs);
-        this.#timer('beat', this.#policy.beatMs);
+        this.#setBeat(this.#policy.beatMs);
         return;
       case 'timer':
         return this.#alarm(input.timer);
@@ -304,16 +308,36 @@ export class Core {
         this.#tickAt = null;
         return this.#tick();
       case 'beat':
-        if (this.#tickAt === null) this.#tick();
-        this.#beatMs = this.#isResting() ? this.#policy.restBeatMs : this.#policy.beatMs;
-        this.#beatAll();
-        return this.#timer('beat', this.#beatMs);
+        return this.#beatNow();
       case 'gossip':
         return this.#pumpRumors();
       default:
         if (timer.startsWith('acks:')) return this.#ackTimeout(Number(timer.slice('acks:'.length)));
         return this.#poll(timer.slice('poll:'.length) as NodeId);
     }
+  }
+
+  #beatNow(): void {
+    this.#setBeat(this.#isResting() ? this.#policy.restBeatMs : this.#policy.beatMs);
+    if (this.#tickAt === null) this.#tick();
+    this.#beatAll();
+  }
+
+  #setBeat(afterMs: number): void {
+    this.#beatMs = afterMs;
+    this.#beatAt = this.#now.monotonicMs + afterMs;
+    this.#timer('beat', afterMs);
+  }
+
+  /**
+   * Among members that rest one heartbeat brings on the others that are due within the longer part of the interval, so that soon all come at
+   * once: to wake costs an idle node more than what it wakes for. A member far away is not joined, for the answer to a heartbeat would
+   * come late enough to bring on the next.
+   */
+  #joinBeat(isPeerResting: boolean, rttMs: number | null): void {
+    if (!isPeerResting || this.#beatMs === this.#policy.beatMs || !this.#isResting()) return;
+    const isNear = rttMs !== null && rttMs <= JOIN_ROUND_TRIP_MS;
+    if (isNear && this.#beatAt - this.#now.monotonicMs <= JOIN_SHARE * this.#beatMs) this.#beatNow();
   }
 
   /** Neighbours hear from us with every beat, and one of the others in turn, so that all of them do in time. */
@@ -335,9 +359,8 @@ export class Core {
     const isSoon = this.#tickAt !== null && this.#tickAt - monotonicMs <= this.#policy.tickMs;
     if (!isSoon) this.#setTick(WAKE_MS);
     if (this.#beatMs === this.#policy.beatMs) return;
-    this.#beatMs = this.#policy.beatMs;
+    this.#setBeat(this.#policy.beatMs);
     this.#beatAll();
-    this.#timer('beat', this.#beatMs);
   }
 
   #isResting(): boolean {
@@ -345,8 +368,21 @@ export class Core {
   }
 
   #setTick(afterMs: number): void {
+    this.#isTickForDoubt = false;
     this.#tickAt = this.#now.monotonicMs + afterMs;
     this.#timer('tick', afterMs);
+  }
+
+  /** A tick when silence becomes doubt, if that is before the one that comes with the next heartbeat. */
+  #setTickForDoubt(): void {
+    const { monotonicMs } = this.#now;
+    const doubtMs = Math.max(1, Math.ceil(this.#detector.nextDoubtMs));
+    if (monotonicMs + doubtMs < this.#beatAt) this.#setTick(doubtMs);
+    else if (this.#tickAt !== null) {
+      this.#tickAt = null;
+      this.#timer('tick', null);
+    }
+    this.#isTickForDoubt = true;
   }
 
   /**
@@ -378,12 +414,10 @@ export class Core {
       this.#announcedRoot = root;
       this.#emit({ type: 'root', root, size: this.replica.size(), cause: this.#lastCause });
     }
-    const { tickMs } = this.#policy;
-    const doubtMs = Math.max(1, Math.ceil(this.#detector.nextDoubtMs));
     const isBusy =
       this.#isStirred || this.#mode.mode !== 'P2P' || this.#sessions.size > 0 || !this.#acks.isIdle;
-    if (isBusy) this.#setTick(Math.min(tickMs, doubtMs));
-    else if (doubtMs < this.#policy.restBeatMs) this.#setTick(doubtMs);
+    if (!isBusy) return this.#setTickForDoubt();
+    this.#setTick(Math.min(this.#policy.tickMs, Math.max(1, Math.ceil(this.#detector.nextDoubtMs))));
   }
 
   /** Who is a neighbour may have changed: it is judged, polled and served by another measure then. */
@@ -465,6 +499,10 @@ export class Core {
       this.#schedulePoll(peer, 0);
     }
     this.#maybeReconcile(peer);
+    if (lung === 'p2p') {
+      if (this.#isTickForDoubt) this.#setTickForDoubt();
+      this.#joinBeat(beacon.isResting, rttMs);
+    }
   }
 
   #silent(id: NodeId, lung: LungName, reason: string): void {
@@ -1178,6 +1216,12 @@ const MUTE_BEATS = 8;
 
 /** The first tick after idleness comes so soon, in ms: once for all that happens in a moment. A guess. */
 const WAKE_MS = 10;
+
+/** Of its interval, how much of a resting member's heartbeat may be left when it joins another's; above a half, or two would keep taking turns. */
+const JOIN_SHARE = 0.6;
+
+/** The longest round trip to a member whose heartbeat is joined, in ms; a tenth of the least time between two heartbeats that joining allows. */
+const JOIN_ROUND_TRIP_MS = 20;
 
 /** A member that is no neighbour may miss its turn twice before it is missed. A guess. */
 const STRAY_TURNS = 2.5;

@@ -63,7 +63,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'writes with a bad clock', file: CORE, find: 'if (!clock.isSane) {', replace: 'if (!clock.isSane && need < 0) {', seedsMax: 120, broken: ['P5'] },
   { name: 'merges nothing that a session brings', file: CORE, find: "const { refused } = this.#merge(recordsOf(message), 'sync', id, lung);", replace: "const { refused } = this.#merge(purpose.kind === 'session' ? [] : recordsOf(message), 'sync', id, lung);", seedsMax: 10, broken: ['P2', 'P4'] },
   { name: 'forgets its vector at a start', file: REPLICA, find: 'if (vector !== null) this.#vector.join(vector);', replace: '', seedsMax: 20, broken: ['P5', 'P8'] },
-  { name: 'accuses others after its own stall', file: DETECTOR, find: 'Math.min(Math.max(0, now - this.#lastNow), this.#options.attentiveStepMs);', replace: 'Math.max(0, now - this.#lastNow);', seedsMax: 10, broken: ['P3'] },
+  { name: 'accuses others after its own stall', file: DETECTOR, find: 'Math.min(Math.max(0, now - this.#lastNow), stepMs);', replace: 'Math.max(0, now - this.#lastNow);', seedsMax: 10, broken: ['P3'] },
   { name: 'leaves what was replaced in its symbols', file: REPLICA, find: 'this.#sketch.remove(id);', replace: '', seedsMax: 10, broken: ['P2', 'P8'] },
   { name: 'stamps by the wall clock alone', file: CLOCK, find: 'if (wallMs > last.wallMs) return { wallMs, counter: 0 };', replace: 'if (wallMs !== last.wallMs) return { wallMs, counter: 0 };', seedsMax: 20, broken: ['P1', 'P5'] },
 ];

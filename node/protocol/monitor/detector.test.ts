@@ -57,6 +57,17 @@ describe('the detector over P2P', () => {
     expect(silence(detector, 5_100, 6_000, 100).map(({ to }) => to)).toEqual(['suspect', 'dead']);
   });
 
+  it('counts the time that it meant to sleep, and not what came on top', () => {
+    const detector = heardAt(0);
+    detector.advance(500, 500);
+    detector.heard(PEER, 'p2p', 500, null);
+    detector.advance(1_000, 1_000);
+    expect(detector.nextDoubtMs).toBe(OPTIONS.suspectMs - 500);
+    detector.advance(9_000, 1_100);
+    expect(detector.sweep().map(({ to }) => to)).toEqual(['suspect']);
+    expect(silence(detector, 9_000, 9_300, 100).map(({ to }) => to)).toEqual(['dead']);
+  });
+
   it('takes a closed connection for certain at once', () => {
     const detector = heardAt(0);
     expect(detector.lost(PEER, 'p2p', 'reset')).toMatchObject({ from: 'alive', to: 'dead', reason: 'reset' });

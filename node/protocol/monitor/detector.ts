@@ -28,7 +28,7 @@ export interface DetectorOptions {
   readonly httpFreshMs: number;
   /** How long it counts while P2P carries and HTTP is only kept warm, in ms. Default 25000: two and a half poll intervals. */
   readonly httpWarmMs: number;
-  /** Longest step between two ticks that counts as attentive, in ms. Default 400: tick interval plus a usual scheduling delay. */
+  /** Longest time between two steps that counts as attentive where none was due, in ms. Default 400: tick interval plus a usual scheduling delay. */
   readonly attentiveStepMs: number;
 }
 
@@ -68,6 +68,11 @@ export interface StrayPatience {
 }
 
 const FAILURES_TO_DEAD = 2;
+/**
+ * A step that was due comes so much later at most, in ms: longer is a stall. 113 was measured with both cores saturated; silence is seen at the
+ * doubt at the latest, so that it and this stay below the verdict.
+ */
+const USUALLY_LATE_MS = 150;
 /** A guess: a far member answers later than the usual round trip, not thrice as late. */
 const ROUND_TRIPS_FOR_AN_ANSWER = 3;
 
@@ -85,7 +90,6 @@ export class Detector {
   readonly #resting = new Set<NodeId>();
   /** some member is or was no neighbour, so that states alone do not say what is fresh */
   #hasStrays = false;
-  #nextDoubtMs = Infinity;
   #patience: StrayPatience = { p2p: 0, http: 0 };
 
   constructor(options: DetectorOptions) {
@@ -95,10 +99,13 @@ export class Detector {
   /**
    * Moves attentive time on; call it once at the start of every step.
    * @param now ms, monotonic
+   * @param dueAt when this step had to come at the latest, ms monotonic: whoever sleeps until then is attentive; by default nothing was due
    */
-  advance(now: number): void {
+  advance(now: number, dueAt = -Infinity): void {
     if (this.#lastNow !== null) {
-      this.#attentiveMs += Math.min(Math.max(0, now - this.#lastNow), this.#options.attentiveStepMs);
+      const { attentiveStepMs } = this.#options;
+      const stepMs = Math.max(attentiveStepMs, dueAt - this.#lastNow + USUALLY_LATE_MS);
+      this.#attentiveMs += Math.min(Math.max(0, now - this.#lastNow), stepMs);
     }
     this.#lastNow = now;
   }
@@ -149,13 +156,11 @@ export class Detector {
   /** Ages the evidence. @returns every change, peers in order of first acquaintance */
   sweep(): readonly Transition[] {
     const transitions: Transition[] = [];
-    this.#nextDoubtMs = Infinity;
     for (const lung of ['p2p', 'http'] as const) {
       for (const [peer, link] of this.#links[lung]) {
-        if (link.state !== 'alive' && link.state !== 'suspect') continue;
-        const silentMs = this.#attentiveMs - Math.max(link.heardAttentiveMs, link.judgedFromMs);
+        if (!isJudged(link)) continue;
+        const silentMs = this.#silentMs(link);
         const aged = this.#judge(peer, lung, link, silentMs);
-        this.#nextDoubtMs = Math.min(this.#nextDoubtMs, this.#doubtMs(peer, lung, link, silentMs));
         if (aged === link.state) continue;
         const change = this.#move(peer, lung, link, aged, `silent_${Math.round(silentMs)}ms`);
         if (change !== null) transitions.push(change);
@@ -164,9 +169,14 @@ export class Detector {
     return transitions;
   }
 
-  /** In how many ms the next link would be doubted, or given up, if nothing more were heard, as of the last sweep. */
+  /** In how many ms the next link would be doubted, or given up, if nothing more were heard. */
   get nextDoubtMs(): number {
-    return this.#nextDoubtMs;
+    let nextMs = Infinity;
+    for (const lung of ['p2p', 'http'] as const) {
+      for (const [peer, link] of this.#links[lung])
+        if (isJudged(link)) nextMs = Math.min(nextMs, this.#doubtMs(peer, lung, link));
+    }
+    return nextMs;
   }
 
   /** Whether this peer's HTTP evidence must be fresh because gossip does not reach it. */
@@ -270,12 +280,17 @@ export class Detector {
   }
 
   /** Until silence makes this link worse than it is. Of an HTTP link that is only kept warm, and of members in turn, nobody waits to hear. */
-  #doubtMs(peer: NodeId, lung: LungName, link: Link, silentMs: number): number {
+  #doubtMs(peer: NodeId, lung: LungName, link: Link): number {
     if (this.#unwatched.has(peer)) return Infinity;
     const suspectMs = this.#suspectMs(peer);
+    const silentMs = this.#silentMs(link);
     if (lung === 'p2p') return (silentMs < suspectMs ? suspectMs : this.#options.suspicionMs) - silentMs;
     if (!this.#eager.has(peer) || link.state !== 'alive') return Infinity;
     return (link.dueAttentiveMs ?? Infinity) - this.#attentiveMs;
+  }
+
+  #silentMs({ heardAttentiveMs, judgedFromMs }: Link): number {
+    return this.#attentiveMs - Math.max(heardAttentiveMs, judgedFromMs);
   }
 
   /** Whether HTTP owes an answer: to a question, or for longer than eager polls let pass. */
@@ -307,6 +322,10 @@ export class Detector {
     this.#reached[lung] += Number(isReaching(lung, to)) - Number(isReaching(lung, from));
     return { peer, lung, from, to, reason };
   }
+}
+
+function isJudged({ state }: Link): boolean {
+  return state === 'alive' || state === 'suspect';
 }
 
 /**
