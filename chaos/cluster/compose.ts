@@ -104,6 +104,7 @@ class ComposeCluster implements Cluster {
           hasSmallDisk: false,
           clocks: null,
           onNamespace: (node, since) => this.#rules.reassert(node, since),
+          onDeath: () => undefined,
         }),
     );
   }

@@ -20,8 +20,8 @@ import { timeOf, tryWriteTo } from './ask-node.ts';
 import { demultiplexed, executeIn, labelsOf, runOnce } from './engine.ts';
 import type { Container } from './engine.ts';
 import { CLOCK_LIBRARY, CLOCKS_DIRECTORY } from './lend-clocks.ts';
-import { NodeStartError } from './port.ts';
-import type { ClusterNode, NodeState, StartReport, StopReport } from './port.ts';
+import { endOfLog, NodeStartError } from './port.ts';
+import type { ClusterNode, Death, NodeState, StartReport, StopReport } from './port.ts';
 import { DISK_MEGABYTES } from './small-disk.ts';
 import { watchStart } from './watch-start.ts';
 
@@ -58,6 +58,7 @@ export interface ContainerNodeOptions {
   readonly clocks: string | null;
   /** Called when the node has a namespace, before anybody waits for its answer. @param since ms since the epoch */
   readonly onNamespace: (name: string, since: number) => Promise<void>;
+  readonly onDeath: (death: Death) => void;
 }
 
 type Inspection = Awaited<ReturnType<Container['inspect']>>;
@@ -81,6 +82,8 @@ export class ContainerNode implements ClusterNode {
   #state: NodeState = 'stopped';
   #frozen: FreezeHow = 'cgroup';
   #abandoned = false;
+  /** since its start, which was ours */
+  #serves = false;
   #started: StartReport = { launchedAt: 0, answersAt: 0, servesAt: 0 };
   #diskKeeper: Container | null = null;
   /** what containers wrote that are no more */
@@ -281,8 +284,12 @@ export class ContainerNode implements ClusterNode {
   noticeEnd(): Promise<void> {
     return this.#serial.run(async () => {
       if (this.#id === null || this.#state === 'stopped') return;
-      const info = await this.#container.inspect();
-      if (!info.State.Running) await this.#ended();
+      const { Running, ExitCode } = (await this.#container.inspect()).State;
+      if (Running) return;
+      const served = this.#serves;
+      await this.#ended();
+      const said = endOfLog(await this.#logs());
+      if (served) this.#options.onDeath({ node: this.name, exitCode: ExitCode, said });
     });
   }
 
@@ -316,6 +323,7 @@ export class ContainerNode implements ClusterNode {
     }
     await this.#settle(info);
     const seen = await this.#untilServing(this.url);
+    this.#serves = seen !== null;
     if (seen !== null) this.#started = { launchedAt: Date.parse(info.State.StartedAt), ...seen };
     return this.#started;
   }
@@ -382,6 +390,7 @@ export class ContainerNode implements ClusterNode {
 
   async #ended(): Promise<void> {
     this.#state = 'stopped';
+    this.#serves = false;
     await this.#leave();
   }
 

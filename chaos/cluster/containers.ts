@@ -198,6 +198,7 @@ class DockerCluster implements Cluster {
       hasSmallDisk: this.#options.prepare?.smallDisks === true,
       clocks: this.#clocks,
       onNamespace: (node, since) => this.#rules.reassert(node, since),
+      onDeath: (death) => this.#options.died?.(death),
     });
   }
 

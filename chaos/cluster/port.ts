@@ -84,6 +84,15 @@ export interface CloseReport {
   readonly removed: number;
 }
 
+/** A node that served has ended by itself. */
+export interface Death {
+  readonly node: string;
+  /** null: a signal ended it */
+  readonly exitCode: number | null;
+  /** the end of its log */
+  readonly said: string;
+}
+
 /** What must be there before the nodes start, because a fault needs it; `preparationFor` (../faults/support.ts) says what. */
 export interface Preparation {
   /** every node runs on a clock of its own, which can be set */
@@ -102,6 +111,8 @@ export interface ClusterOptions {
   readonly progress?: (line: string) => void;
   /** Aborted while the cluster starts: the start is given up, cleaned up, and rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** told of every node that ended although nobody made it */
+  readonly died?: (death: Death) => void;
   /** told what the clean-up came to, where the start fails */
   readonly cleanedUp?: (report: CloseReport) => void;
   /** further environment for every node, over the cluster's own */
@@ -110,6 +121,12 @@ export interface ClusterOptions {
 
 /** Lines of a log that tell why a node did not start. */
 const LOG_LINES = 15;
+const LOG_CHARS = 8_000;
+
+/** The end of a log, for whoever asks why a node is not there. */
+export function endOfLog(log: string): string {
+  return log.trimEnd().split('\n').slice(-LOG_LINES).join('\n').slice(-LOG_CHARS);
+}
 
 /** A node did not come up; `detail` is the end of its log. */
 export class NodeStartError extends Error {
@@ -121,7 +138,7 @@ export class NodeStartError extends Error {
     super(`${node} did not start: ${reason}`);
     this.name = 'NodeStartError';
     this.node = node;
-    this.detail = log.trimEnd().split('\n').slice(-LOG_LINES).join('\n');
+    this.detail = endOfLog(log);
   }
 }
 

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-const MEGABYTES = 64;
+const MEGABYTES = 256;
 const IMAGE = 'disk.img';
 const CANARY = 'lab-canary';
 /** EXT4_IOC_SHUTDOWN (linux/fs/ext4/ext4.h) with EXT4_GOING_FLAGS_NOLOGFLUSH. Perl is part of every Debian. */

@@ -14,8 +14,8 @@ import type { SpecOf } from '../faults/spec.ts';
 import { timeOf, tryWriteTo } from './ask-node.ts';
 import { spawnBusy } from './busy.ts';
 import { poll } from './poll.ts';
-import { NodeStartError } from './port.ts';
-import type { ClusterNode, NodeState, StartReport, StopReport } from './port.ts';
+import { endOfLog, NodeStartError } from './port.ts';
+import type { ClusterNode, Death, NodeState, StartReport, StopReport } from './port.ts';
 import { cutPower } from './power-disk.ts';
 import { emptyDisk, fillDisk, freeBytes } from './small-disk.ts';
 import { watchStart } from './watch-start.ts';
@@ -39,6 +39,7 @@ interface ProcessNodeOptions {
   /** gives it another address, which its next start takes */
   readonly move: () => Promise<void>;
   readonly onChange: () => void;
+  readonly onDeath: (death: Death) => void;
 }
 
 export class ProcessNode implements ClusterNode {
@@ -47,6 +48,8 @@ export class ProcessNode implements ClusterNode {
   readonly #logFile: string;
   #child: ChildProcess | null = null;
   #state: NodeState = 'stopped';
+  /** since its start, and nobody has ended it */
+  #serves = false;
   #started: StartReport = { launchedAt: 0, answersAt: 0, servesAt: 0 };
 
   constructor(options: ProcessNodeOptions) {
@@ -101,6 +104,7 @@ export class ProcessNode implements ClusterNode {
     });
     if (typeof seen === 'object' && seen !== null) {
       this.#started = { launchedAt, ...seen };
+      this.#serves = this.#child === child;
       return this.#started;
     }
     const reason = seen ?? `it does not serve within ${START_BUDGET_MS} ms`;
@@ -248,6 +252,7 @@ export class ProcessNode implements ClusterNode {
   async #end(signal: 'SIGTERM' | 'SIGKILL', budgetMs: number): Promise<boolean> {
     const child = this.#child;
     if (child === null) return true;
+    this.#serves = false;
     // A frozen process hears SIGTERM only after it is thawed.
     if (this.#state === 'frozen') await this.thaw();
     child.kill(signal);
@@ -260,6 +265,12 @@ export class ProcessNode implements ClusterNode {
     this.#child = null;
     this.#state = 'stopped';
     this.#options.onChange();
+    if (this.#serves) void this.#tellDeath(child.exitCode);
+    this.#serves = false;
+  }
+
+  async #tellDeath(exitCode: number | null): Promise<void> {
+    this.#options.onDeath({ node: this.name, exitCode, said: endOfLog(await this.logs()) });
   }
 }
 

@@ -10,6 +10,8 @@ import { startProcessCluster } from './processes.ts';
 import { DIRECTORY_PREFIX } from './run-file.ts';
 import type { ProcessCluster } from './processes.ts';
 import { NodeStartError } from './port.ts';
+import type { Death } from './port.ts';
+import { poll } from './poll.ts';
 
 const FAKE = fileURLToPath(new URL('./testing/fake-node.ts', import.meta.url));
 
@@ -22,8 +24,14 @@ async function text(url: string): Promise<string> {
 
 describe('the process cluster', () => {
   let cluster: ProcessCluster;
+  const deaths: Death[] = [];
   beforeAll(async () => {
-    cluster = await startProcessCluster({ nodes: 3, runId: `test-${randomUUID()}`, main: FAKE });
+    cluster = await startProcessCluster({
+      nodes: 3,
+      runId: `test-${randomUUID()}`,
+      main: FAKE,
+      died: (death) => deaths.push(death),
+    });
   });
   afterAll(() => cluster.close());
 
@@ -46,6 +54,20 @@ describe('the process cluster', () => {
   it('has nodes that answer, each in its own directory', async () => {
     expect(await text(`${node(0).url}/health`)).toContain('healthy');
     expect(await node(1).logs()).toContain(`fake node node2 in ${path.join(cluster.directory, 'node2')}`);
+  });
+
+  it('tells of a node that ends by itself, and of none that it ends itself', async () => {
+    await node(1).kill();
+    await node(1).start();
+    await node(1).stop();
+    await node(1).start();
+    expect(deaths).toEqual([]);
+    const { pid } = node(2);
+    if (pid === null) throw new Error('node3 does not run');
+    process.kill(pid, 'SIGABRT');
+    await poll(async () => (deaths.length > 0 ? true : null), { everyMs: 20, budgetMs: 10_000 });
+    expect(deaths).toEqual([{ node: 'node3', exitCode: null, said: expect.stringContaining('fake node') }]);
+    await node(2).start();
   });
 
   it('leads a connection to a real libp2p port through the forwarder, so that a cut bites both ways and no others', async () => {

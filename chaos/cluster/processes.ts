@@ -231,6 +231,7 @@ class LoopbackCluster implements ProcessCluster {
       url: () => `http://127.0.0.1:${this.#placeOf(name).httpPort}`,
       move: () => this.#move(name),
       onChange: () => this.#writeRunFile(),
+      onDeath: (death) => this.#options.died?.(death),
     });
     const pairs = this.#nodes.flatMap((other) => [
       { from: name, to: other.name },

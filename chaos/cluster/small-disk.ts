@@ -7,8 +7,8 @@ import { closeSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from
 import path from 'node:path';
 import { mountPowerDisk } from './power-disk.ts';
 
-/** Room for a few thousand small records, filled within a moment. */
-export const DISK_MEGABYTES = 24;
+/** Room for the 300,000 small records of half an hour, filled within a second. */
+export const DISK_MEGABYTES = 256;
 const FILLER = 'lab-filler';
 const BLOCK = Buffer.alloc(65_536);
 

@@ -105,7 +105,8 @@ export class NetworkRules {
         this.#blocks(demand).map(async ({ node, block }) => {
           const listing = await node.sidecar.table(enforced.table);
           enforced.note(node, listing, this.running);
-          return { node, block, listing, stopped: enforced.stopped(node.name) };
+          const rendered = enforced.rendered.get(node.name) ?? null;
+          return { node, block, rendered, listing, stopped: enforced.stopped(node.name) };
         }),
       ),
     );
@@ -185,11 +186,14 @@ export class NetworkRules {
   }
 
   async #load(
-    { table }: Enforced,
+    { table, rendered }: Enforced,
     blocks: readonly { readonly node: RuledNode; readonly block: Block }[],
   ): Promise<readonly number[]> {
     return Promise.all(
-      blocks.map(({ node, block }) => node.sidecar.load(renderTable(table, block, LEASE_SECONDS))),
+      blocks.map(({ node, block }) => {
+        rendered.set(node.name, block);
+        return node.sidecar.load(renderTable(table, block, LEASE_SECONDS));
+      }),
     );
   }
 
@@ -211,6 +215,7 @@ export class NetworkRules {
       const still = this.running.find((other) => other.name === name);
       if (still?.sidecar !== sidecar) return;
       enforced.history.push({ claim: `${name}: the lease never ran out`, holds: false });
+      enforced.rendered.set(name, block);
       await sidecar.load(renderTable(enforced.table, block, LEASE_SECONDS)).catch(() => undefined);
     }
   }
@@ -218,7 +223,10 @@ export class NetworkRules {
 
 export interface Standing {
   readonly node: RuledNode;
+  /** as it would be rendered for the nodes that run now */
   readonly block: Block;
+  /** as it was last: also against nodes that have ended since; null: never */
+  readonly rendered: Block | null;
   /** null: the table is not there */
   readonly listing: Listing | null;
   readonly stopped: Stopped;
@@ -237,6 +245,8 @@ interface Stopped {
 /** One demand's table, and the books about it: loading a table anew deletes its counters. */
 class Enforced {
   readonly table: string;
+  /** by node, what was loaded last */
+  readonly rendered = new Map<string, Block>();
   readonly serial = new Serial();
   readonly history: Check[] = [];
   /** by node: of tables that are no more, and of the present one */

@@ -209,16 +209,26 @@ function reachOf(spec: NftSpec, from: string, to: string, port: number): readonl
   }
 }
 
-function inForce({ node, block, listing }: Standing): Check {
-  const wanted = block.kind === 'dns' ? '' : namesOf(block.pairs);
+/** The kernel has what was rendered, and that is against all whom it must be against now. */
+function inForce({ node, block, rendered, listing }: Standing): Check {
+  const has = listing === null ? '' : namesOf(listing.pairs);
+  const present = new Set(has.split(' '));
   return {
     claim: `${node.name}: the rules are in force as rendered`,
     holds:
       listing !== null &&
+      rendered !== null &&
       listing.leaseSeconds > 0 &&
-      namesOf(listing.pairs) === wanted &&
+      has === pairsOf(rendered) &&
+      pairsOf(block)
+        .split(' ')
+        .every((pair) => present.has(pair)) &&
       listing.chains.get('input')?.length === (block.kind === 'dns' ? 1 : 2),
   };
+}
+
+function pairsOf(block: Block): string {
+  return block.kind === 'dns' ? '' : namesOf(block.pairs);
 }
 
 function namesOf(pairs: readonly { readonly peer: string; readonly port: number }[]): string {

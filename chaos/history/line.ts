@@ -164,6 +164,8 @@ export const HistoryLine = z.discriminatedUnion('type', [
     .readonly(),
   /** how much too late the lab's own timers came in the last second; how long something waited for a processor, where the kernel tells */
   z.strictObject({ type: z.literal('lag'), at, loopMs: ms, stalledMs: ms.nullable() }).readonly(),
+  /** a node that served ended, and nobody had made it; `said`: the end of its log, `exitCode` null: a signal */
+  z.strictObject({ type: z.literal('died'), at, node, exitCode: z.int().nullable(), said: text }).readonly(),
   /** what must happen did not within its hard limit: the scenario ended here */
   z.strictObject({ type: z.literal('limit'), at, what: text, limitMs: ms, seen: text }).readonly(),
   /**

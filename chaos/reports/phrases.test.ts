@@ -1,4 +1,5 @@
 import { limits } from '../checkers/limits.ts';
+import { staysUp } from '../checkers/stays-up.ts';
 import { SCENARIOS } from '../scenarios/index.ts';
 import { inPortuguese } from './phrases.ts';
 
@@ -12,7 +13,7 @@ describe('the Portuguese of a report', () => {
 
   const claims = new Map(
     [...SCENARIOS.values()].flatMap(({ checkers }) =>
-      [...checkers, limits].map((one) => [one.name, one.claim] as const),
+      [...checkers, limits, staysUp].map((one) => [one.name, one.claim] as const),
     ),
   );
   it.each([...claims])('says what %s claims', (_name, claim) => {

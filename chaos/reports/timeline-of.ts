@@ -75,6 +75,9 @@ export class TimelineOf {
       case 'mark':
         if (line.mark !== 'fresh') this.#marks.push({ at: line.at, label: line.mark, node: line.node });
         return;
+      case 'died':
+        this.#marks.push({ at: line.at, label: 'ended by itself', node: line.node });
+        return;
       case 'limit':
         this.#marks.push({ at: line.at, label: line.what, node: '' });
         return;

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Bench } from '../checkers/checker.ts';
 import type { CheckResult } from '../checkers/checker.ts';
 import { limits } from '../checkers/limits.ts';
+import { staysUp } from '../checkers/stays-up.ts';
 import { HistoryUnreadableError, readHistory } from '../history/read.ts';
 import { Tally } from '../history/tally.ts';
 import type { HistoryLine } from '../history/line.ts';
@@ -57,7 +58,7 @@ async function listen(
 ): Promise<{ readonly lines: readonly string[]; readonly checks: readonly CheckResult[] }> {
   const scenario = SCENARIOS.get(results.scenario);
   if (scenario === undefined) throw new RunUnreadableError(`this lab knows no scenario ${results.scenario}`);
-  const bench = new Bench([...scenario.checkers, limits], results.nodes);
+  const bench = new Bench([...scenario.checkers, limits, staysUp], results.nodes);
   const tally = new Tally();
   const measured: Results['measurements'][number][] = [];
   let begun: Extract<HistoryLine, { type: 'run' }> | null = null;

@@ -7,11 +7,13 @@ import path from 'node:path';
 import { LatticeClient } from '../cluster/client.ts';
 import { NodeStartError, WorldUnavailableError } from '../cluster/port.ts';
 import { openLabCluster } from '../cluster/open.ts';
+import { poll } from '../cluster/poll.ts';
 import type { CloseReport, LabCluster, LabWorld, Preparation } from '../cluster/port.ts';
 import { FaultError } from '../faults/fault.ts';
 import { preparationFor } from '../faults/support.ts';
 import { Bench } from '../checkers/checker.ts';
 import { limits } from '../checkers/limits.ts';
+import { staysUp } from '../checkers/stays-up.ts';
 import { MACHINE_TIME } from '../cluster/time.ts';
 import { History } from '../history/history.ts';
 import { watchLag } from '../history/lag.ts';
@@ -56,6 +58,8 @@ interface Program {
 /** the error of every measured change of mode */
 const STATUS_EVERY_MS = 40;
 const REQUEST_TIMEOUT_MS = 5_000;
+/** The engine may tell of an end later than a question to the node fails. */
+const DEATH_TOLD_MS = 2_000;
 
 export async function run(options: RunOptions): Promise<Run> {
   const startedAt = new Date();
@@ -102,6 +106,9 @@ async function playAndClose(
   let cluster: LabCluster | null = null;
   let schedule: Schedule | null = null;
   let ended: Ending['ended'] = 'early';
+  let deaths = 0;
+  const hasDied = async (): Promise<boolean> =>
+    (await poll(async () => (deaths > 0 ? true : null), { everyMs: 50, budgetMs: DEATH_TOLD_MS })) !== null;
   try {
     const { world, nodes: count, seed, progress, signal, program } = options;
     cluster = await openLabCluster(world, {
@@ -112,11 +119,16 @@ async function playAndClose(
       runId,
       prepare: preparationOf(options),
       ...program,
+      died: ({ node, exitCode, said }) => {
+        deaths += 1;
+        progress(`${node} ended by itself`);
+        history.add({ type: 'died', node, exitCode, said });
+      },
       cleanedUp: (report) => (cleanUp = report),
     });
     if (cluster.time !== undefined) history.goBy(cluster.time);
     nodes = cluster.nodes.map(({ name }) => name);
-    const judges = new Bench([...options.scenario.checkers, limits], nodes);
+    const judges = new Bench([...options.scenario.checkers, limits, staysUp], nodes);
     bench = judges;
     history.listen((line) => judges.take(line));
     const drawn = new TimelineOf(nodes);
@@ -150,10 +162,13 @@ async function playAndClose(
       const { what, limitMs, seen } = error;
       history.add({ type: 'limit', what, limitMs, seen });
       ended = 'played';
-    } else if (error instanceof FaultError) troubles.push(`inconclusive: ${messageOf(error)}`);
-    else if (error instanceof ScenarioUnsupportedError) troubles.push(`unsupported: ${error.message}`);
+    } else if (error instanceof ScenarioUnsupportedError) troubles.push(`unsupported: ${error.message}`);
     else if (error instanceof WorldUnavailableError) throw error;
-    else troubles.push(`harness: ${messageOf(error)}`);
+    else if (await hasDied()) {
+      // What the lab could not do with a node that had ended is that node's failure.
+      options.progress(`given up: ${messageOf(error)}`);
+      ended = 'played';
+    } else troubles.push(`${error instanceof FaultError ? 'inconclusive' : 'harness'}: ${messageOf(error)}`);
   } finally {
     if (cluster !== null) {
       options.progress('cleaning up');
