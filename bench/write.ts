@@ -207,7 +207,8 @@ async function listening(child: ChildProcess, port: number): Promise<string> {
   const url = `http://127.0.0.1:${port}`;
   const deadline = performance.now() + START_BUDGET_MS;
   for (;;) {
-    const answer = await fetch(`${url}/api/lattice/p2p/status`).catch(() => null);
+    // What needs nothing behind it, and is 503 while the node starts.
+    const answer = await fetch(`${url}/openapi.json`).catch(() => null);
     if (answer?.ok === true) return url;
     if (child.exitCode !== null) throw new Error(`${url} ended with ${child.exitCode}`);
     if (performance.now() > deadline) throw new Error(`nothing answers at ${url}`);

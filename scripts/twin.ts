@@ -116,7 +116,7 @@ async function startBoth(settings: TwinSettings, children: NodeChild[], signal: 
   await startNode(b, bootstrap === null ? {} : { AETHEL_P2P_BOOTSTRAP: bootstrap }, children, signal);
 }
 
-/** HTTP answers first; what the P2P lung listens on is known a moment later, or never, when it can't start. */
+/** HTTP serves first; what the P2P lung listens on is known a moment later, or never, when it can't start. */
 async function addressOf(node: NodeSettings, signal: AbortSignal): Promise<string | null> {
   const client = new LatticeClient(() => urlOf(node), null, { timeoutMs: 1000 });
   const ask = async (): Promise<{ readonly address: string | null } | null> => {

@@ -54,7 +54,7 @@ const PHRASES: readonly (readonly [en: string, pt: string])[] = [
   ['lifted → equal roots with a fresh write', 'bloqueio desfeito → raízes iguais com uma escrita nova'],
   ['healed → P2P everywhere, equal roots with fresh writes', 'falha desfeita → P2P em todos, raízes iguais com escritas novas'],
   ['killed → noticed by all others', 'morto → percebido por todos os outros'],
-  ['started → answers', 'iniciado → responde'],
+  ['started → serves', 'iniciado → atende'],
   ['started → equal roots with a fresh write', 'iniciado → raízes iguais com uma escrita nova'],
   // what was seen
   ['{} acknowledged, looked for on {} nodes', '{} confirmadas, procuradas em {} nós'],

@@ -56,12 +56,12 @@ async function playRound(stage: Play, round: number): Promise<void> {
   await facts.pause();
   const restartedAt = mark('lifted', history.now());
   await blamed(victim.node.start());
-  const answersAt = mark('gone', history.now());
-  history.add({ type: 'mark', mark: 'healed', node: '' }, answersAt);
+  const servesAt = mark('gone', history.now());
+  history.add({ type: 'mark', mark: 'healed', node: '' }, servesAt);
   stage.measured({
-    what: 'started → answers',
+    what: 'started → serves',
     from: restartedAt,
-    ms: answersAt - restartedAt,
+    ms: servesAt - restartedAt,
     budgetMs: null,
     round,
   });
