@@ -1,14 +1,14 @@
 /**
  * A node that runs answers: also when it is cut off from all others, reads and writes go on at it. Judged is the longest
- * time in which no read, or no write, at a node succeeded although somebody tried; left out is what the lab itself had
- * struck down, slowed or filled up.
+ * time in which no read, or no write, at a node succeeded although somebody tried, whether it ever did again or not; left
+ * out is the time in which the lab itself had struck it down, slowed it or filled it up, and no more than that.
  */
 import type { HistoryLine } from '../history/line.ts';
 import { unknown } from './checker.ts';
 import type { Checker, Finding, Judge } from './checker.ts';
 import { Stalls } from './stalls.ts';
 import type { Late } from './stalls.ts';
-import { FaultWindows, isBlurred, mayRefuse } from './windows.ts';
+import { excuses, FaultWindows } from './windows.ts';
 
 export const availability: Checker = {
   name: 'availability',
@@ -41,8 +41,8 @@ class Availability implements Judge {
   readonly #windows = new FaultWindows();
   readonly #stalls = new Stalls();
   readonly #attempts = new Map<number, Attempt>();
-  /** by node and kind: since when nothing succeeded */
-  readonly #since = new Map<string, number>();
+  /** by node and kind: the attempts in vain since the last success */
+  readonly #vain = new Map<string, Outage>();
   readonly #outages: Outage[] = [];
   readonly #counts: Record<Kind, number> = { reads: 0, writes: 0 };
   readonly #slowest: Record<Kind, number> = { reads: 0, writes: 0 };
@@ -59,24 +59,24 @@ class Availability implements Judge {
     const attempt = this.#attempts.get(line.op);
     this.#attempts.delete(line.op);
     if (attempt === undefined) return;
-    const place = `${attempt.kind} ${line.node}`;
+    const { kind } = attempt;
+    const place = `${kind} ${line.node}`;
+    const from = Math.min(this.#vain.get(place)?.from ?? attempt.at, attempt.at);
+    const outage = { kind, node: line.node, from, to: line.at };
     if (line.type !== 'ok') {
-      // A 4xx of a condition is an answer; what is refused for want of a listener is none.
-      if (!this.#since.has(place)) this.#since.set(place, attempt.at);
+      this.#vain.set(place, outage);
       return;
     }
-    this.#counts[attempt.kind] += 1;
-    const from = Math.min(this.#since.get(place) ?? attempt.at, attempt.at);
-    this.#since.delete(place);
-    this.#outages.push(...this.#worthKeeping({ kind: attempt.kind, node: line.node, from, to: line.at }));
+    this.#counts[kind] += 1;
+    this.#vain.delete(place);
+    this.#outages.push(...this.#worthKeeping(outage));
   }
 
   verdict(): Finding {
     if (this.#counts.reads < OPERATIONS_MIN || this.#counts.writes < OPERATIONS_MIN)
       return unknown(`only ${this.#counts.reads} reads and ${this.#counts.writes} writes succeeded`);
-    const own = this.#outages.filter((outage) => !this.#isExcused(outage));
     const lates: Late[] = [];
-    for (const outage of own) {
+    for (const outage of [...this.#outages, ...this.#vain.values()].flatMap((one) => this.#unexcused(one))) {
       const { kind, node, from, to } = outage;
       this.#slowest[kind] = Math.max(this.#slowest[kind], to - from);
       if (to - from > UNAVAILABLE_MS_MAX)
@@ -101,9 +101,18 @@ class Availability implements Judge {
     return outage.to - outage.from > SHORT_MS ? [outage] : [];
   }
 
-  #isExcused({ kind, node, from, to }: Outage): boolean {
-    const strikes = kind === 'writes' ? mayRefuse : isBlurred;
-    return strikes(this.#windows.all, node, from - AFTERMATH_MS, to);
+  /** What is left of it without the times in which the node was struck, and right after. */
+  #unexcused(outage: Outage): readonly Outage[] {
+    const { kind, node } = outage;
+    return excuses(this.#windows.all, node, kind).reduce<readonly Outage[]>(
+      (left, { begunAt, goneAt }) =>
+        left.flatMap((one) => {
+          const to = Math.min(one.to, begunAt);
+          const from = Math.max(one.from, goneAt + AFTERMATH_MS);
+          return [...(one.from < to ? [{ ...one, to }] : []), ...(from < one.to ? [{ ...one, from }] : [])];
+        }),
+      [outage],
+    );
   }
 }
 

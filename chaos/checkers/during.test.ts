@@ -1,5 +1,6 @@
 import { isolate, split } from '../faults/partition.ts';
 import type { FaultSpec, Scope } from '../faults/spec.ts';
+import type { HistoryLine } from '../history/line.ts';
 import { availability } from './availability.ts';
 import { budgets } from './budgets.ts';
 import { carried } from './carried.ts';
@@ -332,6 +333,33 @@ describe('availability', () => {
     story.read('b', 5_000, 'k', 1, 2_100);
     story.fault({ kind: 'freeze', nodes: ['b'], how: 'sigstop' }, 5_000, 7_000, ['b']);
     expect(judge(availability, story.inOrder()).verdict).toBe('pass');
+  });
+
+  /** The same, but from some time on no read at b is answered. */
+  function silentFrom(story: Story, from: number): readonly HistoryLine[] {
+    const isSilent = (line: HistoryLine): boolean =>
+      line.type === 'ok' && line.f === 'read' && line.node === 'b' && line.at >= from;
+    return story
+      .inOrder()
+      .map((line) =>
+        isSilent(line) && line.type === 'ok'
+          ? { type: 'fail', at: line.at, op: line.op, node: line.node, reason: 'no answer' }
+          : line,
+      );
+  }
+
+  it('fails where a node never answers again', () => {
+    expect(judge(availability, silentFrom(asked(), 6_000)).violations).toEqual([
+      { text: 'no reads at b for 13505 ms', at: 6_050, node: 'b' },
+    ]);
+  });
+
+  it('excuses no more than the time of the blow and what comes right after it', () => {
+    const story = asked();
+    story.fault({ kind: 'freeze', nodes: ['b'], how: 'sigstop' }, 6_000, 7_000, ['b']);
+    expect(judge(availability, silentFrom(story, 6_000)).violations).toEqual([
+      { text: 'no reads at b for 10505 ms', at: 9_050, node: 'b' },
+    ]);
   });
 
   it('is not known of a few operations', () => {

@@ -120,6 +120,20 @@ describe('no acknowledged write is lost', () => {
     expect(texts(lost)[0]).toBe('k was acknowledged and is not on a');
   });
 
+  it('lets no write be replaced by one that is not there either', () => {
+    const story = told();
+    story.write('a', 600, 'k', 1);
+    story.unwritten('info', 'a', 700, 'k', 2);
+    expect(texts(ended(story, (state) => state.delete('k')))).toEqual(['k was acknowledged and is not on b']);
+
+    const replaced = told();
+    replaced.write('a', 600, 'k', 1);
+    replaced.unwritten('info', 'a', 700, 'k', 2);
+    replaced.state.set('k', [{ version: 'f'.repeat(64), value: 2 }]);
+    replaced.finish(1_000);
+    expect(judge(lostWrites, replaced.lines).verdict).toBe('pass');
+  });
+
   it('counts what took long to be everywhere as stale', () => {
     const story = told();
     story.write('a', 600, 'fact/a/600', 'a#600');

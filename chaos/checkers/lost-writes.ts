@@ -1,6 +1,6 @@
 /**
  * P1: no acknowledged write is lost. Every version that was acknowledged must be among the final reads of every node with
- * its value, or have been replaced by a write that may have known it; one that was certainly refused must be on none, and
+ * its value, or a write must be there that may have known it; one that was certainly refused must be on none, and
  * nothing may be there that nobody wrote. What ended as `info` may be there or not, but once it was readable it stays.
  *
  * Each write that was looked for is classified as in Jepsen's set-full checker:
@@ -131,7 +131,9 @@ class LostWrites implements Judge {
     for (const writes of this.#byKey.values()) {
       for (const write of writes) {
         const mustBe = write.outcome === 'ok' || (write.outcome === 'info' && write.readers > 0);
-        if (!mustBe || write.foundOn === node || writes.some((other) => mayReplace(other, write))) continue;
+        if (!mustBe || write.foundOn === node) continue;
+        // Whatever replaced it may have been replaced as well: in the end one of those is there.
+        if (writes.some((other) => other.foundOn === node && mayReplace(other, write))) continue;
         write.isLost = true;
         const was = write.outcome === 'ok' ? 'was acknowledged' : 'was readable';
         this.#violations.push({ text: `${write.key} ${was} and is not on ${node}`, at, node });

@@ -98,7 +98,7 @@ const EFFECTS: Readonly<Record<FaultKind, 'down' | 'blurred' | 'no-writes' | 'li
 
 /** Nobody can say over which lung it should be reached. */
 export function isBlurred(windows: readonly FaultWindow[], node: string, from: number, to: number): boolean {
-  return strikes(windows, node, from, to, ['down', 'blurred']);
+  return excuses(windows, node, 'reads').some(({ begunAt, goneAt }) => begunAt <= to && goneAt >= from);
 }
 
 /** A fault was on of which nobody knows whether it was in force: nothing can be expected of anybody. */
@@ -106,22 +106,14 @@ export function isAnythingUnproven(windows: readonly FaultWindow[], at: number):
   return windows.some(({ isProven, begunAt, goneAt }) => !isProven && begunAt <= at && goneAt >= at);
 }
 
-/** It may rightly refuse a write, or be slow with it. */
-export function mayRefuse(windows: readonly FaultWindow[], node: string, from: number, to: number): boolean {
-  return strikes(windows, node, from, to, ['down', 'blurred', 'no-writes']);
-}
-
-function strikes(
+/** What strikes it so that it may rightly fail to answer such operations, or be slow with them. */
+export function excuses(
   windows: readonly FaultWindow[],
   node: string,
-  from: number,
-  to: number,
-  effects: readonly string[],
-): boolean {
-  return windows.some(
-    ({ spec, nodes, begunAt, goneAt }) =>
-      effects.includes(EFFECTS[spec.kind]) && nodes.includes(node) && begunAt <= to && goneAt >= from,
-  );
+  operations: 'reads' | 'writes',
+): readonly FaultWindow[] {
+  const effects = operations === 'reads' ? ['down', 'blurred'] : ['down', 'blurred', 'no-writes'];
+  return windows.filter(({ spec, nodes }) => effects.includes(EFFECTS[spec.kind]) && nodes.includes(node));
 }
 
 /** Whether one can reach the other over this lung at this time; null: nobody can say. */
