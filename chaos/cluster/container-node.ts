@@ -205,6 +205,10 @@ export class ContainerNode implements ClusterNode {
     });
   }
 
+  inside(script: string): Promise<string> {
+    return executeIn(this.#container, ['bash', '-c', script]);
+  }
+
   /** In the node's own container: what uses its processor share uses that of its box. */
   async hog(count: number): Promise<Hogs> {
     const inside = (script: string): Promise<string> => executeIn(this.#container, ['sh', '-c', script]);

@@ -133,6 +133,7 @@ class DockerCluster implements Cluster {
     switch (spec.kind) {
       case 'partition':
       case 'loss':
+      case 'latency':
       case 'bandwidth':
       case 'dns':
         return new NftFault(spec, this.#rules);
@@ -157,7 +158,6 @@ class DockerCluster implements Cluster {
         return onEach(spec.nodes, this.nodes, (node) => wrongClock(spec, node));
       case 'disk-full':
         return onEach(spec.nodes, this.nodes, fullDisk);
-      case 'latency':
       case 'lost-writes':
         throw new FaultUnsupportedError(spec.kind);
     }

@@ -18,6 +18,8 @@ export interface RuledNode {
   /** in the lab's network; asked anew every time, since a restart may change it */
   readonly address: string;
   readonly sidecar: Sidecar;
+  /** Runs a bash script in the node's own container, as its user. @returns what it printed */
+  inside(script: string): Promise<string>;
 }
 
 export interface Demand {
@@ -74,6 +76,7 @@ export class NetworkRules {
       const lifted = await Promise.allSettled(
         this.running.map(async ({ name, sidecar }) => {
           const at = await sidecar.load(renderRemoval(enforced.table));
+          if (enforced.rendered.get(name)?.kind === 'delay') await sidecar.endDelay(enforced.table);
           if ((await sidecar.table(enforced.table)) !== null)
             throw new FaultError(`${name}: ${enforced.table} is still there after its deletion`);
           return at;
@@ -106,7 +109,8 @@ export class NetworkRules {
           const listing = await node.sidecar.table(enforced.table);
           enforced.note(node, listing, this.running);
           const rendered = enforced.rendered.get(node.name) ?? null;
-          return { node, block, rendered, listing, stopped: enforced.stopped(node.name) };
+          const delayed = block.kind === 'delay' ? await node.sidecar.delayed(enforced.table) : 0;
+          return { node, block, rendered, listing, delayed, stopped: enforced.stopped(node.name) };
         }),
       ),
     );
@@ -190,8 +194,9 @@ export class NetworkRules {
     blocks: readonly { readonly node: RuledNode; readonly block: Block }[],
   ): Promise<readonly number[]> {
     return Promise.all(
-      blocks.map(({ node, block }) => {
+      blocks.map(async ({ node, block }) => {
         rendered.set(node.name, block);
+        if (block.kind === 'delay') await node.sidecar.delay(table, block.pairs);
         return node.sidecar.load(renderTable(table, block, LEASE_SECONDS));
       }),
     );
@@ -229,6 +234,8 @@ export interface Standing {
   readonly rendered: Block | null;
   /** null: the table is not there */
   readonly listing: Listing | null;
+  /** chunks that its proxy passed on later than they were sent */
+  readonly delayed: number;
   readonly stopped: Stopped;
 }
 

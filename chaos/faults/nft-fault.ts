@@ -1,6 +1,6 @@
 /**
  * The network faults of the container cluster, by nftables in the nodes' namespaces: partitions that drop or reset,
- * random loss, names that no longer resolve. Evidence is the table read back, what the kernel counted, and the matrix of
+ * random loss, latency, names that no longer resolve. Evidence is the table read back, what the kernel counted, and the matrix of
  * probes before, during and after.
  */
 import { evidenceOf } from './fault.ts';
@@ -11,9 +11,14 @@ import { bucketBytes } from './nft.ts';
 import type { Block, Pair } from './nft.ts';
 import { holdsGrudge, isCut } from './partition.ts';
 import type { Reach } from './sidecar.ts';
-import type { Scope, SpecOf } from './spec.ts';
+import type { FaultSpec, Scope, SpecOf } from './spec.ts';
 
-type NftSpec = SpecOf<'partition'> | SpecOf<'loss'> | SpecOf<'bandwidth'> | SpecOf<'dns'>;
+const KINDS = ['partition', 'loss', 'latency', 'bandwidth', 'dns'] as const;
+type NftSpec = SpecOf<(typeof KINDS)[number]>;
+
+export function isNftSpec(spec: FaultSpec): spec is NftSpec {
+  return KINDS.some((kind) => kind === spec.kind);
+}
 
 const PORTS: Readonly<Record<Scope, readonly number[]>> = {
   p2p: [P2P_PORT],
@@ -27,6 +32,8 @@ export const DISCOVERY_NAME = 'node';
 const PACKETS_MIN = 50;
 /** So long a transfer shall last after the first burst. */
 const RATE_SECONDS = 2;
+/** Two readings of a clock of milliseconds. */
+const CLOCK_SLACK_MS = 3;
 /** Kernel and clock round differently. */
 const RATE_SLACK = 1.1;
 /** How far a share may be from what is wanted, in standard deviations; more happens once in 16,000 looks. */
@@ -102,6 +109,8 @@ export class NftFault implements Fault {
         return countedPairs(this.#spec, this.#rules.running, standings);
       case 'loss':
         return lossChecks(this.#spec.percent, standings);
+      case 'latency':
+        return this.#delays(this.#spec, standings);
       case 'bandwidth':
         return this.#rates(this.#spec, standings);
       case 'dns':
@@ -112,6 +121,35 @@ export class NftFault implements Fault {
   async #look(when: string): Promise<Check> {
     const { claim, holds } = await this.#rules.matrix();
     return { claim: `${when}: ${claim}`, holds };
+  }
+
+  /** Asked from inside the node, whose own connections alone are led through the proxy. */
+  async #delays(
+    { ms, jitterMs, scope, nodes }: SpecOf<'latency'>,
+    standings: readonly Standing[],
+  ): Promise<readonly Check[]> {
+    const port = scope === 'p2p' ? P2P_PORT : HTTP_PORT;
+    const measured = standings
+      .filter(({ node }) => nodes.includes(node.name) && node.state === 'running')
+      .flatMap(({ node }) => {
+        const to = this.#rules.running.find(({ name, state }) => name !== node.name && state === 'running');
+        return to === undefined ? [] : [{ node, to }];
+      })
+      .map(async ({ node, to }) => {
+        const ends = nodes.includes(to.name) ? 2 : 1;
+        // libp2p's listener speaks first; HTTP's hears the question before.
+        const least = (port === HTTP_PORT ? 2 : 1) * ends * Math.max(0, ms - jitterMs);
+        const quickest = Number(await node.inside(firstByteAfter(to.address, port)));
+        return {
+          claim: `${node.name} → ${to.name}:${port}: first byte after ${quickest} ms (${least} at least)`,
+          holds: Number.isFinite(quickest) && quickest >= least - CLOCK_SLACK_MS,
+        };
+      });
+    const passed = standings.map(({ node, delayed }) => ({
+      claim: `${node.name}: ${delayed} chunks came later than they were sent`,
+      holds: delayed > 0,
+    }));
+    return [...passed, ...(await Promise.all(measured))];
   }
 
   /** Another node reads what the struck one always has to say, as fast as it comes. */
@@ -160,6 +198,8 @@ function meansOf(spec: NftSpec): string {
     }
     case 'loss':
       return `drop ${spec.percent} % of tcp ${PORTS[spec.scope].join(' and ')} at random at ${spec.nodes.join(', ')}`;
+    case 'latency':
+      return `lead what is dialled into and out of ${spec.nodes.join(', ')} (tcp ${PORTS[spec.scope].join(' and ')}) through proxies that are ${spec.ms} ± ${spec.jitterMs} ms late each way; what was dialled before is reset`;
     case 'bandwidth':
       return `drop what is more than ${spec.kBps} kB/s, into and out of ${spec.nodes.join(', ')}`;
     case 'dns':
@@ -181,6 +221,24 @@ function blockOf(spec: NftSpec, { name }: RuledNode, running: readonly RuledNode
       // Between nodes only: the lab's own questions come from elsewhere and are not lost.
       const pairs = pairsWith(() => spec.nodes.includes(name), spec.scope);
       return pairs.length === 0 ? null : { kind: 'loss', pairs, percent: spec.percent };
+    }
+    case 'latency': {
+      const { nodes, ms, jitterMs, scope } = spec;
+      const isStruck = (one: string): boolean => nodes.includes(one);
+      const pairs = running
+        .filter((other) => other.name !== name && (isStruck(name) || isStruck(other.name)))
+        .flatMap(({ name: other, address }) => {
+          // Through two ends that are slow it takes twice as long, through one proxy.
+          const ends = isStruck(name) && isStruck(other) ? 2 : 1;
+          return PORTS[scope].map((port) => ({
+            peer: address,
+            port,
+            listen: proxyPort(address, port),
+            ms: ms * ends,
+            jitterMs: jitterMs * ends,
+          }));
+        });
+      return pairs.length === 0 ? null : { kind: 'delay', pairs };
     }
     case 'bandwidth': {
       const pairs = pairsWith(() => spec.nodes.includes(name), 'both');
@@ -204,9 +262,23 @@ function reachOf(spec: NftSpec, from: string, to: string, port: number): readonl
       const touched = spec.nodes.includes(from) || spec.nodes.includes(to);
       return touched && ports.includes(port) ? ['open', 'silent'] : null;
     }
+    case 'latency':
     case 'dns':
       return null;
   }
+}
+
+/** Below the ephemeral ports, and another for every address of the lab's network. */
+function proxyPort(address: string, port: number): number {
+  const [high = 0, low = 0] = address.split('.').slice(2).map(Number);
+  return 12_000 + 2 * ((high * 256 + low) % 8_000) + (port === HTTP_PORT ? 1 : 0);
+}
+
+/** The quickest of three, in milliseconds. */
+function firstByteAfter(host: string, port: number): string {
+  return `best=999999; for i in 1 2 3; do
+s=$(date +%s%3N); exec 3<>/dev/tcp/${host}/${port} || exit 1; printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3
+timeout 20 head -c 1 <&3 >/dev/null; t=$(($(date +%s%3N) - s)); exec 3>&-; [ $t -lt $best ] && best=$t; done; echo $best`;
 }
 
 /** The kernel has what was rendered, and that is against all whom it must be against now. */
@@ -223,8 +295,14 @@ function inForce({ node, block, rendered, listing }: Standing): Check {
       pairsOf(block)
         .split(' ')
         .every((pair) => present.has(pair)) &&
-      listing.chains.get('input')?.length === (block.kind === 'dns' ? 1 : 2),
+      listing.chains.get(block.kind === 'delay' ? 'detour' : 'input')?.length === rulesOf(block),
   };
+}
+
+/** of the chain that tells */
+function rulesOf(block: Block): number {
+  if (block.kind === 'delay') return block.pairs.length;
+  return block.kind === 'dns' ? 1 : 2;
 }
 
 function pairsOf(block: Block): string {

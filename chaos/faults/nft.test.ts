@@ -7,7 +7,23 @@ const PAIRS = [
   { peer: '172.18.0.4', port: 9000 },
 ];
 
+const DELAY: Block = {
+  kind: 'delay',
+  pairs: [{ peer: '172.18.0.3', port: 9000, listen: 12_345, ms: 100, jitterMs: 20 }],
+};
+
 describe('the table of a fault', () => {
+  it('leads only what the node itself dials to the proxy, and resets what was dialled before', () => {
+    const table = renderTable(TABLE, DELAY, 60);
+    expect(table).toContain(
+      'meta l4proto @lease meta skuid 1000 ip daddr 172.18.0.3 tcp dport 9000 counter redirect to :12345',
+    );
+    expect(table).toContain('meta skuid 1000 ip daddr . tcp dport @struck counter reject with tcp reset');
+    const rules = table.split('\n').filter((line) => /redirect|reject/.test(line));
+    expect(rules).toHaveLength(2);
+    for (const rule of rules) expect(rule).toMatch(/^ +meta l4proto @lease /);
+  });
+
   it('drops by source port and by destination port, on INPUT, while the lease holds', () => {
     const table = renderTable(TABLE, { kind: 'pairs', how: 'drop', pairs: PAIRS }, 60);
     expect(table).toContain('elements = { 172.18.0.3 . 9000, 172.18.0.4 . 9000 }');

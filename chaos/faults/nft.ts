@@ -3,6 +3,7 @@
  * a pure function, loaded atomically, lifted by deleting the table. Packets are stopped on INPUT: an OUTPUT drop tells
  * the sender, which flatters recovery. Every rule asks for a lease first, a set whose elements the kernel lets expire, so
  * that the fault lifts itself when nobody renews it because the lab is dead. What it stopped is counted, per pair.
+ * Only a delay lets everything pass: it leads what the node dials to a proxy in the same namespace (delay-proxy.pl).
  */
 
 /** Every table of the lab begins so, and nothing else is ever touched; Docker's own rules (its DNS) live in others. */
@@ -18,7 +19,17 @@ export type Block =
   | { readonly kind: 'pairs'; readonly how: 'drop' | 'reset'; readonly pairs: readonly Pair[] }
   | { readonly kind: 'loss'; readonly pairs: readonly Pair[]; readonly percent: number }
   | { readonly kind: 'rate'; readonly pairs: readonly Pair[]; readonly kBps: number }
+  | { readonly kind: 'delay'; readonly pairs: readonly DelayedPair[] }
   | { readonly kind: 'dns' };
+
+/** A way on which what the node dials passes through a proxy in its own namespace. */
+export interface DelayedPair extends Pair {
+  /** where the proxy listens, on 127.0.0.1 */
+  readonly listen: number;
+  /** of each way */
+  readonly ms: number;
+  readonly jitterMs: number;
+}
 
 interface Counted {
   readonly packets: number;
@@ -41,6 +52,8 @@ const NAME = /^aethel_lab_[a-z0-9_]{1,32}$/;
 /** The kernel's bucket holds what comes in a second, and so much more: that may come at once after a pause. */
 const BURST_KBYTES = 16;
 const LEASE_SECONDS_MAX = 3_600;
+/** What the node's own processes run as; the lab's, the proxies among them, are root. */
+const NODE_UID = 1000;
 
 /** @param leaseSeconds 1–3600. Throws RangeError on anything that is not exactly an address, a port or a number. */
 export function renderTable(table: string, block: Block, leaseSeconds: number): string {
@@ -107,6 +120,21 @@ function renderBlock(block: Block): string {
   }
 `;
     }
+    case 'delay': {
+      const detours = block.pairs.map(
+        ({ peer, port: to, listen }) =>
+          `    meta l4proto @lease meta skuid ${NODE_UID} ip daddr ${address(peer)} tcp dport ${port(to)} counter redirect to :${port(listen)}\n`,
+      );
+      // What was dialled before passes no proxy: it is reset, and dialled again. What is led astray is no longer for the peer.
+      return `${renderPairs(block.pairs)}  chain detour {
+    type nat hook output priority -100; policy accept;
+${detours.join('')}  }
+  chain output {
+    type filter hook output priority -10; policy accept;
+    meta l4proto @lease meta skuid ${NODE_UID} ip daddr . tcp dport @struck counter reject with tcp reset
+  }
+`;
+    }
     case 'dns':
       return `  chain input {
     type filter hook input priority -10; policy accept;
@@ -152,8 +180,12 @@ function named(table: string): string {
 }
 
 function pair({ peer, port: number }: Pair): string {
-  if (!IPV4.test(peer)) throw new RangeError(`not an IPv4 address: ${peer}`);
-  return `${peer} . ${port(number)}`;
+  return `${address(peer)} . ${port(number)}`;
+}
+
+function address(text: string): string {
+  if (!IPV4.test(text)) throw new RangeError(`not an IPv4 address: ${text}`);
+  return text;
 }
 
 function port(number: number): string {

@@ -2,12 +2,13 @@
  * The hand of the lab inside one node's network namespace: a side container that shares it, that alone has NET_ADMIN
  * there, and that is also where probes are sent from. The node's own container has neither privilege nor tool.
  */
+import { readFileSync } from 'node:fs';
 import { GenericContainer, PullPolicy } from 'testcontainers';
 import type { StartedTestContainer } from 'testcontainers';
 import { FAULTS_IMAGE } from '../cluster/image.ts';
 import { FaultError } from './fault.ts';
 import { parseTable } from './nft.ts';
-import type { Listing } from './nft.ts';
+import type { DelayedPair, Listing } from './nft.ts';
 
 /** `silent`: no answer at all, as behind a drop. `refused`: the machine answers, nobody listens. */
 export type Reach = 'open' | 'refused' | 'silent';
@@ -21,10 +22,16 @@ export interface Endpoint {
 const PROBE_SECONDS = 0.7;
 
 const DOWNLOAD_MS = 15_000;
+const DELAY_PROXY = readFileSync(new URL('./delay-proxy.pl', import.meta.url), 'utf8');
+const countFile = (table: string): string => `/tmp/${table}.count`;
+const logFile = (table: string): string => `/tmp/${table}.log`;
+const pidFile = (table: string): string => `/tmp/${table}.pid`;
 
 export class Sidecar {
   readonly #container: StartedTestContainer;
   readonly #node: string;
+  /** by table, what its proxy was started with */
+  readonly #delays = new Map<string, string>();
 
   private constructor(node: string, container: StartedTestContainer) {
     this.#node = node;
@@ -84,6 +91,29 @@ while [ $n -lt ${Math.ceil(bytesWanted)} ] && now=$(date +%s%3N) && [ $now -lt $
 done; echo "$n $(($(date +%s%3N) - s))"`;
     const [bytes = 0, ms = 0] = (await this.shell(read, `${host}/${port}`)).split(' ').map(Number);
     return { bytes, ms: Math.max(1, ms) };
+  }
+
+  /** Starts the proxy of a delay, unless it runs as it should already. Resolves when it listens. Throws FaultError. */
+  async delay(table: string, pairs: readonly DelayedPair[]): Promise<void> {
+    const words = pairs.flatMap(({ listen, peer, port, ms, jitterMs }) => [listen, peer, port, ms, jitterMs]);
+    const wanted = words.join(' ');
+    if (this.#delays.get(table) === wanted) return;
+    await this.endDelay(table);
+    const start = `perl -e "$1" -- ${table} ${countFile(table)} ${wanted} </dev/null >${logFile(table)} 2>&1 & echo $! >${pidFile(table)}
+for i in $(seq 100); do grep -qx ready ${logFile(table)} && exit 0; kill -0 $! || break; sleep 0.05; done; cat ${logFile(table)}; exit 1`;
+    await this.shell(start, DELAY_PROXY);
+    this.#delays.set(table, wanted);
+  }
+
+  /** Its connections end with it. */
+  async endDelay(table: string): Promise<void> {
+    if (this.#delays.delete(table))
+      await this.shell('kill "$(cat "$1")" 2>/dev/null; rm -f "$1"', pidFile(table));
+  }
+
+  /** Chunks that the proxy of this table has passed on. */
+  async delayed(table: string): Promise<number> {
+    return Number(await this.shell('cat "$1" 2>/dev/null || echo 0', countFile(table)));
   }
 
   /** @param argument is $1 of the script. @returns what it printed. Throws FaultError when it fails. */

@@ -53,6 +53,7 @@ export function whyNotInContainers(
   switch (spec.kind) {
     case 'partition':
     case 'loss':
+    case 'latency':
     case 'bandwidth':
     case 'dns':
     case 'kill':
@@ -71,7 +72,5 @@ export function whyNotInContainers(
       return means.smallDisks;
     case 'lost-writes':
       return means.powerCuts;
-    case 'latency':
-      return 'the lab delays by forwarders, which only processes have between them';
   }
 }

@@ -3,7 +3,7 @@
  * their addresses when they start; here addresses of documentation (RFC 5737) stand for them.
  */
 import { NetworkRules } from '../faults/network-rules.ts';
-import { NftFault } from '../faults/nft-fault.ts';
+import { isNftSpec, NftFault } from '../faults/nft-fault.ts';
 import type { Sidecar } from '../faults/sidecar.ts';
 import type { FaultSpec } from '../faults/spec.ts';
 import type { Schedule, Step } from '../schedule/schedule.ts';
@@ -60,14 +60,19 @@ function linesOf(step: Step, world: string, names: readonly string[]): readonly 
 }
 
 function rulesOf(spec: FaultSpec, names: readonly string[]): readonly string[] {
-  if (spec.kind !== 'partition' && spec.kind !== 'loss' && spec.kind !== 'dns') return [];
+  if (!isNftSpec(spec)) return [];
   const nodes = names.map((name, i) => ({
     name,
     state: 'running',
     address: `192.0.2.${i + 1}`,
+    inside: asksNobody,
     get sidecar(): Sidecar {
-      throw new Error('a plan asks nobody');
+      return asksNobody();
     },
   }));
   return new NftFault(spec, new NetworkRules(() => nodes)).plan().map((line) => `      ${line}`);
+}
+
+function asksNobody(): never {
+  throw new Error('a plan asks nobody');
 }

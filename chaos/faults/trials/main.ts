@@ -2,11 +2,7 @@
  * `npm run test:faults`: does every fault bite, and does it heal? Each kind is injected into a small cluster that is being
  * written to, in both worlds; what counts is its own evidence, within a limit. Prints one line per trial and a verdict.
  *
- *   --cluster containers|processes   one world only
- *   --only TEXT                      trials whose name contains it
- *   --why                            all evidence, not only what does not hold
- *
- * Exit codes: 0 everything that is supported here bites and heals, 1 something does not, 3 a world could not be opened.
+ * Exit codes: see HELP.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
@@ -30,15 +26,23 @@ const DEATHS = [
   ['lab and guardian killed', 'lease'],
 ] as const;
 
+const HELP = `Usage: npm run test:faults -- [options]
+
+  --cluster containers|processes   one world only
+  --only TEXT                      trials whose name contains it
+  --why                            all evidence, not only what does not hold
+  --help
+
+Exit: 0 everything that is supported here bites and heals, 1 something does not, 3 a bad argument, or a world that cannot be opened.`;
+
 const interrupt = listenForInterrupts();
-const { values } = parseArgs({
-  options: { cluster: { type: 'string' }, only: { type: 'string' }, why: { type: 'boolean' } },
-});
-const worlds = WORLDS.filter((world) => values.cluster === undefined || values.cluster === world);
-if (worlds.length === 0) {
-  console.error(`--cluster is containers or processes, not ${values.cluster}`);
-  process.exit(3);
+const values = readArguments();
+if (values.help === true) {
+  console.log(HELP);
+  process.exit(0);
 }
+const worlds = WORLDS.filter((world) => values.cluster === undefined || values.cluster === world);
+if (worlds.length === 0) refuse(`--cluster is containers or processes, not ${values.cluster}`);
 
 const outcomes: Outcome[] = [];
 const troubles: string[] = [];
@@ -122,4 +126,24 @@ function tell(world: World, name: string, outcome: Outcome): void {
 
 function told({ ok, tookMs }: Outcome['bites']): string {
   return `${ok ? 'yes' : 'NO '} ${(tookMs / 1000).toFixed(1).padStart(5)} s`;
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        cluster: { type: 'string' },
+        only: { type: 'string' },
+        why: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    }).values;
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function refuse(why: string): never {
+  console.error(`${why}; see --help`);
+  process.exit(3);
 }
