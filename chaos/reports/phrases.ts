@@ -102,6 +102,8 @@ const PHRASES: readonly (readonly [en: string, pt: string])[] = [
   ['#{} dns', 'falha {}: sem nomes'],
   ['#{} clock', 'falha {}: relógio'],
   ['{} is gone', '{} foi desfeita'],
+  ['{}: {} chunks came later than they were sent', '{}: {} blocos chegaram mais tarde do que foram enviados'],
+  ['{} → {}: first byte after {} ms ({} at least)', '{} → {}: primeiro byte após {} ms (pelo menos {})'],
   ['traffic was kept back ({} chunks, {} dials)', 'tráfego foi retido ({} blocos, {} conexões)'],
   ['{} connections were reset', '{} conexões foram derrubadas'],
   ['the condition stands on {} links and no others', 'a condição vale em {} enlaces e em nenhum outro'],
