@@ -103,6 +103,9 @@ export async function assembleStack(modules: StackModules, options: P2pOptions):
         // that peer. What a tree of eager pushes misses, anti-entropy repairs.
         Dlazy: 0,
         gossipFactor: 0,
+        // nor is anything kept to answer them with, counted in heartbeats
+        mcacheLength: 1,
+        mcacheGossip: 1,
         // members hold the cluster's key; scores would only mute those that share an address or were just cut off
         scoreParams: { IPColocationFactorWeight: 0, behaviourPenaltyWeight: 0 },
         tagMeshPeers: false,
