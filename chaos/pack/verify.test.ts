@@ -10,8 +10,8 @@ import { verifyPack } from './verify.ts';
 import { writePack } from './write.ts';
 
 const [PROOF] = sampleProofs();
-const PROOFS =
-  PROOF === undefined ? [] : [{ ...PROOF, evidence: { ...PROOF.evidence, ok: true, checks: [] } }];
+const EVIDENCE = { ok: true, checks: [{ claim: 'it bit', holds: true }], dropped: 1, droppedBytes: 9 };
+const PROOFS = PROOF === undefined ? [] : [1, 2].map((at) => ({ ...PROOF, at, evidence: EVIDENCE }));
 
 let place = '';
 let files: Record<string, string>;
@@ -46,13 +46,7 @@ describe('a pack that is judged again', () => {
     ['a count', 'results.json', '"ok": 2', '"ok": 200', 'the writes are not those of the history'],
     ['a value in the history', 'history.jsonl', '"value":"one"', '"value":"won"', 'comes out otherwise'],
     ['a line of the history', 'history.jsonl', '{"type":"seen"', '{"type":"scene"', 'history.jsonl: line'],
-    [
-      'a proof',
-      'evidence.json',
-      '"checks":[]',
-      '"checks":[{"claim":"it bit","holds":false}]',
-      'comes out otherwise',
-    ],
+    ['a proof', 'evidence.json', '"holds":true', '"holds":false', 'comes out otherwise'],
     ['a version', 'results.json', '"version": 1', '"version": 2', 'results.json: version'],
     [
       'a scenario',
@@ -68,6 +62,11 @@ describe('a pack that is judged again', () => {
     await expect(verifyPack(await packed(changed), null)).rejects.toThrow(line);
   });
 
+  it('with fewer proofs than faults is refused', async () => {
+    const none = { ...files, 'evidence.json': '{"version":1,"proofs":[]}\n' };
+    await expect(verifyPack(await packed(none), null)).rejects.toThrow('comes out otherwise');
+  });
+
   it('without its evidence is refused', async () => {
     const { 'evidence.json': _gone, ...rest } = files;
     await expect(verifyPack(await packed(rest), null)).rejects.toThrow('evidence.json');
@@ -78,6 +77,7 @@ describe('a pack that is judged again', () => {
 async function honestRun(): Promise<Record<string, string>> {
   const story = new Story();
   story.mark('steady', 100);
+  story.fault({ kind: 'kill', nodes: ['a'] }, 110, 150, ['a']);
   story.write('a', 200, 'fact/a/00000001', 'one');
   story.write('b', 300, 'fact/b/00000002', 'two');
   story.seen('b', 320, 'fact/a/00000001');
@@ -110,6 +110,7 @@ async function honestRun(): Promise<Record<string, string>> {
     proofs: PROOFS,
     troubles: [],
     leftovers: [],
+    strikes: 1,
     interrupted: false,
   });
   return {

@@ -20,6 +20,17 @@ describe('junit.xml', () => {
     expect(renderJunit([{ results, proofs: [] }])).toContain('errors="1" skipped="1"');
   });
 
+  it('is no greener than the verdict', () => {
+    const results = {
+      ...sampleResults(),
+      checks: [],
+      verdict: 'inconclusive' as const,
+      reasons: ['no proof'],
+    };
+    expect(renderJunit([{ results, proofs: [] }])).toContain('tests="1" failures="0" errors="1"');
+    expect(renderJunit([{ results: { ...results, verdict: 'pass' }, proofs: [] }])).toContain('tests="0"');
+  });
+
   it('escapes whatever a node or a run calls itself', () => {
     const results = {
       ...sampleResults(),

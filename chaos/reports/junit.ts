@@ -33,7 +33,8 @@ interface Suite {
 
 function suiteOf({ results, proofs }: Judged): Suite {
   const name = `${results.scenario} on ${results.world}`;
-  const cases = [...results.checks.map(caseOfCheck), ...proofs.flatMap(casesOfProof), ...casesOfRun(results)];
+  const found = [...results.checks.map(caseOfCheck), ...proofs.flatMap(casesOfProof)];
+  const cases = [...found, ...casesOfRun(results, found)];
   const seconds = results.tookMs / 1000;
   const text = [
     `  <testsuite name="${xml(name)}" timestamp="${xml(results.startedAt.slice(0, 19))}"${totals([{ cases, seconds }])}>`,
@@ -66,8 +67,19 @@ function casesOfProof({ what, evidence }: Proof): readonly Case[] {
   }));
 }
 
-/** What belongs to no claim must not make a suite green. */
-function casesOfRun(results: Results): readonly Case[] {
+/** What belongs to no claim must not make a suite green, and no suite is greener than its verdict. */
+function casesOfRun(results: Results, others: readonly Case[]): readonly Case[] {
+  const cases = casesOfLab(results);
+  const isGreen = [...others, ...cases].every(({ outcome }) => outcome === 'passed');
+  return isGreen && results.verdict !== 'pass'
+    ? [
+        ...cases,
+        { name: 'the verdict', outcome: 'error', text: [results.verdict, ...results.reasons].join('\n') },
+      ]
+    : cases;
+}
+
+function casesOfLab(results: Results): readonly Case[] {
   const texts = [...results.troubles, ...results.cleanUp.leftovers.map((what) => `left behind: ${what}`)];
   const troubles = texts.map((text): Case => ({
     name: 'the lab',

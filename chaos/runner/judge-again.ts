@@ -29,7 +29,7 @@ export async function judgeAgain(directory: string): Promise<Judgement> {
   const results = readResults(directory);
   const { proofs } = readEvidence(directory);
   const { troubles, interrupted, cleanUp } = results;
-  const { lines, checks: found } = await listen(directory, results);
+  const { lines, checks: found, strikes } = await listen(directory, results);
   // A history that broke off was not checked.
   const checks = interrupted || troubles.length > 0 ? [] : found;
   const { verdict, reasons } = verdictOf({
@@ -37,6 +37,7 @@ export async function judgeAgain(directory: string): Promise<Judgement> {
     proofs,
     troubles,
     leftovers: cleanUp.leftovers,
+    strikes,
     interrupted,
   });
   return {
@@ -55,7 +56,11 @@ export async function judgeAgain(directory: string): Promise<Judgement> {
 async function listen(
   directory: string,
   results: Results,
-): Promise<{ readonly lines: readonly string[]; readonly checks: readonly CheckResult[] }> {
+): Promise<{
+  readonly lines: readonly string[];
+  readonly checks: readonly CheckResult[];
+  readonly strikes: number;
+}> {
   const scenario = SCENARIOS.get(results.scenario);
   if (scenario === undefined) throw new RunUnreadableError(`this lab knows no scenario ${results.scenario}`);
   const bench = new Bench([...scenario.checkers, limits, staysUp], results.nodes);
@@ -91,6 +96,7 @@ async function listen(
         : ['the measured times are not those of the history']),
     ],
     checks: bench.verdicts(),
+    strikes: tally.strikes,
   };
 }
 

@@ -23,6 +23,8 @@ export interface Ending {
   readonly cleanUp: CloseReport;
   readonly checks: readonly CheckResult[];
   readonly writes: Results['writes'];
+  /** faults that have struck */
+  readonly strikes: number;
   readonly timeline: Timeline;
   readonly ended: 'played' | 'early' | 'interrupted';
 }
@@ -54,10 +56,10 @@ export function leaveReports(directory: string, happened: Happened): Run {
 }
 
 function resultsOf(happened: Happened): Results {
-  const { scenario, order, nodes, checks, proofs, troubles, cleanUp, ended } = happened;
+  const { scenario, order, nodes, checks, proofs, troubles, cleanUp, strikes, ended } = happened;
   const interrupted = ended === 'interrupted';
   const { leftovers } = cleanUp;
-  const { verdict, reasons } = verdictOf({ checks, proofs, troubles, leftovers, interrupted });
+  const { verdict, reasons } = verdictOf({ checks, proofs, troubles, leftovers, strikes, interrupted });
   return {
     version: VERSION,
     runId: happened.runId,

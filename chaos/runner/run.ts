@@ -190,6 +190,7 @@ async function playAndClose(
     ended,
     checks,
     writes: tally.counts,
+    strikes: tally.strikes,
     timeline: (timeline ?? new TimelineOf(nodes)).timeline(),
   };
 }

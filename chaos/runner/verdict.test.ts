@@ -12,6 +12,7 @@ const good: Findings = {
   ],
   troubles: [],
   leftovers: [],
+  strikes: 0,
   interrupted: false,
 };
 const broken: Findings['checks'] = [
@@ -30,6 +31,10 @@ const unproven: Findings['proofs'] = [
     evidence: { ok: false, checks: [{ claim: 'packets', holds: false }], dropped: 0, droppedBytes: 0 },
   },
 ];
+/** Nothing speaks against it, and nothing for it. */
+const empty: Findings['proofs'] = [
+  { what: 'the cut bites', at: 1, evidence: { ok: true, checks: [], dropped: 0, droppedBytes: 0 } },
+];
 
 describe('the verdict', () => {
   it.each([
@@ -38,6 +43,11 @@ describe('the verdict', () => {
     ['fail', { checks: broken, proofs: unproven }],
     ['inconclusive', { proofs: unproven }],
     ['inconclusive', { checks: [] }],
+    ['pass', { strikes: 1, proofs: [...good.proofs, ...good.proofs] }],
+    ['inconclusive', { strikes: 1, proofs: [] }],
+    ['inconclusive', { strikes: 1 }],
+    ['inconclusive', { strikes: 2, proofs: [...good.proofs, ...good.proofs] }],
+    ['inconclusive', { proofs: empty }],
     [
       'inconclusive',
       { checks: [{ checker: 'x', claim: 'x', verdict: 'unknown', detail: 'too little', violations: [] }] },

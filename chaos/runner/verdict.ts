@@ -20,6 +20,8 @@ export interface Findings {
   /** `harness: …`, `unsupported: …` or `inconclusive: …` */
   readonly troubles: readonly string[];
   readonly leftovers: readonly string[];
+  /** faults that have struck, by the history */
+  readonly strikes: number;
   readonly interrupted: boolean;
 }
 
@@ -39,9 +41,8 @@ export function verdictOf(findings: Findings): {
     ...findings.checks
       .filter((check) => check.verdict === 'unknown')
       .map((check) => `${check.claim}: ${check.detail}`),
-    ...findings.proofs.flatMap(({ what, evidence }) =>
-      evidence.checks.filter((check) => !check.holds).map((check) => `${what}: not so: ${check.claim}`),
-    ),
+    ...findings.proofs.flatMap(unprovenBy),
+    ...missingProofs(findings),
     ...(findings.checks.length === 0 ? ['nothing was checked'] : []),
   ];
   const reasons = [...errors, ...broken, ...unproven];
@@ -55,6 +56,19 @@ export function verdictOf(findings: Findings): {
   if (unsupported.length > 0) return { verdict: 'unsupported', reasons: unsupported };
   if (broken.length > 0) return { verdict: 'fail', reasons };
   return unproven.length > 0 ? { verdict: 'inconclusive', reasons } : { verdict: 'pass', reasons: [] };
+}
+
+function unprovenBy({ what, evidence: { checks } }: Proof): readonly string[] {
+  if (checks.length === 0) return [`${what}: nothing shows it`];
+  return checks.filter((check) => !check.holds).map((check) => `${what}: not so: ${check.claim}`);
+}
+
+/** Each fault is proven twice: that it bit, and that it is gone. */
+function missingProofs({ strikes, proofs }: Findings): readonly string[] {
+  const needed = 2 * strikes;
+  return proofs.length >= needed
+    ? []
+    : [`${strikes} faults have struck, and of ${needed} proofs there are ${proofs.length}`];
 }
 
 const FROM_WORST = [

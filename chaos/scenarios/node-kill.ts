@@ -34,15 +34,16 @@ async function playRound(stage: Play, round: number): Promise<void> {
   const spec: FaultSpec = { kind: 'kill', nodes: [name] };
   const mark = (phase: 'begun' | 'complete' | 'lifted' | 'gone', at: number): number =>
     history.add({ type: 'fault', id: round, phase, spec, nodes: [name] }, at);
+  const fault = stage.cluster.fault(spec);
   // Looked for from before the blow on: until the engine says that all is over, the others have long noticed.
-  const [struckAt, noticedAt] = await Promise.all([
-    victim.node.kill(),
+  const [{ beganAt, completeAt }, noticedAt] = await Promise.all([
+    blamed(fault.inject()),
     until(stage, `all others without ${name}`, NOTICE_LIMIT_MS, () =>
       others.every(({ node }) => (observer.latest(node.name)?.p2pAlive ?? members.length) < others.length),
     ),
   ]);
-  const killedAt = mark('begun', history.timeOf(struckAt));
-  mark('complete', history.now());
+  const killedAt = mark('begun', history.timeOf(beganAt));
+  mark('complete', history.timeOf(completeAt));
   stage.measured({
     what: 'killed → noticed by all others',
     from: killedAt,
@@ -54,8 +55,9 @@ async function playRound(stage: Play, round: number): Promise<void> {
   stage.progress('the others go on writing');
 
   await facts.pause();
+  stage.proof(`round ${round}: the kill bites`, await blamed(fault.evidence()));
   const restartedAt = mark('lifted', history.now());
-  await blamed(victim.node.start());
+  await blamed(fault.lift());
   const servesAt = mark('gone', history.now());
   history.add({ type: 'mark', mark: 'healed', node: '' }, servesAt);
   stage.measured({
@@ -83,6 +85,7 @@ async function playRound(stage: Play, round: number): Promise<void> {
     RETURN_LIMIT_MS,
     () => observer.latest(name)?.p2pAlive === others.length,
   );
+  stage.proof(`round ${round}: the kill is over`, await blamed(fault.heal()));
   stage.progress(`${name} is back and has caught up`);
   facts.start();
   await keepWriting(stage, members);
