@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Story, NODES } from '../checkers/testing/story.ts';
+import type { GateResults, Results } from '../reports/results.ts';
 import { sampleProofs, sampleResults } from '../reports/testing/sample.ts';
 import { judgeAgain } from '../runner/judge-again.ts';
 import { verdictOf } from '../runner/verdict.ts';
@@ -67,9 +68,91 @@ describe('a pack that is judged again', () => {
     await expect(verifyPack(await packed(none), null)).rejects.toThrow('comes out otherwise');
   });
 
+  it('does not take the history of another run, or of none, for its own', async () => {
+    const lines = (files['history.jsonl'] ?? '').split('\n');
+    const nameless = { ...files, 'history.jsonl': lines.slice(1).join('\n') };
+    await expect(verifyPack(await packed(nameless), null)).rejects.toThrow('the history does not say');
+    const twofold = { ...files, 'history.jsonl': [lines[0], ...lines].join('\n') };
+    await expect(verifyPack(await packed(twofold), null)).rejects.toThrow('the history is of 2 runs');
+  });
+
+  it('makes a claim once', async () => {
+    const results = JSON.parse(files['results.json'] ?? '') as Results;
+    const better = results.checks.map((check) => ({ ...check, verdict: 'pass' as const }));
+    const twice = {
+      ...files,
+      'results.json': JSON.stringify({ ...results, checks: [...results.checks, ...better] }),
+    };
+    await expect(verifyPack(await packed(twice), null)).rejects.toThrow('is claimed twice');
+  });
+
+  it('names the source that its run names', async () => {
+    const pack = await packed(files, { commit: 'f'.repeat(40), dirty: false });
+    await expect(verifyPack(pack, null)).rejects.toThrow('another source');
+  });
+
+  it('has nothing in it that nobody judges', async () => {
+    const more = { ...files, 'below/history.jsonl': '{}\n' };
+    await expect(verifyPack(await packed(more), null)).rejects.toThrow('below is no part of a run');
+  });
+
   it('without its evidence is refused', async () => {
     const { 'evidence.json': _gone, ...rest } = files;
     await expect(verifyPack(await packed(rest), null)).rejects.toThrow('evidence.json');
+  });
+});
+
+describe('the pack of a gate', () => {
+  const below = (directory: string): Record<string, string> =>
+    Object.fromEntries(Object.entries(files).map(([name, text]) => [`${directory}/${name}`, text]));
+
+  /** One run, as the gate tells of it, changed. */
+  function gateOf(
+    change: Partial<GateResults['runs'][number]>,
+    ...more: GateResults['runs']
+  ): Record<string, string> {
+    const results = JSON.parse(files['results.json'] ?? '') as Results;
+    const { scenario, verdict, reasons, tookMs, writes, world, nodes, seed, startedAt, environment } =
+      results;
+    const one = { scenario, directory: 'one', verdict, reasons, tookMs, acknowledged: writes.ok };
+    const gate: GateResults = {
+      version: 1,
+      gateId: 'run-1',
+      world,
+      nodes: nodes.length,
+      seed,
+      startedAt,
+      tookMs,
+      verdict,
+      runs: [{ ...one, ...change }, ...more],
+      environment,
+    };
+    return { 'results.json': JSON.stringify(gate), ...below('one') };
+  }
+
+  it('comes out as it was packed', async () => {
+    const { runs } = await verifyPack(await packed(gateOf({})), null);
+    expect(runs.map(({ results }) => results.scenario)).toEqual(['node-kill']);
+  });
+
+  it('tells of its runs what they are', async () => {
+    for (const change of [{ scenario: 'p2p-cut' }, { reasons: [] }, { acknowledged: 200 }])
+      await expect(verifyPack(await packed(gateOf(change)), null)).rejects.toThrow('tells otherwise of one');
+  });
+
+  it('has each of its runs in it, once', async () => {
+    const { runs } = JSON.parse(gateOf({})['results.json'] ?? '') as GateResults;
+    await expect(verifyPack(await packed(gateOf({}, ...runs)), null)).rejects.toThrow('one twice');
+    await expect(verifyPack(await packed(gateOf({ directory: 'two' })), null)).rejects.toThrow(
+      'no run of this gate',
+    );
+  });
+
+  it('leads nowhere else', async () => {
+    const outside = `../${path.basename(place)}/made`;
+    const gate = gateOf({ directory: outside });
+    const alone = { 'results.json': gate['results.json'] ?? '' };
+    await expect(verifyPack(await packed(alone), null)).rejects.toThrow('is not in it');
   });
 });
 
@@ -121,21 +204,20 @@ async function honestRun(): Promise<Record<string, string>> {
 }
 
 let packs = 0;
-async function packed(contents: Readonly<Record<string, string>>): Promise<string> {
+async function packed(
+  contents: Readonly<Record<string, string>>,
+  source: { readonly commit: string; readonly dirty: boolean } | null = null,
+): Promise<string> {
   packs += 1;
   const directory = path.join(place, `run-${packs}`);
   mkdirSync(directory);
-  for (const [name, text] of Object.entries(contents)) writeFileSync(path.join(directory, name), text);
-  const { verdict } = JSON.parse(readFileSync(path.join(directory, 'results.json'), 'utf8')) as {
-    verdict: 'fail' | 'pass';
-  };
+  for (const [name, text] of Object.entries(contents)) {
+    mkdirSync(path.dirname(path.join(directory, name)), { recursive: true });
+    writeFileSync(path.join(directory, name), text);
+  }
+  const { verdict, environment } = JSON.parse(contents['results.json'] ?? '') as Results;
   const file = path.join(place, `run-${packs}.tar.gz`);
   const key = loadKey(path.join(place, 'key.pem'));
-  await writePack(
-    directory,
-    { run: 'run-1', verdict, environment: { commit: null, dirty: false } },
-    key,
-    file,
-  );
+  await writePack(directory, { run: 'run-1', verdict, environment: source ?? environment }, key, file);
   return file;
 }

@@ -2,7 +2,9 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { Verdict } from '../reports/results.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { toldByGate } from '../reports/results.ts';
+import type { Results, Verdict } from '../reports/results.ts';
 import { judgeAgain } from '../runner/judge-again.ts';
 import type { Judgement } from '../runner/judge-again.ts';
 import { FILES, readGate, RunUnreadableError } from '../runner/run-directory.ts';
@@ -39,28 +41,66 @@ export async function verifyPack(file: string, trusted: string | null): Promise<
   }
 }
 
-async function judgeAll(directory: string, { verdict, run }: Manifest): Promise<readonly Judgement[]> {
-  if (existsSync(path.join(directory, FILES.history))) {
-    const judgement = await judgeAgain(directory);
-    if (judgement.results.runId !== run) throw new PackRefusedError(`its manifest names another run, ${run}`);
-    return [same(judgement, verdict)];
-  }
+async function judgeAll(directory: string, manifest: Manifest): Promise<readonly Judgement[]> {
+  const below = readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+  return existsSync(path.join(directory, FILES.history))
+    ? [await judgeOne(directory, manifest, below)]
+    : judgeGate(directory, manifest, below);
+}
+
+async function judgeOne(
+  directory: string,
+  manifest: Manifest,
+  [spare]: readonly string[],
+): Promise<Judgement> {
+  if (spare !== undefined) throw new PackRefusedError(`${spare} is no part of a run`);
+  const judgement = await judgeAgain(directory);
+  const { runId, environment } = judgement.results;
+  if (runId !== manifest.run) throw new PackRefusedError(`its manifest names another run, ${manifest.run}`);
+  checkSource(manifest, environment);
+  return same(judgement, manifest.verdict);
+}
+
+/** Every run that the gate names is in the pack, once, and is what the gate tells of it. */
+async function judgeGate(
+  directory: string,
+  manifest: Manifest,
+  below: readonly string[],
+): Promise<readonly Judgement[]> {
   const gate = readGate(directory);
-  if (gate.gateId !== run) throw new PackRefusedError(`its manifest names another gate, ${run}`);
-  const below = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  if (gate.gateId !== manifest.run)
+    throw new PackRefusedError(`its manifest names another gate, ${manifest.run}`);
+  checkSource(manifest, gate.environment);
   const wanted = gate.runs.map((one) => one.directory);
-  const spare = below.find(({ name }) => !wanted.includes(name));
-  if (spare !== undefined) throw new PackRefusedError(`${spare.name} is no run of this gate`);
+  const spare = below.find((name) => !wanted.includes(name));
+  if (spare !== undefined) throw new PackRefusedError(`${spare} is no run of this gate`);
+  const missing = wanted.find((name) => !below.includes(name));
+  if (missing !== undefined) throw new PackRefusedError(`the run ${missing} is not in it`);
+  const twice = wanted.find((name, i) => wanted.indexOf(name) !== i);
+  if (twice !== undefined) throw new PackRefusedError(`it counts the run ${twice} twice`);
   const judgements: Judgement[] = [];
-  for (const one of gate.runs)
-    judgements.push(same(await judgeAgain(path.join(directory, one.directory)), one.verdict));
+  for (const one of gate.runs) {
+    const judgement = same(await judgeAgain(path.join(directory, one.directory)), one.verdict);
+    const { world, seed } = judgement.results;
+    const isAsTold = isDeepStrictEqual(toldByGate(judgement.results, one.directory), one);
+    if (!isAsTold || world !== gate.world || seed !== gate.seed)
+      throw new PackRefusedError(`the gate tells otherwise of ${one.directory} than the run itself`);
+    judgements.push(judgement);
+  }
   const worst =
     gate.verdict === 'interrupted'
       ? 'interrupted'
       : worstOf(judgements.map(({ results }) => results.verdict));
-  if (gate.verdict !== worst || verdict !== worst)
+  if (gate.verdict !== worst || manifest.verdict !== worst)
     throw new PackRefusedError(`the verdict of its runs is ${worst}, and it says ${gate.verdict}`);
   return judgements;
+}
+
+function checkSource({ commit, dirty }: Manifest, environment: Results['environment']): void {
+  if (commit !== environment.commit || dirty !== environment.dirty)
+    throw new PackRefusedError('its manifest names another source than its results');
 }
 
 function same(judgement: Judgement, verdict: Verdict): Judgement {

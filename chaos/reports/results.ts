@@ -157,3 +157,11 @@ export const GateResults = z.strictObject({
   environment: Environment,
 });
 export type GateResults = z.infer<typeof GateResults>;
+
+/** What the results of a gate repeat of one of its runs. */
+export function toldByGate(
+  { scenario, verdict, reasons, tookMs, writes }: Results,
+  directory: string,
+): GateResults['runs'][number] {
+  return { scenario, directory, verdict, reasons, tookMs, acknowledged: writes.ok };
+}

@@ -7,7 +7,7 @@ import path from 'node:path';
 import type { LabWorld } from '../cluster/port.ts';
 import { renderGateReport } from '../reports/html/gate-report.ts';
 import { renderJunit } from '../reports/junit.ts';
-import { GATE_VERSION } from '../reports/results.ts';
+import { GATE_VERSION, toldByGate } from '../reports/results.ts';
 import type { GateResults } from '../reports/results.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { describeEnvironment } from './environment.ts';
@@ -66,14 +66,7 @@ export async function runGate(options: GateOptions): Promise<Gate> {
     startedAt: startedAt.toISOString(),
     tookMs: Math.round(performance.now() - clock),
     verdict: options.signal.aborted ? 'interrupted' : worstOf(runs.map((one) => one.results.verdict)),
-    runs: runs.map((one) => ({
-      scenario: one.results.scenario,
-      directory: path.basename(one.directory),
-      verdict: one.results.verdict,
-      reasons: one.results.reasons,
-      tookMs: one.results.tookMs,
-      acknowledged: one.results.writes.ok,
-    })),
+    runs: runs.map((one) => toldByGate(one.results, path.basename(one.directory))),
     environment: await describeEnvironment(options.world === 'containers'),
   };
   writeJson(directory, FILES.results, results);

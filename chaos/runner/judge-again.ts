@@ -66,10 +66,10 @@ async function listen(
   const bench = new Bench([...scenario.checkers, limits, staysUp], results.nodes);
   const tally = new Tally();
   const measured: Results['measurements'][number][] = [];
-  let begun: Extract<HistoryLine, { type: 'run' }> | null = null;
+  const begun: Extract<HistoryLine, { type: 'run' }>[] = [];
   try {
     for await (const line of readHistory(path.join(directory, FILES.history))) {
-      if (line.type === 'run') begun ??= line;
+      if (line.type === 'run') begun.push(line);
       if (line.type === 'measured') {
         const { what, from, ms, budgetMs, round } = line;
         measured.push({ what, from, ms, budgetMs, round });
@@ -82,14 +82,9 @@ async function listen(
       throw new RunUnreadableError(`${FILES.history}: ${error.message}`);
     throw error;
   }
-  const { runId, world, seed, nodes } = results;
-  const said =
-    begun === null ? null : { runId: begun.runId, world: begun.world, seed: begun.seed, nodes: begun.nodes };
   return {
     lines: [
-      ...(said === null || isDeepStrictEqual(said, { runId, world, seed, nodes })
-        ? []
-        : ['the history is of another run']),
+      ...strangersAmong(begun, results),
       ...(isDeepStrictEqual(tally.counts, results.writes) ? [] : ['the writes are not those of the history']),
       ...(isDeepStrictEqual(measured, results.measurements)
         ? []
@@ -100,9 +95,24 @@ async function listen(
   };
 }
 
+/** A run that came to nothing may have ended before its first line. */
+function strangersAmong(
+  begun: readonly Extract<HistoryLine, { type: 'run' }>[],
+  { runId, scenario, world, seed, nodes, checks }: Results,
+): readonly string[] {
+  const [first, ...more] = begun;
+  if (more.length > 0) return [`the history is of ${begun.length} runs`];
+  if (first === undefined) return checks.length > 0 ? ['the history does not say of which run it is'] : [];
+  const { type: _type, at: _at, version: _version, ...said } = first;
+  return isDeepStrictEqual(said, { runId, scenario, world, seed, nodes })
+    ? []
+    : ['the history is of another run'];
+}
+
 function differencesOfChecks(written: Results['checks'], found: readonly CheckResult[]): readonly string[] {
   const claims = [...new Set([...written, ...found].map(({ claim }) => claim))];
   return claims.flatMap((claim) => {
+    if (written.filter((check) => check.claim === claim).length > 1) return [`${claim}: is claimed twice`];
     const before = written.find((check) => check.claim === claim);
     const now = found.find((check) => check.claim === claim);
     if (before === undefined || now === undefined)
