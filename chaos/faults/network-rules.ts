@@ -42,8 +42,11 @@ export class NetworkRules {
   #timer: NodeJS.Timeout | null = null;
   #count = 0;
 
-  constructor(nodes: () => readonly RuledNode[]) {
+  readonly #renewEveryMs: number;
+
+  constructor(nodes: () => readonly RuledNode[], renewEveryMs = RENEW_EVERY_MS) {
     this.#nodes = nodes;
+    this.#renewEveryMs = renewEveryMs;
   }
 
   /** those that have a namespace */
@@ -63,8 +66,9 @@ export class NetworkRules {
     this.#count += 1;
     const enforced = new Enforced(`${TABLE_PREFIX}_${this.#count}`);
     this.#active.set(demand, enforced);
-    this.#timer ??= setInterval(() => void this.#renew(), RENEW_EVERY_MS).unref();
+    this.#timer ??= setInterval(() => void this.#renew(), this.#renewEveryMs).unref();
     const times = await enforced.serial.run(() => this.#load(enforced, this.#blocks(demand)));
+    if (times.length === 0) throw new FaultError('it is in force nowhere: no node that it concerns runs');
     return { beganAt: Math.min(...times), completeAt: Math.max(...times) };
   }
 
@@ -74,22 +78,24 @@ export class NetworkRules {
     if (enforced === undefined) return Date.now();
     return enforced.serial.run(async () => {
       const lifted = await Promise.allSettled(
-        this.running.map(async ({ name, sidecar }) => {
-          const at = await sidecar.load(renderRemoval(enforced.table));
-          if (enforced.rendered.get(name)?.kind === 'delay') await sidecar.endDelay(enforced.table);
-          if ((await sidecar.table(enforced.table)) !== null)
-            throw new FaultError(`${name}: ${enforced.table} is still there after its deletion`);
-          return at;
-        }),
+        this.running.map((node) =>
+          within(node, async (sidecar) => {
+            const at = await sidecar.load(renderRemoval(enforced.table));
+            if (enforced.rendered.get(node.name)?.kind === 'delay') await sidecar.endDelay(enforced.table);
+            if ((await sidecar.table(enforced.table)) !== null)
+              throw new FaultError(`${node.name}: ${enforced.table} is still there after its deletion`);
+            return at;
+          }),
+        ),
       );
-      const times = lifted.map((result) => {
+      const times = lifted.flatMap((result) => {
         if (result.status === 'rejected')
           throw new FaultError('a rule could not be lifted', { cause: result.reason });
-        return result.value;
+        return result.value ?? [];
       });
       this.#active.delete(demand);
       if (this.#active.size === 0) this.close();
-      return Math.max(...times);
+      return times.length === 0 ? Date.now() : Math.max(...times);
     });
   }
 
@@ -103,17 +109,20 @@ export class NetworkRules {
   async read(demand: Demand): Promise<readonly Standing[]> {
     const enforced = this.#active.get(demand);
     if (enforced === undefined) return [];
-    return enforced.serial.run(() =>
-      Promise.all(
-        this.#blocks(demand).map(async ({ node, block }) => {
-          const listing = await node.sidecar.table(enforced.table);
-          enforced.note(node, listing, this.running);
-          const rendered = enforced.rendered.get(node.name) ?? null;
-          const delayed = block.kind === 'delay' ? await node.sidecar.delayed(enforced.table) : 0;
-          return { node, block, rendered, listing, delayed, stopped: enforced.stopped(node.name) };
-        }),
-      ),
-    );
+    return enforced.serial.run(async () => {
+      const standings = await Promise.all(
+        this.#blocks(demand).map(({ node, block }) =>
+          within(node, async (sidecar) => {
+            const listing = await sidecar.table(enforced.table);
+            enforced.note(node.name, sidecar, listing, this.running);
+            const rendered = enforced.rendered.get(node.name) ?? null;
+            const delayed = block.kind === 'delay' ? await sidecar.delayed(enforced.table) : 0;
+            return { node, block, rendered, listing, delayed, stopped: enforced.stopped(node.name) };
+          }),
+        ),
+      );
+      return standings.filter((standing) => standing !== null);
+    });
   }
 
   /** What has happened to it while it was in force: leases that ran out, nodes that came anew. */
@@ -129,8 +138,10 @@ export class NetworkRules {
         const blocks = this.#blocks(demand);
         const old = blocks.filter(({ node }) => node.name !== name);
         await Promise.all(
-          old.map(async ({ node }) =>
-            enforced.note(node, await node.sidecar.table(enforced.table), this.running),
+          old.map(({ node }) =>
+            within(node, async (sidecar) =>
+              enforced.note(node.name, sidecar, await sidecar.table(enforced.table), this.running),
+            ),
           ),
         );
         await this.#load(enforced, blocks);
@@ -193,13 +204,16 @@ export class NetworkRules {
     { table, rendered }: Enforced,
     blocks: readonly { readonly node: RuledNode; readonly block: Block }[],
   ): Promise<readonly number[]> {
-    return Promise.all(
-      blocks.map(async ({ node, block }) => {
-        rendered.set(node.name, block);
-        if (block.kind === 'delay') await node.sidecar.delay(table, block.pairs);
-        return node.sidecar.load(renderTable(table, block, LEASE_SECONDS));
-      }),
+    const times = await Promise.all(
+      blocks.map(({ node, block }) =>
+        within(node, async (sidecar) => {
+          rendered.set(node.name, block);
+          if (block.kind === 'delay') await sidecar.delay(table, block.pairs);
+          return sidecar.load(renderTable(table, block, LEASE_SECONDS));
+        }),
+      ),
     );
+    return times.filter((at) => at !== null);
   }
 
   async #renew(): Promise<void> {
@@ -212,17 +226,24 @@ export class NetworkRules {
   }
 
   async #renewOne(enforced: Enforced, node: RuledNode, block: Block): Promise<void> {
-    const { sidecar, name } = node;
     try {
-      await sidecar.load(renderRenewal(enforced.table, LEASE_SECONDS));
+      await within(node, (sidecar) => sidecar.load(renderRenewal(enforced.table, LEASE_SECONDS)));
     } catch {
-      // A node that is being stopped takes its namespace with it; that is no lapse.
-      const still = this.running.find((other) => other.name === name);
-      if (still?.sidecar !== sidecar) return;
-      enforced.history.push({ claim: `${name}: the lease never ran out`, holds: false });
-      enforced.rendered.set(name, block);
-      await sidecar.load(renderTable(enforced.table, block, LEASE_SECONDS)).catch(() => undefined);
+      enforced.history.push({ claim: `${node.name}: the lease never ran out`, holds: false });
+      await this.#load(enforced, [{ node, block }]).catch(() => undefined);
     }
+  }
+}
+
+/** Does something in a node's namespace. @returns null where the node ends meanwhile, and takes its namespace with it */
+async function within<T>(node: RuledNode, work: (sidecar: Sidecar) => Promise<T>): Promise<T | null> {
+  if (node.state === 'stopped') return null;
+  const { sidecar } = node;
+  try {
+    return await work(sidecar);
+  } catch (error) {
+    if (node.state === 'stopped' || node.sidecar !== sidecar) return null;
+    throw error;
   }
 }
 
@@ -264,7 +285,7 @@ class Enforced {
     this.table = table;
   }
 
-  note({ name, sidecar }: RuledNode, listing: Listing | null, running: readonly RuledNode[]): void {
+  note(name: string, sidecar: Sidecar, listing: Listing | null, running: readonly RuledNode[]): void {
     const last = this.#present.get(name);
     const now = stoppedOf(listing, running);
     // Fewer than before, or another namespace: the counters began anew.

@@ -1,0 +1,132 @@
+import { poll } from '../cluster/poll.ts';
+import { FaultError } from './fault.ts';
+import { NetworkRules } from './network-rules.ts';
+import type { Demand, RuledNode } from './network-rules.ts';
+import type { Sidecar } from './sidecar.ts';
+
+const GONE = 'the side container has gone';
+
+/** A node whose namespace takes whatever it is told, until the node ends: then it answers no more. */
+class FakeNode implements RuledNode {
+  readonly name: string;
+  readonly address: string;
+  state = 'running';
+  /** what was loaded */
+  readonly taken: string[] = [];
+  /** done while the namespace is asked, before it answers */
+  meanwhile: () => void = () => undefined;
+  readonly #sidecar: Sidecar;
+
+  constructor(number: number) {
+    this.name = `node${number}`;
+    this.address = `10.0.0.${number}`;
+    const answer = async <T>(value: T): Promise<T> => {
+      this.meanwhile();
+      await Promise.resolve();
+      if (this.state === 'stopped') throw new FaultError(GONE);
+      return value;
+    };
+    const sidecar: Pick<Sidecar, 'load' | 'table'> = {
+      load: async (ruleset) => {
+        const at = await answer(1_000);
+        this.taken.push(ruleset);
+        return at;
+      },
+      table: () => answer(null),
+    };
+    this.#sidecar = sidecar as Sidecar;
+  }
+
+  /** As of a node in a container: one that does not run has none. */
+  get sidecar(): Sidecar {
+    if (this.state === 'stopped') throw new Error(`${this.name} has no place: it does not run`);
+    return this.#sidecar;
+  }
+
+  async inside(): Promise<string> {
+    return '';
+  }
+}
+
+/** Everybody drops what comes from the first node. */
+const demand: Demand = {
+  blockOf: ({ name }, [first]) =>
+    first === undefined || first.name === name
+      ? null
+      : { kind: 'pairs', how: 'drop', pairs: [{ peer: first.address, port: 9_000 }] },
+  reachOf: () => null,
+};
+
+function cluster(renewEveryMs?: number) {
+  const nodes = [1, 2, 3, 4].map((number) => new FakeNode(number));
+  const [, second, third, fourth] = nodes;
+  if (second === undefined || third === undefined || fourth === undefined) throw new Error('no nodes');
+  return { rules: new NetworkRules(() => nodes, renewEveryMs), nodes, second, third, fourth };
+}
+
+describe('rules whose node ends while they are asked about', () => {
+  it('are in force on the others', async () => {
+    const { rules, third, fourth } = cluster();
+    third.meanwhile = () => (third.state = 'stopped');
+    await expect(rules.enforce(demand)).resolves.toEqual({ beganAt: 1_000, completeAt: 1_000 });
+    expect(fourth.taken).toHaveLength(1);
+    rules.close();
+  });
+
+  it('are read of the others', async () => {
+    const { rules, third } = cluster();
+    await rules.enforce(demand);
+    third.meanwhile = () => (third.state = 'stopped');
+    expect((await rules.read(demand)).map(({ node }) => node.name)).toEqual(['node2', 'node4']);
+    rules.close();
+  });
+
+  it('are gone with it', async () => {
+    const { rules, third, fourth } = cluster();
+    await rules.enforce(demand);
+    third.meanwhile = () => (third.state = 'stopped');
+    await expect(rules.withdraw(demand)).resolves.toBe(1_000);
+    expect(fourth.taken).toHaveLength(2);
+    expect(await rules.read(demand)).toEqual([]);
+  });
+
+  it('are asserted anew on the one that comes meanwhile', async () => {
+    const { rules, second, third } = cluster();
+    await rules.enforce(demand);
+    third.meanwhile = () => (third.state = 'stopped');
+    await rules.reassert('node2', Date.now());
+    expect(second.taken).toHaveLength(2);
+    rules.close();
+  });
+
+  it('keep their lease on the others', async () => {
+    const { rules, second, third, fourth } = cluster(10);
+    await rules.enforce(demand);
+    second.meanwhile = () => (third.state = 'stopped');
+    const renewed = await poll(async () => (fourth.taken.length > 2 ? true : null), {
+      everyMs: 10,
+      budgetMs: 5_000,
+    });
+    rules.close();
+    expect(renewed).toBe(true);
+    expect(rules.historyOf(demand)).toEqual([]);
+  });
+});
+
+describe('rules', () => {
+  it('that cannot be loaded on a node that runs are no rules', async () => {
+    const { rules, third } = cluster();
+    third.meanwhile = () => {
+      throw new FaultError('nft ended with 1');
+    };
+    await expect(rules.enforce(demand)).rejects.toThrow('nft ended with 1');
+    rules.close();
+  });
+
+  it('that are in force nowhere are no rules', async () => {
+    const { rules, nodes } = cluster();
+    for (const node of nodes) node.state = 'stopped';
+    await expect(rules.enforce(demand)).rejects.toThrow('nowhere');
+    rules.close();
+  });
+});
