@@ -187,8 +187,9 @@ describe('a forwarder', () => {
 });
 
 function faultOn(forwarder: Forwarder, grudges: SpecOf<'partition'>['grudges']): LinkFault {
+  const link = { from: 'node1', to: 'node2', lung: 'p2p', forwarder } as const;
   const links = new Links(
-    () => [{ from: 'node1', to: 'node2', lung: 'p2p', forwarder }],
+    () => [link],
     () => true,
   );
   return new LinkFault({ kind: 'partition', grudges, scope: 'p2p', how: 'drop' }, links);
@@ -207,6 +208,22 @@ describe('a partition of links', () => {
   ])('deafens %s as the %s of the link', async (name, silence) => {
     await faultOn(line.forwarder, deafen(['node1', 'node2'], name)).inject(UNPROBED);
     expect(line.forwarder.conditions).toEqual([{ silence }]);
+  });
+
+  it('is not gone where a link still holds it, nor does the matrix take that for intended', async () => {
+    const cut = faultOn(line.forwarder, isolate(['node1', 'node2'], 'node1'));
+    await cut.inject(UNPROBED);
+    line.forwarder.lift = () => undefined;
+    const { checks } = await cut.heal();
+    expect(checks.map(({ holds }) => holds)).toEqual([false, false]);
+  });
+
+  it('is not in force where a link holds what nobody asked for', async () => {
+    const cut = faultOn(line.forwarder, isolate(['node1', 'node2'], 'node1'));
+    await cut.inject(UNPROBED);
+    line.forwarder.impose({ reset: true });
+    const { checks } = await cut.evidence(UNPROBED);
+    expect(checks[0]).toEqual({ claim: 'the condition stands on 1 links and no others', holds: false });
   });
 
   it('is no evidence before anything was kept back', async () => {

@@ -83,7 +83,7 @@ export class LinkFault implements Fault {
   async heal(options: EvidenceOptions = {}): Promise<Evidence> {
     await this.lift();
     const checks: Check[] = [
-      { claim: 'the condition is gone from every link', holds: !this.#links.isInForce(this.#demand) },
+      { claim: 'the condition is gone from every link', holds: this.#links.isGone(this.#demand) },
     ];
     if (options.probes !== false) checks.push(await this.#look('after'));
     const seen = this.#seen();

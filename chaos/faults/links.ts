@@ -69,16 +69,12 @@ export class Links {
     this.#active.delete(demand);
   }
 
-  /** Every forwarder holds this demand's condition where it should, and no other forwarder does. */
   isInForce(demand: Demand): boolean {
-    const imposed = this.#active.get(demand);
-    return (
-      imposed !== undefined &&
-      this.#links().every((link) => {
-        const condition = imposed.get(link);
-        return condition === undefined || link.forwarder.conditions.includes(condition);
-      })
-    );
+    return this.#active.has(demand) && this.#isAsIntended;
+  }
+
+  isGone(demand: Demand): boolean {
+    return !this.#active.has(demand) && this.#isAsIntended;
   }
 
   /** Every running node is dialled by every other over both lungs, through their forwarders. */
@@ -87,7 +83,7 @@ export class Links {
       const links = this.#links().filter(({ from, to }) => this.#isRunning(from) && this.#isRunning(to));
       return Promise.all(
         links.map(async (link) => {
-          const wanted = wantedOf(link);
+          const wanted = wantedOf(this.#intendedOf(link));
           const { reach } = await probe(link);
           const found = `${link.from}→${link.to} ${link.lung} ${reach}, not ${wanted}`;
           return { isAsWanted: reach === wanted, found };
@@ -95,10 +91,22 @@ export class Links {
       );
     }, 'every ordered pair, every lung');
   }
+
+  /** Every forwarder holds what the faults in force demand of it, and nothing else. */
+  get #isAsIntended(): boolean {
+    return this.#links().every((link) => {
+      const intended = new Set(this.#intendedOf(link));
+      const { conditions } = link.forwarder;
+      return conditions.length === intended.size && conditions.every((one) => intended.has(one));
+    });
+  }
+
+  #intendedOf(link: Link): readonly Condition[] {
+    return [...this.#active.values()].flatMap((imposed) => imposed.get(link) ?? []);
+  }
 }
 
-function wantedOf({ forwarder }: Link): Reach {
-  const { conditions } = forwarder;
+function wantedOf(conditions: readonly Condition[]): Reach {
   if (conditions.some(({ reset }) => reset)) return 'refused';
   return conditions.some(({ silence }) => silence !== undefined) ? 'silent' : 'open';
 }
