@@ -8,20 +8,23 @@ import path from 'node:path';
 import { connectEngine, listLabelled, removeLabelled } from './cluster/engine.ts';
 import { unmountDisks } from './cluster/small-disk.ts';
 import { WorldUnavailableError } from './cluster/port.ts';
-import { DIRECTORY_PREFIX, isNodeOf, readRunFile } from './cluster/run-file.ts';
+import { poll } from './cluster/poll.ts';
+import { DIRECTORY_PREFIX, readRunFile, signalNode } from './cluster/run-file.ts';
 
 /** @returns exit code: 0 when nothing of a dead run is left, 3 otherwise */
 export async function heal(
   options: { readonly force: boolean },
   say: (line: string) => void,
 ): Promise<number> {
-  const processes = healProcesses(options.force, say);
+  const processes = await healProcesses(options.force, say);
   const containers = await healContainers(options.force, say);
   const removed = processes.removed + containers.removed;
   const left = processes.left + containers.left;
   say(`${removed} removed, ${left} could not be removed`);
   return left === 0 ? 0 : 3;
 }
+
+const UNMOUNT_BUDGET = { everyMs: 50, budgetMs: 10_000 };
 
 interface Tally {
   readonly removed: number;
@@ -48,7 +51,7 @@ async function healContainers(force: boolean, say: (line: string) => void): Prom
   return { removed: found.length - left, left };
 }
 
-function healProcesses(force: boolean, say: (line: string) => void): Tally {
+async function healProcesses(force: boolean, say: (line: string) => void): Promise<Tally> {
   let removed = 0;
   let left = 0;
   for (const name of readdirSync(os.tmpdir()).filter((entry) => entry.startsWith(DIRECTORY_PREFIX))) {
@@ -59,12 +62,17 @@ function healProcesses(force: boolean, say: (line: string) => void): Tally {
       continue;
     }
     for (const pid of run?.nodes ?? []) {
-      if (!isNodeOf(pid, directory)) continue;
-      say(`ending process ${pid} of ${name}`);
-      process.kill(pid, 'SIGKILL');
+      if (!signalNode(pid, directory, 'SIGKILL')) continue;
+      say(`ended process ${pid} of ${name}`);
       removed += 1;
     }
-    left += unmountDisks(directory);
+    // Who was killed holds its files for a moment.
+    const unmounted = await poll(async () => (unmountDisks(directory) === 0 ? true : null), UNMOUNT_BUDGET);
+    if (unmounted === null) {
+      say(`something below ${directory} is still mounted, and in use`);
+      left += 1;
+      continue;
+    }
     try {
       say(`removing ${directory}`);
       rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });

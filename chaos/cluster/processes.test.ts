@@ -7,7 +7,7 @@ import { FaultUnsupportedError } from '../faults/fault.ts';
 import { isolate } from '../faults/partition.ts';
 import type { FaultSpec, Scope } from '../faults/spec.ts';
 import { startProcessCluster } from './processes.ts';
-import { DIRECTORY_PREFIX } from './run-file.ts';
+import { DIRECTORY_PREFIX, readRunFile } from './run-file.ts';
 import type { ProcessCluster } from './processes.ts';
 import { NodeStartError } from './port.ts';
 import type { Death } from './port.ts';
@@ -49,6 +49,16 @@ describe('the process cluster', () => {
     ),
     scope,
     how: 'drop',
+  });
+
+  it('says whose it is before any node starts, so that heal leaves it alone', async () => {
+    const runId = `test-${randomUUID()}`;
+    const opening = startProcessCluster({ nodes: 1, runId, main: FAKE });
+    expect(readRunFile(path.join(os.tmpdir(), DIRECTORY_PREFIX + runId))).toEqual({
+      harness: process.pid,
+      nodes: [],
+    });
+    await (await opening).close();
   });
 
   it('has nodes that answer, each in its own directory', async () => {

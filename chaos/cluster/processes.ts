@@ -98,6 +98,8 @@ class LoopbackCluster implements ProcessCluster {
     this.runId = options.runId;
     this.directory = path.join(os.tmpdir(), DIRECTORY_PREFIX + options.runId);
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    // From the first moment on: what has no owner is taken for what a dead run left.
+    this.#writeRunFile();
     this.#faulty = new Links(
       () => this.#links,
       (name) => this.#nodes.some((node) => node.name === name && node.state === 'running'),

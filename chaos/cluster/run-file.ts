@@ -41,3 +41,13 @@ export function isNodeOf(pid: number, directory: string): boolean {
     return false;
   }
 }
+
+/** @returns false where it is none of this run's nodes, or has ended meanwhile */
+export function signalNode(pid: number, directory: string, signal: NodeJS.Signals): boolean {
+  if (!isNodeOf(pid, directory)) return false;
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}

@@ -2,8 +2,13 @@
  * A process that looks like a node from outside: answers as one that serves, dials its peers' "libp2p" port on demand. Lets the
  * process cluster be tested without the product.
  */
+import { openSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import path from 'node:path';
+
+// A store is open as long as its node lives.
+openSync(path.join(process.env['AETHEL_STATE_DIR'] ?? '', 'store.mdb'), 'w');
 
 const p2pPort = Number((process.env['AETHEL_P2P_LISTEN'] ?? '').split('/').at(-1));
 net.createServer((socket) => socket.end(process.env['AETHEL_NODE_NAME'] ?? '')).listen(p2pPort, '127.0.0.1');

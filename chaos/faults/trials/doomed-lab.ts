@@ -10,10 +10,12 @@ const [world, runId, main] = process.argv.slice(2);
 if ((world !== 'containers' && world !== 'processes') || runId === undefined)
   throw new Error('usage: doomed-lab.ts containers|processes <run> [main]');
 
+// All that there is to leave behind.
+const prepare = { clocks: false, smallDisks: true };
 const cluster =
   main === undefined
-    ? await openCluster(world, { nodes: 3, runId })
-    : await startProcessCluster({ nodes: 3, runId, main });
+    ? await openCluster(world, { nodes: 3, runId, prepare })
+    : await startProcessCluster({ nodes: 3, runId, main, prepare });
 const names = cluster.nodes.map(({ name }) => name);
 const how = world === 'containers' ? 'cgroup' : 'sigstop';
 await cluster
