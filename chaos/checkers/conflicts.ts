@@ -6,7 +6,7 @@
 import type { HistoryLine, LineOf } from '../history/line.ts';
 import { judged, unknown } from './checker.ts';
 import type { Checker, Finding, Judge, Violation } from './checker.ts';
-import { mayReplace, versionOf, Writes } from './operations.ts';
+import { liveVersions, mayReplace, versionOf, Writes } from './operations.ts';
 import type { Write } from './operations.ts';
 import { cutsLink, FaultWindows } from './windows.ts';
 import type { FaultWindow } from './windows.ts';
@@ -80,33 +80,41 @@ class ConflictsSurfaced implements Judge {
         else if (isFirst) this.#resolved += 1;
       }
     }
+    const shownHere = liveVersions(entry);
+    const there = writes.filter((write) =>
+      shownHere.some(({ version, value }) =>
+        write.version === null ? write.value === value : write.version === version,
+      ),
+    );
     for (const [i, one] of writes.entries()) {
-      for (const other of writes.slice(i + 1)) this.#checkPair(one, other, writes, live, isFirst, say);
+      for (const other of writes.slice(i + 1)) this.#checkPair(one, other, there, isFirst, say);
     }
   }
 
   #checkPair(
     one: Write,
     other: Write,
-    writes: readonly Write[],
-    live: ReadonlySet<string>,
+    there: readonly Write[],
     isFirst: boolean,
     say: (text: string) => void,
   ): void {
-    if (one.outcome !== 'ok' || other.outcome !== 'ok' || !this.#areApart(one, other)) return;
+    if (!this.#areApart(one, other)) return;
     if (isFirst) this.#apart += 1;
     for (const [mine, theirs] of [
       [one, other],
       [other, one],
     ] as const) {
-      const isReplaced = writes.some((third) => third !== theirs && mayReplace(third, mine));
-      if (mine.version !== null && !live.has(mine.version) && !isReplaced)
+      // Whatever replaced it may have been replaced as well: in the end one of those is there.
+      const isReplaced = there.some((third) => mayReplace(third, mine) && !this.#areApart(third, mine));
+      if (!there.includes(mine) && !isReplaced)
         say(`${mine.key}: the write at ${mine.node} did not know the one at ${theirs.node}, and is gone`);
     }
   }
 
   /** From before the first began until both had ended, the same partition stood between their nodes, on both lungs. */
   #areApart(one: Write, other: Write): boolean {
+    // One of which nobody knows when it was done may have been done after all.
+    if (one.outcome !== 'ok' || other.outcome !== 'ok') return false;
     const from = Math.min(one.invokedAt, other.invokedAt);
     const to = Math.max(one.endedAt, other.endedAt);
     return this.#windows.all.some(

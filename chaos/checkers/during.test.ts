@@ -193,6 +193,14 @@ describe('conflicts', () => {
     expect(violations[0]?.text).toBe('shared/1: the write at a did not know the one at b, and is gone');
   });
 
+  it('are not swallowed for the sake of a write that is nowhere itself', () => {
+    const story = conflicted();
+    story.state.set('shared/1', (story.state.get('shared/1') ?? []).slice(0, 1));
+    story.unwritten('info', 'c', 12_500, 'shared/1', 'c');
+    story.finish(20_000);
+    expect(judge(conflictsSurfaced, story.inOrder()).verdict).toBe('fail');
+  });
+
   it('are not kept to oneself', () => {
     const story = conflicted();
     story.finish(20_000);
@@ -394,6 +402,22 @@ describe('budgets', () => {
       'unknown',
     );
     expect(judge(budgets, [measured(1_501), stalled(2_000, 980), stalled(3_000, 400)]).verdict).toBe('fail');
+  });
+
+  it('are not known where one could not be measured, and fail where another is missed', () => {
+    const open = {
+      type: 'unmeasured',
+      at: 3_000,
+      from: 1_000,
+      what: 'failover',
+      why: 'it was so before',
+      budgetMs: 1_500,
+      round: 2,
+    } as const;
+    const known = judge(budgets, [measured(1_000), open]);
+    expect(known.verdict).toBe('unknown');
+    expect(known.detail).toBe('1 of 1 met; not measured: failover, since it was so before');
+    expect(judge(budgets, [measured(1_501), open, lag(2_000, 5)]).verdict).toBe('fail');
   });
 
   it('are not known where nothing was measured', () => {

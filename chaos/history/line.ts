@@ -162,6 +162,18 @@ export const HistoryLine = z.discriminatedUnion('type', [
       round: z.int().min(0),
     })
     .readonly(),
+  /** something with a budget of which nobody knows how long it took, and why */
+  z
+    .strictObject({
+      type: z.literal('unmeasured'),
+      at,
+      from: at,
+      what: text,
+      why: text,
+      budgetMs: ms,
+      round: z.int().min(0),
+    })
+    .readonly(),
   /** how much too late the lab's own timers came in the last second; how long something waited for a processor, where the kernel tells */
   z.strictObject({ type: z.literal('lag'), at, loopMs: ms, stalledMs: ms.nullable() }).readonly(),
   /** a node that served ended, and nobody had made it; `said`: the end of its log, `exitCode` null: a signal */

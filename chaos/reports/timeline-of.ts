@@ -83,6 +83,7 @@ export class TimelineOf {
         return;
       case 'run':
       case 'measured':
+      case 'unmeasured':
       case 'lag':
       case 'entries':
       case 'intrusion':

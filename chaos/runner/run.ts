@@ -147,9 +147,14 @@ async function playAndClose(
     writeJson(directory, FILES.schedule, orderOf(options, schedule));
     await play(cluster, options, history, schedule, {
       measured: (measurement) => {
-        const { ms, what } = measurement;
+        const { ms, what, from, budgetMs, round } = measurement;
         // What was so before its cause was not caused by it: how long it took is not known.
-        if (ms < 0) return options.progress(`not measured, since it was so before: ${what}`);
+        if (ms < 0) {
+          options.progress(`not measured, since it was so before: ${what}`);
+          if (budgetMs !== null)
+            history.add({ type: 'unmeasured', from, what, why: 'it was so before', budgetMs, round });
+          return;
+        }
         measurements.push(measurement);
         history.add({ type: 'measured', ...measurement, ms: Number.isFinite(ms) ? ms : null });
       },
