@@ -24,14 +24,47 @@ export function setSecurityHeaders(response: ServerResponse): void {
   setAll(response, SECURITY);
 }
 
+/** An answer that may leave many times: its head is put together once, and so are its bytes. */
+export interface Prepared {
+  readonly text: string;
+  readonly encoding: 'latin1' | 'utf8';
+  /** all that it says, those of `SECURITY` included */
+  readonly headers: Headers;
+}
+
+export function prepareText(type: string, text: string, headers: Headers = NO_HEADERS): Prepared {
+  const length = Buffer.byteLength(text);
+  const all: Record<string, string> = {
+    ...SECURITY,
+    'Content-Type': type,
+    'Content-Length': String(length),
+  };
+  // Spread over the others they take as long as all that is left of the head.
+  for (const name in headers) all[name] = headers[name] ?? '';
+  // ASCII needs no encoding on its way to the socket.
+  return { text, encoding: length === text.length ? 'latin1' : 'utf8', headers: all };
+}
+
 /** @param text JSON */
-export function sendJson(
+export function prepareJson(text: string, headers?: Headers): Prepared {
+  return prepareText(JSON_TYPE, text, headers);
+}
+
+export function sendPrepared(
   response: ServerResponse,
   status: number,
-  text: string,
-  headers: Headers = NO_HEADERS,
+  { text, encoding, headers }: Prepared,
 ): void {
-  sendText(response, status, JSON_TYPE, text, headers);
+  if (isOnLongWay(response)) {
+    response.statusCode = status;
+    setAll(response, headers);
+  } else response.writeHead(status, headers);
+  response.end(text, encoding);
+}
+
+/** @param text JSON */
+export function sendJson(response: ServerResponse, status: number, text: string, headers?: Headers): void {
+  sendPrepared(response, status, prepareJson(text, headers));
 }
 
 export function sendText(
@@ -39,25 +72,9 @@ export function sendText(
   status: number,
   type: string,
   text: string,
-  headers: Headers = NO_HEADERS,
+  headers?: Headers,
 ): void {
-  const length = Buffer.byteLength(text);
-  if (isOnLongWay(response)) {
-    response.statusCode = status;
-    setAll(response, { 'Content-Type': type, 'Content-Length': String(length) });
-    setAll(response, headers);
-  } else {
-    const all: Record<string, string> = {
-      ...SECURITY,
-      'Content-Type': type,
-      'Content-Length': String(length),
-    };
-    // Spread over the others they take as long as all that is left of the head.
-    for (const name in headers) all[name] = headers[name] ?? '';
-    response.writeHead(status, all);
-  }
-  // ASCII needs no encoding on its way to the socket.
-  response.end(text, length === text.length ? 'latin1' : 'utf8');
+  sendPrepared(response, status, prepareText(type, text, headers));
 }
 
 export function sendNotModified(response: ServerResponse, headers: Headers): void {

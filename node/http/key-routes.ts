@@ -5,7 +5,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { ProofDocument, ReadEntry } from '../ports.ts';
 import type { WriteEntry } from '../protocol/border.ts';
-import { sendJson, sendNotModified } from './answer.ts';
+import {
+  prepareJson,
+  sendJson,
+  sendNotModified,
+  sendPrepared,
+  type Headers,
+  type Prepared,
+} from './answer.ts';
 import { readJson } from './body.ts';
 import { etag, ifMatch, ifNoneMatch, includes, preconditionOf } from './etags.ts';
 import { HttpProblem, describeIssues } from './problems.ts';
@@ -42,12 +49,10 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
         const extraText = proof === null ? '' : proofText(proof);
         if (entry === null || entry.value === null) throw absent(entry, extraText);
         if (match !== null && !includes(match, entry.version)) throw unmatched(entry.version);
-        const text = entryResponseText(entry, extraText);
         // A proof is of the root, which changes with other keys too: the version would be no tag for this answer.
-        if (proof !== null) return sendJson(response, 200, text);
-        const headers = { ETag: etag(entry.version), 'Cache-Control': 'no-cache' };
-        if (includes(noneMatch, entry.version)) sendNotModified(response, headers);
-        else sendJson(response, 200, text, headers);
+        if (proof !== null) return sendJson(response, 200, entryResponseText(entry, extraText));
+        if (includes(noneMatch, entry.version)) sendNotModified(response, tagged(entry));
+        else sendPrepared(response, 200, answerOf(entry));
       };
       const read = api.read(key);
       // Both are taken in this turn, so they tell of the same state.
@@ -137,6 +142,21 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       return { key, value: 'delete' in entry ? null : valueText(entry.value) };
     });
   }
+}
+
+/** What is read again and again is the same entry, and the same answer. */
+const answers = new WeakMap<ReadEntry, Prepared>();
+
+function answerOf(entry: ReadEntry): Prepared {
+  const known = answers.get(entry);
+  if (known !== undefined) return known;
+  const answer = prepareJson(entryResponseText(entry, ''), tagged(entry));
+  answers.set(entry, answer);
+  return answer;
+}
+
+function tagged({ version }: ReadEntry): Headers {
+  return { ETag: etag(version), 'Cache-Control': 'no-cache' };
 }
 
 /** A condition on a batch would be on the whole state's root, which is not offered; to ignore it would be to lie. */

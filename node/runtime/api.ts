@@ -184,21 +184,29 @@ export class Api implements LatticeApi {
   }
 }
 
-const NO_SIBLINGS: ReadEntry['siblings'] = [];
+/** Of records that stand alone: the same record is the same entry, which is made once for all who read it. */
+const entries = new WeakMap<SignedRecord, ReadEntry>();
 
 function entryOf({ view, version }: Seen): ReadEntry | null {
   if (view === null) return null;
-  const { key, value, id, dot, stamp } = view.winner;
-  // A delete that no write is beside leaves nothing to show.
-  if (value === null && view.siblings.length === 0) return null;
-  return {
+  const { winner, siblings } = view;
+  if (siblings.length === 0) {
+    // A delete that no write is beside leaves nothing to show.
+    if (winner.value === null) return null;
+    const known = entries.get(winner);
+    if (known !== undefined) return known;
+  }
+  const { key, value, id, dot, stamp } = winner;
+  const entry: ReadEntry = {
     key,
     value,
     version: version ?? id,
     author: dot.author,
     timestamp: stamp.wallMs,
-    siblings: view.siblings.length === 0 ? NO_SIBLINGS : view.siblings.map(sibling),
+    siblings: siblings.map(sibling),
   };
+  if (siblings.length === 0) entries.set(winner, entry);
+  return entry;
 }
 
 /** @param keys in order; more than fit show that there is a next page */

@@ -2,14 +2,14 @@
  * What was found lately for keys that were asked for: a hot key is not made anew for every reader, and the keys of a batch,
  * which are mostly new, are not looked for three times.
  *
- * Each key has two places, and the one asked for before the last makes room: of a thousand keys in turn, a third would push out each
+ * Each key has two places, and the one asked for before the last makes room: of a thousand keys in turn, a fifth would push out each
  * other where there is one. A map with its oldest entry deleted for each new one would do as well, but its tables are outgrown all the
  * time, and those that got old before they died keep thousands of dead records from the collector of the young.
  */
 import type { SignedRecord } from './record.ts';
 
-/** At most some 5 MB where records are small. A guess at how many keys are hot at a time. */
-const PLACES = 2_048;
+/** At most some 10 MB where records are small. A guess at how many keys are hot at a time. */
+const PLACES = 4_096;
 
 export class HotKeys {
   readonly #keys: (string | undefined)[] = [];
