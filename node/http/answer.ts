@@ -32,7 +32,7 @@ export interface Prepared {
   readonly headers: Headers;
 }
 
-export function prepareText(type: string, text: string, headers: Headers = NO_HEADERS): Prepared {
+function prepareText(type: string, text: string, headers: Headers = NO_HEADERS): Prepared {
   const length = Buffer.byteLength(text);
   const all: Record<string, string> = {
     ...SECURITY,
