@@ -1,4 +1,4 @@
-/** No node ends unless it is made to: a crash is a failure, however well its start afterwards goes. */
+/** No node ends unless it is made to: a crash is a failure, also one when it is asked to stop, however well its start afterwards goes. */
 import type { HistoryLine } from '../history/line.ts';
 import { judged } from './checker.ts';
 import type { Checker, Finding, Judge, Violation } from './checker.ts';

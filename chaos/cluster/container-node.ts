@@ -17,6 +17,7 @@ import { Sidecar } from '../faults/sidecar.ts';
 import { FAULTS_IMAGE } from './image.ts';
 import type { FreezeHow, SpecOf } from '../faults/spec.ts';
 import { timeOf, tryWriteTo } from './ask-node.ts';
+import { isCrash } from './crash.ts';
 import { demultiplexed, executeIn, labelsOf, runOnce } from './engine.ts';
 import type { Container } from './engine.ts';
 import { CLOCK_LIBRARY, CLOCKS_DIRECTORY } from './lend-clocks.ts';
@@ -367,10 +368,13 @@ export class ContainerNode implements ClusterNode {
 
   async #stop(): Promise<StopReport> {
     const startedAt = performance.now();
+    const served = this.#serves;
     await this.#end((container) => container.stop({ t: STOP_BUDGET_SECONDS }));
     const tookMs = performance.now() - startedAt;
     const state = this.#id === null ? null : (await this.#container.inspect()).State;
     const exitCode = state?.ExitCode ?? null;
+    if (served && isCrash(exitCode, null))
+      this.#options.onDeath({ node: this.name, exitCode, said: endOfLog(await this.#logs()) });
     return { tookMs, exitCode, graceful: exitCode !== 137 };
   }
 

@@ -13,6 +13,7 @@ import type { Hogs } from '../faults/hog.ts';
 import type { SpecOf } from '../faults/spec.ts';
 import { timeOf, tryWriteTo } from './ask-node.ts';
 import { spawnBusy } from './busy.ts';
+import { isCrash } from './crash.ts';
 import { poll } from './poll.ts';
 import { endOfLog, NodeStartError } from './port.ts';
 import type { ClusterNode, Death, NodeState, StartReport, StopReport } from './port.ts';
@@ -123,6 +124,7 @@ export class ProcessNode implements ClusterNode {
     const startedAt = performance.now();
     const graceful = await this.#end('SIGTERM', STOP_BUDGET_MS);
     if (!graceful) await this.#end('SIGKILL', STOP_BUDGET_MS);
+    if (child !== null && isCrash(child.exitCode, child.signalCode)) await this.#tellDeath(child.exitCode);
     return { tookMs: performance.now() - startedAt, exitCode: child?.exitCode ?? null, graceful };
   }
 

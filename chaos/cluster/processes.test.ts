@@ -80,6 +80,14 @@ describe('the process cluster', () => {
     await node(2).start();
   });
 
+  it('tells of a node that crashes when it is asked to stop', async () => {
+    deaths.length = 0;
+    await text(`${node(2).url}/crash-at-stop`);
+    await node(2).stop();
+    expect(deaths).toEqual([{ node: 'node3', exitCode: null, said: expect.stringContaining('fake node') }]);
+    await node(2).start();
+  });
+
   it('leads a connection to a real libp2p port through the forwarder, so that a cut bites both ways and no others', async () => {
     const ports = await Promise.all(cluster.nodes.map(({ url }) => text(`${url}/p2p`)));
     const dial = (from: number, to: number) => text(`${node(from).url}/dial/${ports[to]}`);

@@ -19,7 +19,10 @@ http
     if (request.url === '/health') response.end('{"status":"healthy"}');
     else if (request.url === '/api/lattice/p2p/status') response.end('{"success":true}');
     else if (request.url === '/p2p') response.end(String(p2pPort));
-    else if (dial !== undefined) {
+    else if (request.url === '/crash-at-stop') {
+      process.on('SIGTERM', () => process.abort());
+      response.end();
+    } else if (dial !== undefined) {
       let heard = '';
       const socket = net.connect({ host: '127.0.0.1', port: Number(dial) });
       socket.setTimeout(300, () => socket.destroy());
