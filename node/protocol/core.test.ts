@@ -84,6 +84,17 @@ describe('a node with nothing to do for a while', () => {
     expect(node.timers).toBe(10);
   });
 
+  it('polls all its members to keep HTTP warm in the moment of one heartbeat', () => {
+    const node = new Node(4, ['p2p', 'http']);
+    node.run(policy.restAfterMs + 1_000);
+    node.pollsAt.clear();
+    node.run(5 * policy.warmPollMs);
+    const bursts = [...node.pollsAt].filter(([at]) => at > policy.restAfterMs + 2 * policy.warmPollMs);
+    expect(bursts.length).toBeGreaterThanOrEqual(2);
+    expect(bursts.map(([, polls]) => polls)).toEqual(bursts.map(() => 4));
+    for (const [at] of bursts) expect(node.beatsAt).toContain(at);
+  });
+
   it('does not rest while P2P does not carry', () => {
     const node = new Node(1, ['p2p', 'http']);
     node.mute = true;
@@ -194,6 +205,9 @@ class Node {
   readonly core: Core;
   readonly beats = new Map<NodeId, number>();
   readonly polls = new Set<NodeId>();
+  /** how many polls left in which moment, and in which heartbeats did */
+  readonly pollsAt = new Map<number, number>();
+  readonly beatsAt = new Set<number>();
   readonly outcomes: WriteOutcome[] = [];
   readonly silent = new Set<NodeId>();
   states: { readonly at: number; readonly peer: NodeId; readonly to: string }[] = [];
@@ -303,10 +317,12 @@ class Node {
         return;
       case 'beat':
         this.lastBeacon = effect.beacon;
+        this.beatsAt.add(this.#now);
         this.beats.set(effect.peer, (this.beats.get(effect.peer) ?? 0) + 1);
         return;
       case 'poll':
         this.polls.add(effect.peer);
+        this.pollsAt.set(this.#now, (this.pollsAt.get(this.#now) ?? 0) + 1);
         this.#answers.push(effect.peer);
         return;
       case 'reply':

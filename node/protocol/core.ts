@@ -321,6 +321,7 @@ export class Core {
     this.#setBeat(this.#isResting() ? this.#policy.restBeatMs : this.#policy.beatMs);
     if (this.#tickAt === null) this.#tick();
     this.#beatAll();
+    if (this.#isResting()) this.#pollTogether();
   }
 
   #setBeat(afterMs: number): void {
@@ -585,6 +586,7 @@ export class Core {
     const peer = this.#peers.get(id);
     if (peer === undefined || !peer.linked.http) return;
     peer.pollingSince = this.#now.monotonicMs;
+    peer.warmPollAt = null;
     const { eagerWaitMs } = this.#policy;
     const { state, heardAt } = this.#detector.health(id, 'http');
     // Who was not heard of late is not waited for: whether it answers is the question.
@@ -600,11 +602,24 @@ export class Core {
   #schedulePoll(peer: Peer, failures: number): void {
     const { warmPollMs, eagerGapMs, retryMinMs, retryMaxMs } = this.#policy;
     let delayMs: number;
+    peer.warmPollAt = null;
     if (!peer.isNeighbour) delayMs = this.#jitter(this.#strayPollMs(), 0.1);
-    else if (!this.#isAssisted(peer)) delayMs = this.#jitter(warmPollMs, 0.1);
-    else if (failures === 0) delayMs = eagerGapMs;
+    else if (!this.#isAssisted(peer)) {
+      delayMs = this.#jitter(warmPollMs, WARM_POLL_JITTER);
+      peer.warmPollAt = this.#now.monotonicMs + delayMs;
+    } else if (failures === 0) delayMs = eagerGapMs;
     else delayMs = this.#jitter(Math.min(retryMinMs * 2 ** Math.min(failures - 1, 16), retryMaxMs), 0.2);
     this.#timer(peer.pollTimer, delayMs);
+  }
+
+  /** A warm poll due before the next heartbeat goes with this one, and takes along those that are due as soon as jitter lets them be: one waking for all. */
+  #pollTogether(): void {
+    const now = this.#now.monotonicMs;
+    const leftMs = ({ warmPollAt }: Peer): number => (warmPollAt ?? Infinity) - now;
+    const peers = [...this.#peers.values()].filter(({ linked }) => linked.http);
+    if (!peers.some((peer) => leftMs(peer) <= this.#beatMs)) return;
+    const spreadMs = 2 * WARM_POLL_JITTER * this.#policy.warmPollMs;
+    for (const peer of peers) if (leftMs(peer) <= Math.max(this.#beatMs, spreadMs)) this.#poll(peer.id);
   }
 
   /** So far apart are the polls of a member that is no neighbour that those of all of them are as many as those of the neighbours. */
@@ -1222,6 +1237,9 @@ const JOIN_SHARE = 0.6;
 
 /** The longest round trip to a member whose heartbeat is joined, in ms; a tenth of the least time between two heartbeats that joining allows. */
 const JOIN_ROUND_TRIP_MS = 20;
+
+/** Share of its interval by which a warm poll comes earlier or later. */
+const WARM_POLL_JITTER = 0.1;
 
 /** A member that is no neighbour may miss its turn twice before it is missed. A guess. */
 const STRAY_TURNS = 2.5;

@@ -45,6 +45,8 @@ export interface Peer {
   sessionBackoffMs: number;
   /** when the HTTP poll under way was asked, ms monotonic; null when none is */
   pollingSince: number | null;
+  /** when it is polled next only to keep HTTP warm, ms monotonic; null when no such poll is set */
+  warmPollAt: number | null;
   readonly places: Places;
   /** one of the few that this node watches by itself */
   isChosen: boolean;
@@ -85,6 +87,7 @@ export function newPeer(id: NodeId, now: number, sessionBackoffMs: number): Peer
     sessionNotBefore: now,
     sessionBackoffMs,
     pollingSince: null,
+    warmPollAt: null,
     places: placesOf(id),
     isChosen: true,
     isNeighbour: true,
