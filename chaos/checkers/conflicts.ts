@@ -8,7 +8,7 @@ import { judged, unknown } from './checker.ts';
 import type { Checker, Finding, Judge, Violation } from './checker.ts';
 import { liveVersions, mayReplace, versionOf, Writes } from './operations.ts';
 import type { Write } from './operations.ts';
-import { cutsLink, FaultWindows } from './windows.ts';
+import { cutsLink, FaultWindows, isAnythingStarted } from './windows.ts';
 import type { FaultWindow } from './windows.ts';
 
 export const conflictsSurfaced: Checker = {
@@ -117,6 +117,7 @@ class ConflictsSurfaced implements Judge {
     if (one.outcome !== 'ok' || other.outcome !== 'ok') return false;
     const from = Math.min(one.invokedAt, other.invokedAt);
     const to = Math.max(one.endedAt, other.endedAt);
+    if (isAnythingStarted(this.#windows.all, from, to)) return false;
     return this.#windows.all.some(
       (window) =>
         window.isProven &&

@@ -201,6 +201,18 @@ describe('conflicts', () => {
     expect(judge(conflictsSurfaced, story.inOrder()).verdict).toBe('fail');
   });
 
+  it('are not proven across a start, when a new namespace has no rules for a moment', () => {
+    const story = conflicted();
+    const first = story.write('a', 4_000, 'shared/3', 'a');
+    story.fault({ kind: 'kill', nodes: ['c'] }, 5_000, 6_000, ['c']);
+    story.write('b', 7_000, 'shared/3', 'b', [first]);
+    story.finish(20_000);
+    expect(judge(conflictsSurfaced, story.inOrder())).toMatchObject({
+      verdict: 'pass',
+      detail: '2 conflicts provably made and told, 3 resolved for good',
+    });
+  });
+
   it('are not kept to oneself', () => {
     const story = conflicted();
     story.finish(20_000);

@@ -106,6 +106,14 @@ export function isAnythingUnproven(windows: readonly FaultWindow[], at: number):
   return windows.some(({ isProven, begunAt, goneAt }) => !isProven && begunAt <= at && goneAt >= at);
 }
 
+/** A node may have started in this time: until its new namespace has its rules, no cut of it is whole. */
+export function isAnythingStarted(windows: readonly FaultWindow[], from: number, to: number): boolean {
+  return windows.some(
+    ({ spec, begunAt, goneAt }) =>
+      EFFECTS[spec.kind] === 'down' && spec.kind !== 'freeze' && begunAt <= to && goneAt >= from,
+  );
+}
+
 /** What strikes it so that it may rightly fail to answer such operations, or be slow with them. */
 export function excuses(
   windows: readonly FaultWindow[],
