@@ -2,6 +2,7 @@ import { poll } from '../cluster/poll.ts';
 import { FaultError } from './fault.ts';
 import { NetworkRules } from './network-rules.ts';
 import type { Demand, RuledNode } from './network-rules.ts';
+import type { Listing } from './nft.ts';
 import type { Sidecar } from './sidecar.ts';
 
 const GONE = 'the side container has gone';
@@ -9,8 +10,10 @@ const GONE = 'the side container has gone';
 /** A node whose namespace takes whatever it is told, until the node ends: then it answers no more. */
 class FakeNode implements RuledNode {
   readonly name: string;
-  readonly address: string;
+  address: string;
   state = 'running';
+  /** what it has of the table; a new one counts from zero */
+  listing: Listing | null = null;
   /** what was loaded */
   readonly taken: string[] = [];
   /** done while the namespace is asked, before it answers */
@@ -30,9 +33,10 @@ class FakeNode implements RuledNode {
       load: async (ruleset) => {
         const at = await answer(1_000);
         this.taken.push(ruleset);
+        this.listing = null;
         return at;
       },
-      table: () => answer(null),
+      table: () => answer(this.listing),
     };
     this.#sidecar = sidecar as Sidecar;
   }
@@ -114,6 +118,25 @@ describe('rules whose node ends while they are asked about', () => {
 });
 
 describe('rules', () => {
+  it('count what they stopped for whom it was, though the nodes have swapped their addresses since', async () => {
+    const { rules, second, third, fourth } = cluster();
+    await rules.enforce(demand);
+    const stopped = { peer: third.address, port: 9_000, packets: 5, bytes: 300 };
+    second.listing = { leaseSeconds: 40, pairs: [stopped], chains: new Map() };
+    [third.address, fourth.address] = [fourth.address, third.address];
+    await rules.reassert('node3', Date.now());
+    const standing = (await rules.read(demand)).find(({ node }) => node.name === 'node2');
+    expect([...(standing?.stopped.from ?? [])]).toEqual([['node3', 5]]);
+    // What the new table has counted comes on top, be it more than the old one had.
+    second.listing = { leaseSeconds: 40, pairs: [{ ...stopped, packets: 6 }], chains: new Map() };
+    const later = (await rules.read(demand)).find(({ node }) => node.name === 'node2');
+    expect([...(later?.stopped.from ?? [])]).toEqual([
+      ['node3', 5],
+      ['node4', 6],
+    ]);
+    rules.close();
+  });
+
   it('that cannot be loaded on a node that runs are no rules', async () => {
     const { rules, third } = cluster();
     third.meanwhile = () => {

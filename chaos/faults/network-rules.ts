@@ -114,7 +114,7 @@ export class NetworkRules {
         this.#blocks(demand).map(({ node, block }) =>
           within(node, async (sidecar) => {
             const listing = await sidecar.table(enforced.table);
-            enforced.note(node.name, sidecar, listing, this.running);
+            enforced.note(node.name, sidecar, listing);
             const rendered = enforced.rendered.get(node.name) ?? null;
             const delayed = block.kind === 'delay' ? await sidecar.delayed(enforced.table) : 0;
             return { node, block, rendered, listing, delayed, stopped: enforced.stopped(node.name) };
@@ -140,7 +140,7 @@ export class NetworkRules {
         await Promise.all(
           old.map(({ node }) =>
             within(node, async (sidecar) =>
-              enforced.note(node.name, sidecar, await sidecar.table(enforced.table), this.running),
+              enforced.note(node.name, sidecar, await sidecar.table(enforced.table)),
             ),
           ),
         );
@@ -201,15 +201,20 @@ export class NetworkRules {
   }
 
   async #load(
-    { table, rendered }: Enforced,
+    enforced: Enforced,
     blocks: readonly { readonly node: RuledNode; readonly block: Block }[],
   ): Promise<readonly number[]> {
+    const { table, rendered, namesOf } = enforced;
+    const names = new Map(this.running.map(({ address, name }) => [address, name]));
     const times = await Promise.all(
       blocks.map(({ node, block }) =>
         within(node, async (sidecar) => {
           rendered.set(node.name, block);
+          namesOf.set(node.name, names);
           if (block.kind === 'delay') await sidecar.delay(table, block.pairs);
-          return sidecar.load(renderTable(table, block, LEASE_SECONDS));
+          const at = await sidecar.load(renderTable(table, block, LEASE_SECONDS));
+          enforced.beginAnew(node.name);
+          return at;
         }),
       ),
     );
@@ -275,6 +280,8 @@ class Enforced {
   readonly table: string;
   /** by node, what was loaded last */
   readonly rendered = new Map<string, Block>();
+  /** by node, whose the addresses in it were: started anew, nodes may swap theirs */
+  readonly namesOf = new Map<string, ReadonlyMap<string, string>>();
   readonly serial = new Serial();
   readonly history: Check[] = [];
   /** by node: of tables that are no more, and of the present one */
@@ -285,13 +292,19 @@ class Enforced {
     this.table = table;
   }
 
-  note(name: string, sidecar: Sidecar, listing: Listing | null, running: readonly RuledNode[]): void {
+  note(name: string, sidecar: Sidecar, listing: Listing | null): void {
     const last = this.#present.get(name);
-    const now = stoppedOf(listing, running);
+    const now = stoppedOf(listing, this.namesOf.get(name) ?? new Map<string, string>());
     // Fewer than before, or another namespace: the counters began anew.
     if (last !== undefined && (last.sidecar !== sidecar || now.packets < last.packets))
       this.#past.set(name, sum(this.#past.get(name) ?? NOTHING, last));
     this.#present.set(name, { ...now, sidecar });
+  }
+
+  /** Its table was loaded anew: what was noted of the old one is past. */
+  beginAnew(name: string): void {
+    this.#past.set(name, this.stopped(name));
+    this.#present.delete(name);
   }
 
   stopped(name: string): Stopped {
@@ -301,11 +314,11 @@ class Enforced {
 
 const NOTHING: Stopped = { from: new Map(), rules: [], packets: 0, bytes: 0 };
 
-function stoppedOf(listing: Listing | null, running: readonly RuledNode[]): Stopped {
+function stoppedOf(listing: Listing | null, names: ReadonlyMap<string, string>): Stopped {
   if (listing === null) return NOTHING;
   const from = new Map<string, number>();
   for (const { peer, packets } of listing.pairs) {
-    const name = running.find(({ address }) => address === peer)?.name;
+    const name = names.get(peer);
     if (name !== undefined) from.set(name, (from.get(name) ?? 0) + packets);
   }
   const counters = [...listing.chains.values()].flat().filter((counter) => counter !== null);
