@@ -112,6 +112,17 @@ describe('the detector over HTTP', () => {
     expect(silence(detector, 100, 2_000, 100)).toMatchObject([{ at: 900, to: 'suspect' }]);
   });
 
+  it('gives a near member no more time because one answer took long', () => {
+    const detector = new Detector(OPTIONS);
+    detector.advance(0);
+    detector.heard(PEER, 'http', 0, 4);
+    detector.heard(PEER, 'http', 0, 700);
+    expect(detector.health(PEER, 'http').rttMs).toBe(700);
+    detector.setEager(PEER, true);
+    detector.asked(PEER, 0);
+    expect(silence(detector, 0, 2_000, 100)).toMatchObject([{ at: 400, to: 'suspect' }]);
+  });
+
   it('asks no more of one that is only kept warm', () => {
     const detector = new Detector(OPTIONS);
     detector.advance(0);

@@ -52,7 +52,10 @@ interface Link {
   heardAt: number | null;
   /** attentive time of the last evidence */
   heardAttentiveMs: number;
+  /** of the last answer that tells it */
   rttMs: number | null;
+  /** of the last few over HTTP, newest last */
+  recentRttMs: readonly number[];
   /** attentive time by which a question was to be answered, the oldest since the last evidence; null: none is open */
   dueAttentiveMs: number | null;
   /** consecutive failed polls since the last evidence */
@@ -75,6 +78,8 @@ const FAILURES_TO_DEAD = 2;
 const USUALLY_LATE_MS = 150;
 /** A guess: a far member answers later than the usual round trip, not thrice as late. */
 const ROUND_TRIPS_FOR_AN_ANSWER = 3;
+/** A guess: more than lie between a heal and the end of its sessions, and few enough to follow a route that got longer. */
+const ROUND_TRIPS_KEPT = 8;
 
 const NEVER: LinkHealth = { state: 'unknown', heardAt: null, rttMs: null };
 
@@ -117,21 +122,25 @@ export class Detector {
     link.heardAttentiveMs = this.#attentiveMs;
     link.failures = 0;
     link.dueAttentiveMs = null;
-    if (rttMs !== null) link.rttMs = rttMs;
+    if (rttMs !== null) {
+      link.rttMs = rttMs;
+      if (lung === 'http') link.recentRttMs = [...link.recentRttMs.slice(1 - ROUND_TRIPS_KEPT), rttMs];
+    }
     return this.#move(peer, lung, link, 'alive', 'heard');
   }
 
   /**
    * A question goes to this peer over HTTP. Whatever is heard of it answers. Where gossip does not reach it, no word is doubt after as long
    * as lies between doubt and verdict over P2P, so that both lungs are given up in the same moment when both are cut; or after three
-   * round trips, where those are longer.
+   * round trips, where those are longer: the shortest of late, for an answer that had to wait for a disk or a lost packet was not far away.
    *
    * @param heldMs how long it may hold the answer
    */
   asked(peer: NodeId, heldMs: number): void {
     const link = this.#link(peer, 'http');
     const patienceMs = this.#options.suspicionMs - this.#suspectMs(peer);
-    const answerMs = Math.max(patienceMs, ROUND_TRIPS_FOR_AN_ANSWER * (link.rttMs ?? 0));
+    const [first = 0, ...others] = link.recentRttMs;
+    const answerMs = Math.max(patienceMs, ROUND_TRIPS_FOR_AN_ANSWER * Math.min(first, ...others));
     link.dueAttentiveMs ??= this.#attentiveMs + heldMs + answerMs;
   }
 
@@ -307,6 +316,7 @@ export class Detector {
       heardAt: null,
       heardAttentiveMs: this.#attentiveMs,
       rttMs: null,
+      recentRttMs: [],
       dueAttentiveMs: null,
       failures: 0,
       judgedFromMs: 0,
