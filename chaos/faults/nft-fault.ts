@@ -79,15 +79,27 @@ export class NftFault implements Fault {
   }
 
   async evidence(options: EvidenceOptions = {}): Promise<Evidence> {
-    const standings = await this.#rules.read(this.#demand);
+    let standings = await this.#rules.read(this.#demand);
     const checks: Check[] = [
       ...this.#before,
       ...standings.map(inForce),
       ...this.#rules.historyOf(this.#demand),
     ];
     if (standings.length === 0) checks.push({ claim: 'it is in force somewhere', holds: false });
-    checks.push(...(await this.#bites(standings)));
-    if (options.probes !== false) checks.push(await this.#look('during'));
+    let bites = await this.#bites(standings);
+    if (options.probes !== false) {
+      const during = await this.#look('during');
+      // Over a lung at rest the nodes may say nothing for ten seconds: then it is what the probes said that was stopped.
+      if (this.#spec.kind === 'partition' && !bites.every(({ holds }) => holds)) {
+        standings = await this.#rules.read(this.#demand);
+        const own = new Set(bites.filter(({ holds }) => holds).map(({ claim }) => pairOf(claim)));
+        bites = (await this.#bites(standings)).map(({ claim, holds }) => ({
+          claim: own.has(pairOf(claim)) ? claim : `${claim}, of the lab's probes alone`,
+          holds,
+        }));
+      }
+      checks.push(...bites, during);
+    } else checks.push(...bites);
     this.#last = {
       count: standings.reduce((all, { stopped }) => all + stopped.packets, 0),
       bytes: standings.reduce((all, { stopped }) => all + stopped.bytes, 0),
@@ -314,6 +326,10 @@ function namesOf(pairs: readonly { readonly peer: string; readonly port: number 
     .map(({ peer, port }) => `${peer}:${port}`)
     .toSorted()
     .join(' ');
+}
+
+function pairOf(claim: string): string {
+  return claim.slice(0, claim.indexOf(':'));
 }
 
 /** Each pair is dead when one of its ends has stopped something: either end may have heard nothing to stop. */
