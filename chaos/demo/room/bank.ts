@@ -70,12 +70,15 @@ const AccountFact = z.object({ issued: z.number().int().nonnegative() });
 interface Acknowledged {
   readonly fact: TransferFact;
   readonly at: number;
+  /** the node that acknowledged it: the only one that has it for certain (w=1) */
+  readonly via: ClusterNode;
 }
 
 /** What an audit found: every entry of every node, read anew. */
 export interface Audit {
   readonly at: number;
   readonly issued: number;
+  /** by nodes that run: what another acknowledged right before it was struck down may be with it alone until it is back */
   readonly acknowledged: number;
   readonly nodes: readonly NodeBooks[];
   /** acknowledged transfers that are missing or other than acknowledged, on any of these nodes */
@@ -133,11 +136,13 @@ export class Bank {
       nodes.map(async (node) => {
         const reader = new Reader();
         await reader.read(this.#client(node));
-        for (const [id, { fact }] of ledger) if (!reader.holds(id, fact)) wrong += 1;
+        for (const [id, { fact, via }] of ledger)
+          if (via.state === 'running' ? !reader.holds(id, fact) : reader.contradicts(id, fact)) wrong += 1;
         return reader.books(node.name, ledger, Date.now());
       }),
     );
-    return { at: Date.now(), issued: issuedInAll(), acknowledged: ledger.size, nodes: books, wrong };
+    const acknowledged = [...ledger.values()].filter(({ via }) => via.state === 'running').length;
+    return { at: Date.now(), issued: issuedInAll(), acknowledged, nodes: books, wrong };
   }
 
   async #issue(signal: AbortSignal): Promise<void> {
@@ -180,7 +185,7 @@ export class Bank {
       });
       if (isAcknowledged) {
         this.#shunned.delete(node.name);
-        this.#ledger.set(id, { fact, at });
+        this.#ledger.set(id, { fact, at, via: node });
         this.#recent = [{ id, ...fact, via: node.name, retries }, ...this.#recent].slice(0, RECENT);
         return;
       }
@@ -250,6 +255,10 @@ class Reader {
   holds(id: number, fact: TransferFact): boolean {
     const had = this.#transfers.get(id);
     return had?.from === fact.from && had.to === fact.to && had.amount === fact.amount;
+  }
+
+  contradicts(id: number, fact: TransferFact): boolean {
+    return this.#transfers.has(id) && !this.holds(id, fact);
   }
 
   async read(client: LatticeClient): Promise<void> {
