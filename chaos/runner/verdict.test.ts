@@ -75,6 +75,8 @@ describe('the verdict of several runs', () => {
     ['fail', ['inconclusive', 'fail', 'pass']],
     ['error', ['fail', 'error']],
     ['pass', ['pass', 'unsupported']],
+    ['inconclusive', ['unsupported', 'pass', 'unsupported']],
+    ['fail', ['unsupported', 'fail', 'unsupported']],
     ['inconclusive', ['unsupported']],
     ['inconclusive', []],
   ] as const)('is %s for %j', (worst, verdicts) => {

@@ -79,7 +79,9 @@ const FROM_WORST = [
   'pass',
 ] as const satisfies readonly Verdict[];
 
-/** What cannot be played here is no better and no worse than the rest, but alone it is nothing: inconclusive. */
+/** What cannot be played here is no better and no worse than the rest; a pass takes half of all: with fewer too little was seen. */
 export function worstOf(verdicts: readonly Verdict[]): Verdict {
-  return FROM_WORST.find((verdict) => verdicts.includes(verdict)) ?? 'inconclusive';
+  const worst = FROM_WORST.find((verdict) => verdicts.includes(verdict)) ?? 'inconclusive';
+  const passed = verdicts.filter((verdict) => verdict === 'pass').length;
+  return worst === 'pass' && 2 * passed < verdicts.length ? 'inconclusive' : worst;
 }
