@@ -1,5 +1,10 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeScratchDirectory } from './cluster/run-file.ts';
 import { tryLabDeath } from './faults/trials/lab-death.ts';
+import { heal } from './heal.ts';
 
 const FAKE = fileURLToPath(new URL('./cluster/testing/fake-node.ts', import.meta.url));
 
@@ -13,4 +18,19 @@ describe('a lab that is killed in the middle of its faults', () => {
     },
     60_000,
   );
+});
+
+describe('a scratch directory', () => {
+  it('is removed by heal once whoever made it is dead, and not before', async () => {
+    const ours = makeScratchDirectory('test');
+    const orphaned = makeScratchDirectory('test');
+    try {
+      const { pid } = spawnSync(process.execPath, ['--version']);
+      writeFileSync(path.join(orphaned, 'run.json'), JSON.stringify({ harness: pid, nodes: [] }));
+      expect(await heal({ force: false }, () => {})).toBe(0);
+      expect([ours, orphaned].map((directory) => existsSync(directory))).toEqual([true, false]);
+    } finally {
+      for (const directory of [ours, orphaned]) rmSync(directory, { recursive: true, force: true });
+    }
+  });
 });

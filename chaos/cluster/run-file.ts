@@ -1,5 +1,6 @@
 /** What a process cluster writes down about itself, so that a guardian or `chaos heal` finds what a killed run left. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 
 /** In every lab directory's name. */
@@ -14,6 +15,13 @@ export function writeRunFile(directory: string, nodes: readonly number[]): void 
   } catch {
     // The directory is gone: the run is being cleaned up.
   }
+}
+
+/** A directory of our own for a while, which `chaos heal` removes where we could not. @param what for, in its name */
+export function makeScratchDirectory(what: string): string {
+  const directory = mkdtempSync(path.join(os.tmpdir(), `${DIRECTORY_PREFIX}${what}-`));
+  writeRunFile(directory, []);
+  return directory;
 }
 
 interface RunFile {

@@ -3,12 +3,12 @@
  * is loaded in a container, a file system is mounted, a library is looked for.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import type { ContainerRuntimeClient } from 'testcontainers';
 import { runOnce } from '../cluster/engine.ts';
 import { clocksHere } from '../cluster/faketime.ts';
 import { FAULTS_IMAGE } from '../cluster/image.ts';
+import { makeScratchDirectory } from '../cluster/run-file.ts';
 import { mountDisk, NO_EXT4, NO_MOUNTS, unmountDisks } from '../cluster/small-disk.ts';
 import type { FaultKind, FaultSpec } from './spec.ts';
 import { renderTable } from './nft.ts';
@@ -77,7 +77,7 @@ function byKind(whyNot: (spec: FaultSpec) => string | null): readonly FaultDiagn
 }
 
 function disksHere(): ReturnType<typeof mountDisk> {
-  const directory = mkdtempSync(path.join(os.tmpdir(), 'aethel-doctor-'));
+  const directory = makeScratchDirectory('doctor');
   const disk = mkdtempSync(path.join(directory, 'disk-'));
   try {
     return mountDisk(disk);

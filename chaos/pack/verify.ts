@@ -1,8 +1,8 @@
-/** `chaos verify`: a pack opened without trusting it, and every run in it judged again. Nothing of it is left behind. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import os from 'node:os';
+/** `chaos verify`: a pack opened without trusting it, and every run in it judged again. Nothing of it is left behind; where we are killed, `heal` sees to that. */
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { makeScratchDirectory } from '../cluster/run-file.ts';
 import { toldByGate } from '../reports/results.ts';
 import type { Results, Verdict } from '../reports/results.ts';
 import { judgeAgain } from '../runner/judge-again.ts';
@@ -20,8 +20,10 @@ export interface Verified {
 
 /** @param trusted fingerprint of the only key that is trusted; null: any. Throws PackRefusedError. */
 export async function verifyPack(file: string, trusted: string | null): Promise<Verified> {
-  const directory = mkdtempSync(path.join(os.tmpdir(), 'aethel-pack-'));
+  const scratch = makeScratchDirectory('pack');
+  const directory = path.join(scratch, 'pack');
   try {
+    mkdirSync(directory);
     const manifest = await openPack(file, trusted, directory);
     const runs = await judgeAll(directory, manifest);
     const differing = runs.find(({ differences }) => differences.length > 0);
@@ -37,7 +39,7 @@ export async function verifyPack(file: string, trusted: string | null): Promise<
       throw new PackRefusedError(error.message.replaceAll(`${directory}/`, ''));
     throw error;
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(scratch, { recursive: true, force: true });
   }
 }
 
