@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FaultUnsupportedError } from '../faults/fault.ts';
+import type { Check } from '../faults/fault.ts';
 import { isolate } from '../faults/partition.ts';
 import type { FaultSpec, Scope } from '../faults/spec.ts';
 import { startProcessCluster } from './processes.ts';
@@ -17,6 +18,7 @@ const FAKE = fileURLToPath(new URL('./testing/fake-node.ts', import.meta.url));
 
 /** A probe of a cut link is kept back as well; here it is the nodes' own traffic that counts. */
 const UNPROBED = { probes: false };
+const ofTheLab = ({ claim }: Check): boolean => claim.endsWith("of the lab's probes alone");
 
 async function text(url: string): Promise<string> {
   return (await fetch(url)).text();
@@ -105,12 +107,22 @@ describe('the process cluster', () => {
     const target = new URL(node(1).url).port;
     const cut = cluster.fault(isolated('both'));
     await cut.inject();
-    expect((await cut.evidence(UNPROBED)).ok).toBe(false);
     await text(`${node(0).url}/dial/${target}`);
     const evidence = await cut.evidence();
     expect(evidence.ok).toBe(true);
+    expect(evidence.checks.filter(ofTheLab)).toEqual([]);
     expect(evidence.dropped).toBeGreaterThan(0);
     expect((await cut.heal()).ok).toBe(true);
+  });
+
+  it('proves a cut by what the lab itself dials where the nodes have nothing to say, and tells so', async () => {
+    const cut = cluster.fault(isolated('both'));
+    await cut.inject(UNPROBED);
+    for (const evidence of [await cut.evidence(UNPROBED), await cut.evidence(UNPROBED)]) {
+      expect(evidence.ok).toBe(true);
+      expect(evidence.checks.filter(ofTheLab)).toHaveLength(1);
+    }
+    expect((await cut.heal(UNPROBED)).ok).toBe(true);
   });
 
   it.each([

@@ -4,7 +4,7 @@
 import type { FaultKind } from './spec.ts';
 
 export interface EvidenceOptions {
-  /** false: only what has been counted and read back; a whole matrix of probes costs the machine a second. Default true */
+  /** false: without the matrix of probes, which costs the machine a second; where nothing was counted, the lab still dials. Default true */
   readonly probes?: boolean;
 }
 

@@ -31,6 +31,8 @@ export class LinkFault implements Fault {
   readonly #demand: Demand;
   #struck: readonly Link[] = [];
   #before: readonly Check[] = [];
+  /** whether something was counted before the lab itself had asked; null: not looked yet */
+  #isOwn: boolean | null = null;
   /** what each forwarder had counted when the fault came */
   #countsBefore: ReadonlyMap<Link, ForwarderCounts> = new Map();
 
@@ -61,9 +63,10 @@ export class LinkFault implements Fault {
     // Counted before anything is probed: the proof is the nodes' own traffic.
     const own = this.#seen();
     const looks = options.probes === false ? [] : [...(await this.#measured()), await this.#look('during')];
-    // Over a lung at rest they may say nothing for ten seconds: then it is what the probes said.
-    const isOwn = options.probes === false || bitten(this.#spec, own).holds;
-    const seen = isOwn ? own : this.#seen();
+    this.#isOwn ??= bitten(this.#spec, own).holds;
+    // Over a lung at rest they may say nothing for ten seconds: then it is what we say.
+    if (!bitten(this.#spec, own).holds) await this.#links.knock(this.#struck);
+    const seen = this.#isOwn ? own : this.#seen();
     const { claim, holds } = bitten(this.#spec, seen);
     const checks: Check[] = [
       ...this.#before,
@@ -71,7 +74,7 @@ export class LinkFault implements Fault {
         claim: `the condition stands on ${this.#struck.length} links and no others`,
         holds: this.#struck.length > 0 && this.#links.isInForce(this.#demand),
       },
-      { claim: isOwn ? claim : `${claim}, of the lab's probes alone`, holds },
+      { claim: this.#isOwn ? claim : `${claim}, of the lab's probes alone`, holds },
       ...looks,
     ];
     return evidenceOf(checks, { count: seen.chunks + seen.dials + seen.resets, bytes: seen.bytes });

@@ -92,6 +92,13 @@ export class Links {
     }, 'every ordered pair, every lung');
   }
 
+  /** Dials through these links, where both ends run, so that there is something to keep back. What becomes of it is not asked. */
+  async knock(links: readonly Link[]): Promise<void> {
+    await Promise.all(
+      links.filter(({ from, to }) => this.#isRunning(from) && this.#isRunning(to)).map((link) => probe(link)),
+    );
+  }
+
   /** Every forwarder holds what the faults in force demand of it, and nothing else. */
   get #isAsIntended(): boolean {
     return this.#links().every((link) => {

@@ -16,6 +16,8 @@ class FakeNode implements RuledNode {
   listing: Listing | null = null;
   /** what was loaded */
   readonly taken: string[] = [];
+  /** whom it dialled */
+  readonly asked: string[] = [];
   /** done while the namespace is asked, before it answers */
   meanwhile: () => void = () => undefined;
   readonly #sidecar: Sidecar;
@@ -29,7 +31,7 @@ class FakeNode implements RuledNode {
       if (this.state === 'stopped') throw new FaultError(GONE);
       return value;
     };
-    const sidecar: Pick<Sidecar, 'load' | 'table'> = {
+    const sidecar: Pick<Sidecar, 'load' | 'table' | 'probe'> = {
       load: async (ruleset) => {
         const at = await answer(1_000);
         this.taken.push(ruleset);
@@ -37,6 +39,10 @@ class FakeNode implements RuledNode {
         return at;
       },
       table: () => answer(this.listing),
+      probe: async (targets) => {
+        this.asked.push(...targets.map(({ host, port }) => `${host}:${port}`));
+        return answer(targets.map(() => 'silent' as const));
+      },
     };
     this.#sidecar = sidecar as Sidecar;
   }
@@ -114,6 +120,17 @@ describe('rules whose node ends while they are asked about', () => {
     rules.close();
     expect(renewed).toBe(true);
     expect(rules.historyOf(demand)).toEqual([]);
+  });
+});
+
+describe('a knock', () => {
+  it('goes from the named nodes to all that run, and from none that ends meanwhile', async () => {
+    const { rules, nodes, second, third, fourth } = cluster();
+    fourth.state = 'stopped';
+    third.meanwhile = () => (third.state = 'stopped');
+    await rules.knock(['node2', 'node3', 'node4']);
+    expect(second.asked).toEqual(['10.0.0.1:9000', '10.0.0.1:8000', '10.0.0.3:9000', '10.0.0.3:8000']);
+    expect([nodes[0]?.asked, fourth.asked]).toEqual([[], []]);
   });
 });
 

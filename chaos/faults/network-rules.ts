@@ -10,7 +10,7 @@ import { checkMatrix, type Cell } from './matrix.ts';
 import { renderRemoval, renderRenewal, renderTable, TABLE_PREFIX } from './nft.ts';
 import type { Block, Listing } from './nft.ts';
 import { Serial } from './serial.ts';
-import type { Reach, Sidecar } from './sidecar.ts';
+import type { Endpoint, Reach, Sidecar } from './sidecar.ts';
 
 export interface RuledNode {
   readonly name: string;
@@ -161,15 +161,23 @@ export class NetworkRules {
     );
   }
 
+  /** These nodes dial all others that run, on all ports, so that there is something to stop. What becomes of it is not asked. */
+  async knock(names: readonly string[]): Promise<void> {
+    const { running } = this;
+    await Promise.all(
+      running
+        .filter(({ name }) => names.includes(name))
+        .map((from) => within(from, (sidecar) => sidecar.probe(targetsOf(from, running)))),
+    );
+  }
+
   close(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
   }
 
   async #row(from: RuledNode): Promise<readonly Cell[]> {
-    const targets = this.running
-      .filter((to) => to.name !== from.name)
-      .flatMap((to) => [P2P_PORT, HTTP_PORT].map((port) => ({ to: to.name, host: to.address, port })));
+    const targets = targetsOf(from, this.running);
     const reaches = await from.sidecar.probe(targets);
     return targets.map(({ to, port }, i) => {
       const reach = reaches[i] ?? 'refused';
@@ -238,6 +246,15 @@ export class NetworkRules {
       await this.#load(enforced, [{ node, block }]).catch(() => undefined);
     }
   }
+}
+
+function targetsOf(
+  { name }: RuledNode,
+  running: readonly RuledNode[],
+): readonly (Endpoint & { readonly to: string })[] {
+  return running
+    .filter((to) => to.name !== name)
+    .flatMap((to) => [P2P_PORT, HTTP_PORT].map((port) => ({ to: to.name, host: to.address, port })));
 }
 
 /** Does something in a node's namespace. @returns null where the node ends meanwhile, and takes its namespace with it */

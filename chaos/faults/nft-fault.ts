@@ -30,6 +30,8 @@ const PORTS: Readonly<Record<Scope, readonly number[]>> = {
 export const DISCOVERY_NAME = 'node';
 /** Of fewer packets the share that was lost says nothing. */
 const PACKETS_MIN = 50;
+/** Each is two dials per other node, and three to four packets per dial. */
+const LOSS_KNOCKS = 6;
 /** So long a transfer shall last after the first burst. */
 const RATE_SECONDS = 2;
 /** Two readings of a clock of milliseconds. */
@@ -39,6 +41,14 @@ const RATE_SLACK = 1.1;
 /** How far a share may be from what is wanted, in standard deviations; more happens once in 16,000 looks. */
 const DEVIATIONS_MAX = 4;
 
+/** A check that rests on counters. */
+interface Counted extends Check {
+  /** a node, or two that are kept apart */
+  readonly of: string;
+}
+
+const PAIR = ' and ';
+
 export class NftFault implements Fault {
   readonly name: NftSpec['kind'];
   readonly means: string;
@@ -46,6 +56,8 @@ export class NftFault implements Fault {
   readonly #rules: NetworkRules;
   readonly #demand: Demand;
   #before: readonly Check[] = [];
+  /** those of which something was counted before the lab itself had asked; null: not looked yet */
+  #own: ReadonlySet<string> | null = null;
   /** of the last look: deleting a table deletes its counters */
   #last = { count: 0, bytes: 0 };
 
@@ -86,20 +98,20 @@ export class NftFault implements Fault {
       ...this.#rules.historyOf(this.#demand),
     ];
     if (standings.length === 0) checks.push({ claim: 'it is in force somewhere', holds: false });
-    let bites = await this.#bites(standings);
-    if (options.probes !== false) {
-      const during = await this.#look('during');
-      // Over a lung at rest the nodes may say nothing for ten seconds: then it is what the probes said that was stopped.
-      if (this.#spec.kind === 'partition' && !bites.every(({ holds }) => holds)) {
-        standings = await this.#rules.read(this.#demand);
-        const own = new Set(bites.filter(({ holds }) => holds).map(({ claim }) => pairOf(claim)));
-        bites = (await this.#bites(standings)).map(({ claim, holds }) => ({
-          claim: own.has(pairOf(claim)) ? claim : `${claim}, of the lab's probes alone`,
-          holds,
-        }));
-      }
-      checks.push(...bites, during);
-    } else checks.push(...bites);
+    let counted = this.#counted(standings);
+    // Counted before anything is asked: the best proof is the nodes' own traffic.
+    this.#own ??= new Set(counted.filter(({ holds }) => holds).map(({ of }) => of));
+    const own = this.#own;
+    checks.push(...(await this.#measured(standings)));
+    if (counted.some(({ holds }) => !holds)) {
+      // Over a lung at rest they may say nothing for ten seconds, and those that were down say little.
+      await this.#knock(counted);
+      standings = await this.#rules.read(this.#demand);
+      counted = this.#counted(standings);
+    }
+    for (const { of, claim, holds } of counted)
+      checks.push({ claim: own.has(of) ? claim : `${claim}, of the lab's probes alone`, holds });
+    if (options.probes !== false) checks.push(await this.#look('during'));
     this.#last = {
       count: standings.reduce((all, { stopped }) => all + stopped.packets, 0),
       bytes: standings.reduce((all, { stopped }) => all + stopped.bytes, 0),
@@ -115,12 +127,35 @@ export class NftFault implements Fault {
     return evidenceOf(checks, this.#last);
   }
 
-  async #bites(standings: readonly Standing[]): Promise<readonly Check[]> {
+  /** What kernel and proxies have counted. */
+  #counted(standings: readonly Standing[]): readonly Counted[] {
     switch (this.#spec.kind) {
       case 'partition':
         return countedPairs(this.#spec, this.#rules.running, standings);
       case 'loss':
-        return lossChecks(this.#spec.percent, standings);
+        return countedLosses(this.#spec.percent, standings);
+      case 'latency':
+        return standings.map(({ node, delayed }) => ({
+          of: node.name,
+          claim: `${node.name}: ${delayed} chunks came later than they were sent`,
+          holds: delayed > 0,
+        }));
+      case 'bandwidth':
+        return standings.map(({ node, stopped: { packets } }) => ({
+          of: node.name,
+          claim: `${node.name}: ${packets} packets were too much`,
+          holds: packets > 0,
+        }));
+      case 'dns':
+        return [];
+    }
+  }
+
+  async #measured(standings: readonly Standing[]): Promise<readonly Check[]> {
+    switch (this.#spec.kind) {
+      case 'partition':
+      case 'loss':
+        return [];
       case 'latency':
         return this.#delays(this.#spec, standings);
       case 'bandwidth':
@@ -128,6 +163,13 @@ export class NftFault implements Fault {
       case 'dns':
         return this.#names(this.#spec.nodes, false);
     }
+  }
+
+  /** Delays and rates have been measured: that was traffic enough. */
+  async #knock(counted: readonly Counted[]): Promise<void> {
+    const quiet = counted.filter(({ holds }) => !holds).flatMap(({ of }) => of.split(PAIR));
+    if (this.#spec.kind === 'partition') await this.#rules.knock(quiet);
+    if (this.#spec.kind === 'loss') for (let i = 0; i < LOSS_KNOCKS; i += 1) await this.#rules.knock(quiet);
   }
 
   async #look(when: string): Promise<Check> {
@@ -157,20 +199,12 @@ export class NftFault implements Fault {
           holds: Number.isFinite(quickest) && quickest >= least - CLOCK_SLACK_MS,
         };
       });
-    const passed = standings.map(({ node, delayed }) => ({
-      claim: `${node.name}: ${delayed} chunks came later than they were sent`,
-      holds: delayed > 0,
-    }));
-    return [...passed, ...(await Promise.all(measured))];
+    return Promise.all(measured);
   }
 
   /** Another node reads what the struck one always has to say, as fast as it comes. */
   async #rates({ kBps }: SpecOf<'bandwidth'>, standings: readonly Standing[]): Promise<readonly Check[]> {
-    const dropped = standings.map(({ node, stopped: { packets } }) => ({
-      claim: `${node.name}: ${packets} packets were too much`,
-      holds: packets > 0,
-    }));
-    const measured = await Promise.all(
+    return Promise.all(
       standings.map(async ({ node }) => {
         const reader = this.#rules.running.find(({ name }) => name !== node.name);
         const wanted = bucketBytes(kBps) + RATE_SECONDS * kBps * 1024;
@@ -185,7 +219,6 @@ export class NftFault implements Fault {
         };
       }),
     );
-    return [...measured, ...dropped];
   }
 
   async #names(nodes: readonly string[], wanted: boolean): Promise<readonly Check[]> {
@@ -328,16 +361,12 @@ function namesOf(pairs: readonly { readonly peer: string; readonly port: number 
     .join(' ');
 }
 
-function pairOf(claim: string): string {
-  return claim.slice(0, claim.indexOf(':'));
-}
-
 /** Each pair is dead when one of its ends has stopped something: either end may have heard nothing to stop. */
 function countedPairs(
   { grudges }: SpecOf<'partition'>,
   nodes: readonly RuledNode[],
   standings: readonly Standing[],
-): readonly Check[] {
+): readonly Counted[] {
   const stoppedAt = (at: RuledNode, from: RuledNode): number =>
     standings.find(({ node }) => node.name === at.name)?.stopped.from.get(from.name) ?? 0;
   return nodes.flatMap((a, i) =>
@@ -347,6 +376,7 @@ function countedPairs(
       .map((b) => {
         const packets = [stoppedAt(a, b), stoppedAt(b, a)] as const;
         return {
+          of: `${a.name}${PAIR}${b.name}`,
           claim: `${a.name} and ${b.name}: packets stopped (${packets[0]} + ${packets[1]})`,
           holds: packets[0] + packets[1] > 0,
         };
@@ -354,12 +384,13 @@ function countedPairs(
   );
 }
 
-function lossChecks(percent: number, standings: readonly Standing[]): readonly Check[] {
+function countedLosses(percent: number, standings: readonly Standing[]): readonly Counted[] {
   return standings.map(({ node, stopped: { rules } }) => {
     const [seen = 0, lost = 0] = rules;
     const share = percent / 100;
     const slack = DEVIATIONS_MAX * Math.sqrt(seen * share * (1 - share));
     return {
+      of: node.name,
       claim: `${node.name}: ${lost} of ${seen} packets lost (${percent} % wanted, at least ${PACKETS_MIN} to tell)`,
       holds: seen >= PACKETS_MIN && lost > 0 && Math.abs(lost - seen * share) <= slack,
     };
