@@ -109,6 +109,28 @@ describe('rules whose node ends while they are asked about', () => {
     rules.close();
   });
 
+  it('are read when whoever comes meanwhile has them too', async () => {
+    const { rules, third, fourth } = cluster();
+    third.state = 'stopped';
+    await rules.enforce(demand);
+    const coming: Promise<void>[] = [];
+    // The second is under way, and somebody waits to read, when the third comes.
+    fourth.meanwhile = () => {
+      if (third.state === 'running') return;
+      third.state = 'running';
+      coming.push(rules.reassert('node3', Date.now()));
+    };
+    coming.push(rules.reassert('node2', Date.now()));
+    const standings = await rules.read(demand);
+    expect(standings.map(({ node, rendered }) => [node.name, rendered !== null])).toEqual([
+      ['node2', true],
+      ['node3', true],
+      ['node4', true],
+    ]);
+    await Promise.all(coming);
+    rules.close();
+  });
+
   it('keep their lease on the others', async () => {
     const { rules, second, third, fourth } = cluster(10);
     await rules.enforce(demand);

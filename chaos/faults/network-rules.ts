@@ -39,6 +39,8 @@ const RENEW_EVERY_MS = 15_000;
 export class NetworkRules {
   readonly #nodes: () => readonly RuledNode[];
   readonly #active = new Map<Demand, Enforced>();
+  /** nodes that have a namespace again, until every fault is in force in it */
+  readonly #coming = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | null = null;
   #count = 0;
 
@@ -105,10 +107,20 @@ export class NetworkRules {
     this.close();
   }
 
-  /** What the kernel has of it now, and what it stopped in all, by node. */
+  /** What the kernel has of it now, and what it stopped in all, by node. Who is just coming back is waited for. */
   async read(demand: Demand): Promise<readonly Standing[]> {
     const enforced = this.#active.get(demand);
     if (enforced === undefined) return [];
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- one look after the other; it ends when no more nodes come
+      const standings = await this.#look(demand, enforced);
+      if (this.#coming.size === 0) return standings;
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await Promise.allSettled(this.#coming);
+    }
+  }
+
+  async #look(demand: Demand, enforced: Enforced): Promise<readonly Standing[]> {
     return enforced.serial.run(async () => {
       const standings = await Promise.all(
         this.#blocks(demand).map(({ node, block }) =>
@@ -132,6 +144,16 @@ export class NetworkRules {
 
   /** To be called when a node has a namespace again, before anything waits for it. @param sinceMs its start */
   async reassert(name: string, sinceMs: number): Promise<void> {
+    const coming = this.#reassert(name, sinceMs);
+    this.#coming.add(coming);
+    try {
+      await coming;
+    } finally {
+      this.#coming.delete(coming);
+    }
+  }
+
+  async #reassert(name: string, sinceMs: number): Promise<void> {
     for (const [demand, enforced] of this.#active) {
       await enforced.serial.run(async () => {
         if (this.#active.get(demand) !== enforced) return;
