@@ -1,7 +1,8 @@
 /**
  * A node that runs answers: also when it is cut off from all others, reads and writes go on at it. Judged is the longest
- * time in which no read, or no write, at a node succeeded although somebody tried, whether it ever did again or not; left
- * out is the time in which the lab itself had struck it down, slowed it or filled it up, and no more than that.
+ * time in which no read, or no write, at a node succeeded although somebody tried, whether it ever did again or not; an
+ * answer that takes as long while others are given is no better, and is called what it is. Left out is the time in which the lab
+ * itself had struck the node down, slowed it or filled it up, and no more than that.
  */
 import type { HistoryLine } from '../history/line.ts';
 import { unknown } from './checker.ts';
@@ -27,6 +28,8 @@ type Kind = 'reads' | 'writes';
 interface Attempt {
   readonly kind: Kind;
   readonly at: number;
+  /** what was asked after it has been answered */
+  isOvertaken: boolean;
 }
 
 /** A time without success that somebody noticed. */
@@ -35,12 +38,16 @@ interface Outage {
   readonly node: string;
   readonly from: number;
   readonly to: number;
+  /** others succeeded: it is one answer that took so long */
+  readonly isAlone: boolean;
 }
 
 class Availability implements Judge {
   readonly #windows = new FaultWindows();
   readonly #stalls = new Stalls();
   readonly #attempts = new Map<number, Attempt>();
+  /** by node and kind */
+  readonly #waiting = new Map<string, Set<Attempt>>();
   /** by node and kind: the attempts in vain since the last success */
   readonly #vain = new Map<string, Outage>();
   readonly #outages: Outage[] = [];
@@ -50,26 +57,39 @@ class Availability implements Judge {
   take(line: HistoryLine): void {
     this.#windows.take(line);
     this.#stalls.take(line);
-    if (line.type === 'invoke')
-      this.#attempts.set(line.op, {
-        kind: line.f === 'write' || line.f === 'batch' ? 'writes' : 'reads',
-        at: line.at,
-      });
+    if (line.type === 'invoke') {
+      const kind: Kind = line.f === 'write' || line.f === 'batch' ? 'writes' : 'reads';
+      const attempt = { kind, at: line.at, isOvertaken: false };
+      this.#attempts.set(line.op, attempt);
+      this.#waitingAt(`${kind} ${line.node}`).add(attempt);
+    }
     if (line.type !== 'ok' && line.type !== 'fail' && line.type !== 'info') return;
     const attempt = this.#attempts.get(line.op);
     this.#attempts.delete(line.op);
     if (attempt === undefined) return;
-    const { kind } = attempt;
+    const { kind, at, isOvertaken } = attempt;
     const place = `${kind} ${line.node}`;
-    const from = Math.min(this.#vain.get(place)?.from ?? attempt.at, attempt.at);
-    const outage = { kind, node: line.node, from, to: line.at };
+    const waiting = this.#waitingAt(place);
+    waiting.delete(attempt);
+    const vain = this.#vain.get(place);
+    const from = Math.min(vain?.from ?? at, at);
+    const outage = { kind, node: line.node, from, to: line.at, isAlone: vain === undefined && isOvertaken };
     if (line.type !== 'ok') {
       this.#vain.set(place, outage);
       return;
     }
     this.#counts[kind] += 1;
     this.#vain.delete(place);
+    for (const other of waiting) if (other.at <= at) other.isOvertaken = true;
     this.#outages.push(...this.#worthKeeping(outage));
+  }
+
+  #waitingAt(place: string): Set<Attempt> {
+    const known = this.#waiting.get(place);
+    if (known !== undefined) return known;
+    const waiting = new Set<Attempt>();
+    this.#waiting.set(place, waiting);
+    return waiting;
   }
 
   verdict(): Finding {
@@ -77,11 +97,17 @@ class Availability implements Judge {
       return unknown(`only ${this.#counts.reads} reads and ${this.#counts.writes} writes succeeded`);
     const lates: Late[] = [];
     for (const outage of [...this.#outages, ...this.#vain.values()].flatMap((one) => this.#unexcused(one))) {
-      const { kind, node, from, to } = outage;
+      const { kind, node, from, to, isAlone } = outage;
       this.#slowest[kind] = Math.max(this.#slowest[kind], to - from);
       if (to - from > UNAVAILABLE_MS_MAX)
         lates.push({
-          violation: { text: `no ${kind} at ${node} for ${Math.round(to - from)} ms`, at: from, node },
+          violation: {
+            text: isAlone
+              ? `one of the ${kind} at ${node} was answered after ${Math.round(to - from)} ms, while others were sooner`
+              : `no ${kind} at ${node} for ${Math.round(to - from)} ms`,
+            at: from,
+            node,
+          },
           from,
           to,
           limitMs: UNAVAILABLE_MS_MAX,

@@ -322,6 +322,22 @@ describe('availability', () => {
     const story = asked();
     story.read('b', 5_000, 'k', 1, 2_100);
     expect(judge(availability, story.inOrder()).violations).toEqual([
+      {
+        text: 'one of the reads at b was answered after 2100 ms, while others were sooner',
+        at: 5_000,
+        node: 'b',
+      },
+    ]);
+  });
+
+  it('fails where a node that runs answers all too late', () => {
+    const story = cutOff();
+    for (let at = 0; at < 20_000; at += 500) {
+      story.write('b', at, `fact/b/${at}`, at);
+      // Whoever asks from 5 s to 7 s waits until then.
+      story.read('b', at, 'k', 1, at >= 5_000 && at < 7_100 ? 7_100 - at : 5);
+    }
+    expect(judge(availability, story.inOrder()).violations).toEqual([
       { text: 'no reads at b for 2100 ms', at: 5_000, node: 'b' },
     ]);
   });

@@ -79,6 +79,8 @@ const PHRASES: readonly (readonly [en: string, pt: string])[] = [
   ['no final read of {}', 'sem leitura final de {}'],
   ['no write was acknowledged', 'nenhuma escrita foi confirmada'],
   ['{} was acknowledged and is not on {}', '{} foi confirmada e não está em {}'],
+  ['one of the reads at {} was answered after {} ms, while others were sooner', 'uma das leituras em {} foi respondida após {} ms, enquanto outras foram mais rápidas'],
+  ['one of the writes at {} was answered after {} ms, while others were sooner', 'uma das escritas em {} foi respondida após {} ms, enquanto outras foram mais rápidas'],
   ['no reads at {} for {} ms', 'sem leituras em {} por {} ms'],
   ['no writes at {} for {} ms', 'sem escritas em {} por {} ms'],
   ['{} said {} where {} carried for {} ms', '{} disse {} onde {} transportou por {} ms'],
