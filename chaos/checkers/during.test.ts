@@ -432,6 +432,17 @@ describe('budgets', () => {
     expect(judge(budgets, [measured(1_501), stalled(2_000, 980), stalled(3_000, 400)]).verdict).toBe('fail');
   });
 
+  it('are not known where the disk held up the lab itself for as long as they were missed by', () => {
+    const held = (at: number, flushMs: number) =>
+      ({ type: 'lag', at, loopMs: 0, stalledMs: null, flushMs }) as const;
+    const late = judge(budgets, [measured(1_700), held(2_000, 210)]);
+    expect(late.verdict).toBe('unknown');
+    expect(late.detail).toContain('the disk held up for up to 210 ms');
+    expect(judge(budgets, [measured(1_700), held(2_000, 190)]).verdict).toBe('fail');
+    expect(judge(budgets, [measured(1_510), held(2_000, 90)]).verdict).toBe('fail');
+    expect(judge(budgets, [measured(1_700), held(9_000, 210)]).verdict).toBe('fail');
+  });
+
   it('are not known where one could not be measured, and fail where another is missed', () => {
     const open = {
       type: 'unmeasured',

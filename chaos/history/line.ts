@@ -174,8 +174,19 @@ export const HistoryLine = z.discriminatedUnion('type', [
       round: z.int().min(0),
     })
     .readonly(),
-  /** how much too late the lab's own timers came in the last second; how long something waited for a processor, where the kernel tells */
-  z.strictObject({ type: z.literal('lag'), at, loopMs: ms, stalledMs: ms.nullable() }).readonly(),
+  /**
+   * How much too late the lab's own timers came in the last second; how long something waited for a processor, where the kernel
+   * tells; how long the disk took at most for a block of the lab's own, which older histories do not say.
+   */
+  z
+    .strictObject({
+      type: z.literal('lag'),
+      at,
+      loopMs: ms,
+      stalledMs: ms.nullable(),
+      flushMs: ms.nullable().optional(),
+    })
+    .readonly(),
   /** a node that served ended, and nobody had made it; `said`: the end of its log, `exitCode` null: a signal */
   z.strictObject({ type: z.literal('died'), at, node, exitCode: z.int().nullable(), said: text }).readonly(),
   /** what must happen did not within its hard limit: the scenario ended here */

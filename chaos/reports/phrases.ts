@@ -63,7 +63,7 @@ const PHRASES: readonly (readonly [en: string, pt: string])[] = [
   ['{} changes of status, {} times judged, {} of them not P2P', '{} mudanças de estado, {} vezes julgadas, {} delas fora do P2P'],
   ['{} arrivals across', '{} chegadas através do corte'],
   ['{} of {} met', '{} de {} cumpridas'],
-  ["{} of {} met; the rest while the lab's own timers were up to {} ms late: the machine was too busy to judge", '{} de {} cumpridas; o resto enquanto os próprios relógios do laboratório atrasavam até {} ms: a máquina estava ocupada demais para julgar'],
+  ['{}; {} too late, on a machine too busy to judge: timers up to {} ms late, the disk held up for up to {} ms', '{}; {} tarde demais, numa máquina ocupada demais para julgar: relógios atrasados em até {} ms, o disco retido por até {} ms'],
   ['longest without reads {} ms, without writes {} ms, on nodes that run', 'maior tempo sem leituras {} ms, sem escritas {} ms, em nós em execução'],
   ['{} conflicts provably made and told, {} resolved for good', '{} conflitos comprovadamente criados e informados, {} resolvidos de vez'],
   ['no two writes to one key were provably apart', 'nenhum par de escritas numa chave era comprovadamente independente'],
