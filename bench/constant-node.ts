@@ -26,7 +26,7 @@ const constant = {
     root: ROOT,
     acks: 1,
   }),
-  read: async () => ENTRY,
+  read: () => ENTRY,
 };
 const ignore = (): void => undefined;
 

@@ -3,9 +3,12 @@
  * same machine as the load generator (two cores on the reference machine, one of which the generator needs).
  *
  * Two constants, because they answer two questions:
- *   same PUT       the same requests to the same HTTP side, checked alike, with nothing signed or stored (constant-node.ts):
+ *   same PUT, GET  the same requests to the same HTTP side, checked alike, with nothing signed or stored (constant-node.ts):
  *                  what does the state cost?
  *   GET /health    the least that the very node answers, on the same short way as the hot routes: what does HTTP allow?
+ *
+ * Processor time is told beside the rates: where that of a server's and the generator's together reaches two cores, the
+ * machine is the limit.
  *
  * A node process with an own state directory, a constant process, and one load process; everybody takes turns.
  */
@@ -18,12 +21,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../chaos/cluster/ports.ts';
 import { takeTurns } from './measure.ts';
+import { cpuMsOf } from './proc.ts';
 import type { Row, RunOptions, Suite } from './suite.ts';
 
 const WRITES = 'single writes';
 const BATCHES = 'batches of 100';
 const READS = 'reads';
 const SAME_PUT = 'same PUT, constant answer';
+const SAME_GET = 'same GET, constant answer';
 const HEALTH = 'GET /health';
 
 export const write: Suite = {
@@ -34,7 +39,7 @@ export const write: Suite = {
   bars: [
     { what: WRITES, against: SAME_PUT, limit: { atLeast: 0.5 } },
     { what: BATCHES, against: null, limit: { atLeast: 20_000 } },
-    { what: READS, against: HEALTH, limit: { atLeast: 0.8 } },
+    { what: READS, against: SAME_GET, limit: { atLeast: 0.8 } },
   ],
   run,
 };
@@ -67,18 +72,41 @@ async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
       batchesOf(READ_KEYS / BATCH_ENTRIES, () => 'read'),
     );
 
-    const per = {
-      writes: () => generator.load(node, CONNECTIONS, puts(n)),
-      samePut: () => generator.load(constant, CONNECTIONS, puts(n)),
-      health: () => generator.load(node, CONNECTIONS, health),
-      reads: () => generator.load(node, CONNECTIONS, reads),
-      batches: () => generator.load(node, BATCH_CONNECTIONS, batchesOf(batches, uniqueName)),
+    const costs = new Map<string, Cost>();
+    /** One load, and the processor time that it took of both ends. */
+    const turn =
+      (who: Contender, server: ChildProcess, connections: number, requests: () => readonly LoadRequest[]) =>
+      async (): Promise<number> => {
+        const load = requests();
+        const before = [cpuMsOf(server.pid), cpuMsOf(generator.process.pid)] as const;
+        const url = server === nodeProcess ? node : constant;
+        const ms = await generator.load(url, connections, load);
+        const cost = costs.get(who) ?? { requests: 0, serverMs: 0, generatorMs: 0 };
+        costs.set(who, {
+          requests: cost.requests + load.length,
+          serverMs: cost.serverMs + cpuMsOf(server.pid) - before[0],
+          generatorMs: cost.generatorMs + cpuMsOf(generator.process.pid) - before[1],
+        });
+        return ms;
+      };
+    const per: Record<Contender, () => Promise<number>> = {
+      writes: turn('writes', nodeProcess, CONNECTIONS, () => puts(n)),
+      samePut: turn('samePut', constantProcess, CONNECTIONS, () => puts(n)),
+      health: turn('health', nodeProcess, CONNECTIONS, () => health),
+      reads: turn('reads', nodeProcess, CONNECTIONS, () => reads),
+      sameGet: turn('sameGet', constantProcess, CONNECTIONS, () => reads),
+      batches: turn('batches', nodeProcess, BATCH_CONNECTIONS, () => batchesOf(batches, uniqueName)),
     };
     say('one round to warm up');
     await takeTurns(per, 1);
+    costs.clear();
     say(`${ROUNDS} rounds of ${n}`);
     const ms = await takeTurns(per, ROUNDS);
-    const rate = (who: keyof typeof per): number => 1000 / (ms[who] ?? Number.NaN);
+    const rate = (who: Contender): number => 1000 / ms[who];
+    const cost = (who: Contender, end: 'serverMs' | 'generatorMs'): number => {
+      const { requests, [end]: spentMs } = costs.get(who) ?? { requests: 0, serverMs: 0, generatorMs: 0 };
+      return (1000 * spentMs) / requests;
+    };
     return [
       {
         what: WRITES,
@@ -86,6 +114,20 @@ async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
         better: 'higher',
         ours: rate('writes'),
         peers: { [SAME_PUT]: rate('samePut'), [HEALTH]: rate('health') },
+      },
+      {
+        what: '… processor of the server',
+        unit: 'µs',
+        better: 'lower',
+        ours: cost('writes', 'serverMs'),
+        peers: { [SAME_PUT]: cost('samePut', 'serverMs'), [HEALTH]: cost('health', 'serverMs') },
+      },
+      {
+        what: '… processor of the generator',
+        unit: 'µs',
+        better: 'lower',
+        ours: cost('writes', 'generatorMs'),
+        peers: { [SAME_PUT]: cost('samePut', 'generatorMs'), [HEALTH]: cost('health', 'generatorMs') },
       },
       {
         what: BATCHES,
@@ -99,13 +141,36 @@ async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
         unit: '1/s',
         better: 'higher',
         ours: rate('reads'),
-        peers: { [HEALTH]: rate('health') },
+        peers: { [SAME_GET]: rate('sameGet'), [HEALTH]: rate('health') },
+      },
+      {
+        what: '… processor of the server, reads',
+        unit: 'µs',
+        better: 'lower',
+        ours: cost('reads', 'serverMs'),
+        peers: { [SAME_GET]: cost('sameGet', 'serverMs'), [HEALTH]: cost('health', 'serverMs') },
+      },
+      {
+        what: '… processor of the generator, reads',
+        unit: 'µs',
+        better: 'lower',
+        ours: cost('reads', 'generatorMs'),
+        peers: { [SAME_GET]: cost('sameGet', 'generatorMs'), [HEALTH]: cost('health', 'generatorMs') },
       },
     ];
   } finally {
     await Promise.all(processes.map(end));
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+type Contender = 'writes' | 'samePut' | 'health' | 'reads' | 'sameGet' | 'batches';
+
+/** of some loads, both ends of the wire */
+interface Cost {
+  readonly requests: number;
+  readonly serverMs: number;
+  readonly generatorMs: number;
 }
 
 interface LoadRequest {
