@@ -79,7 +79,7 @@ export async function runOnce(
     const frames = await container.logs({ stdout: true, stderr: true, follow: false });
     return { code: StatusCode, output: demultiplexed(frames).trim() };
   } finally {
-    await container.remove({ force: true });
+    await container.remove({ force: true, v: true });
   }
 }
 

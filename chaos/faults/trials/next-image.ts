@@ -13,11 +13,16 @@ export async function makeNextImage(): Promise<() => Promise<void>> {
     Image: NODE_IMAGE,
     Labels: labelsOf(`next-${process.pid}`),
   });
+  const { Mounts: mounts } = await draft.inspect();
   const [repo, tag] = NEXT_IMAGE.split(':');
   try {
     await draft.commit({ repo, tag, changes: 'LABEL aethel.lab.next=1' });
   } finally {
-    await draft.remove({ force: true });
+    // The image declares a volume, which gets no name here and stays unless it is asked for.
+    await draft.remove({ force: true, v: true });
   }
+  const { Volumes: volumes } = await dockerode.listVolumes();
+  const left = volumes.find((volume) => mounts.some(({ Name: name }) => name === volume.Name));
+  if (left !== undefined) throw new Error(`left behind: volume ${left.Name}`);
   return async () => void (await dockerode.getImage(NEXT_IMAGE).remove({ force: true }));
 }
