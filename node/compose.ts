@@ -15,7 +15,7 @@ import { claimsMembership, memberMiddleware, syncRoute } from './lungs/http/rout
 import { P2pLung, type P2pModules } from './lungs/p2p/p2p-lung.ts';
 import { EventLog } from './observe/events.ts';
 import { meteredApi, NodeMetrics } from './observe/metrics.ts';
-import type { Clock, Identity, Logger, LungSink, NodeStatus, Storage, StoreFault } from './ports.ts';
+import type { Clock, Identity, Keeper, Logger, LungSink, NodeStatus, Storage, StoreFault } from './ports.ts';
 import { Core, type CoreOptions } from './protocol/core.ts';
 import { CORE_DEFAULTS } from './protocol/defaults.ts';
 import type { LatticeEvent, LungName } from './protocol/events.ts';
@@ -29,7 +29,6 @@ import { Introductions, INTRODUCTIONS_DEFAULTS, INTRODUCTIONS_TO_HTTP } from './
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { describeFault, restore } from './runtime/restore.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
-import { SigningThread } from './signing/signing-thread.ts';
 import { VERIFYING_DEFAULTS, VerifyingThreads } from './signing/verifying-threads.ts';
 import { loadOrCreateIdentity } from './storage/identity.ts';
 import { LmdbStorage } from './storage/lmdb-storage.ts';
@@ -56,7 +55,11 @@ const systemClock: Clock = {
  */
 export async function composeNode(config: Config, logger: Logger, server: HttpServer): Promise<Lifecycle> {
   const identity = await loadOrCreateIdentity(config.stateDir);
-  const storage = await LmdbStorage.open(join(config.stateDir, 'store'), { salvage: !isAlone(config) });
+  const storage = await LmdbStorage.open(
+    join(config.stateDir, 'store'),
+    { salvage: !isAlone(config) },
+    { identity, logger },
+  );
   for (const repair of storage.repairs)
     logger.error('the store was damaged', { tag: 'STARTUP', detail: repair });
   try {
@@ -84,7 +87,7 @@ interface Assembled {
   readonly logger: Logger;
   readonly server: HttpServer;
   readonly identity: Identity;
-  readonly storage: Storage;
+  readonly storage: Storage & Keeper;
   readonly core: Core;
   /** what was missing when it was restored */
   readonly faults: readonly StoreFault[];
@@ -136,8 +139,7 @@ function assemble({ config, logger, server, identity, storage, core, faults }: A
   const driver = new Driver(
     {
       core,
-      storage,
-      signer: new SigningThread({ identity, logger }),
+      keeper: storage,
       clock,
       logger,
       emit,

@@ -6,6 +6,7 @@ import type { AckDemand, Beacon, Precondition, WriteEntry, WriteOutcome } from '
 import type { DatedEvent, LinkState, LungName, SyncMode } from './protocol/events.ts';
 import type { Digest, NodeId } from './protocol/ids.ts';
 import type { SignedRecord, VerifiedRecord } from './protocol/state/record.ts';
+import type { StoredRecord } from './protocol/state/write.ts';
 
 /** A way to reach the other members: a transport with its exchange discipline. Deals in bytes, never in records. */
 export interface Lung {
@@ -130,13 +131,20 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-/** Signs records for the node, as many at once as there are. */
-export interface Signer {
-  /**
-   * Puts the node's signatures into its records' bytes. Resolves when all are there, and never rejects. Several calls of one turn of
-   * the event loop share a promise.
-   */
-  sign(records: readonly SignedRecord[]): Promise<void>;
+/** What is to become durable together, and what of it the author, who is this node, has not signed yet. */
+export interface KeptBatch {
+  /** by slot */
+  readonly put: ReadonlyMap<number, SignedRecord>;
+  readonly remove: readonly number[];
+  /** own records without signatures, in `put` or replaced already */
+  readonly drafts: readonly StoredRecord[];
+  readonly meta: StoreMeta;
+}
+
+/** Signs and stores for the driver. */
+export interface Keeper {
+  /** Resolves when the drafts have their signatures in their bytes and the batch is durable, as with `Storage.commit`. */
+  keep(batch: KeptBatch): Promise<void>;
 }
 
 /** Verifies the signatures of members' records. */

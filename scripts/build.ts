@@ -1,6 +1,6 @@
 /**
- * `npm run build`: the node bundled, dist/aethel-node.mjs and beside it what it loads piece by piece (node/load.ts), the program of its
- * threads that sign and verify, and dist/node_modules with the packages that hold native code and therefore cannot be
+ * `npm run build`: the node bundled, dist/aethel-node.mjs and beside it what it loads piece by piece (node/load.ts), the programs of
+ * its threads, and dist/node_modules with the packages that hold native code and therefore cannot be
  * bundled, each with all it needs, in the versions of the lock file. dist/ runs anywhere with the pinned Node: copy it,
  * start it. Some dozens of files start three times quicker than a thousand small ones.
  */
@@ -35,7 +35,8 @@ const required: Plugin = {
 rmSync(DIST, { recursive: true, force: true });
 await bundle('aethel-node', 'node/main.ts');
 // A thread starts from a file of its own, beside what starts it.
-await bundle('signature-worker', 'node/signing/signature-worker.ts');
+await bundle('verifying-worker', 'node/signing/verifying-worker.ts');
+await bundle('writing-worker', 'node/storage/writing-worker.ts');
 const copied = new Set<string>();
 for (const name of NATIVE) copyPackage(name, ROOT);
 const files = readdirSync(DIST).filter((name) => name.endsWith('.mjs'));

@@ -1,12 +1,12 @@
 import { MemoryStorage, newMemoryDisk } from '../storage/memory-storage.ts';
-import type { Clock, Lung, LungEffect, Signer, Storage, StoreBatch } from '../ports.ts';
+import type { Clock, Keeper, KeptBatch, Lung, LungEffect, Storage } from '../ports.ts';
+import { signedBatch } from '../storage/kept-batch.ts';
 import { Core } from '../protocol/core.ts';
 import { CORE_DEFAULTS } from '../protocol/defaults.ts';
 import type { Digest } from '../protocol/ids.ts';
-import { canonicalOf } from '../protocol/state/kept-record.ts';
 import { decodeKnowledge } from '../protocol/state/knowledge.ts';
-import { decodeRecord, signDraft, verifyRecord } from '../protocol/state/record.ts';
-import type { SignedRecord, VerifiedRecord } from '../protocol/state/record.ts';
+import { signDraft, verifyRecord } from '../protocol/state/record.ts';
+import type { VerifiedRecord } from '../protocol/state/record.ts';
 import { TEST_SALT, testIdentity, testRecord } from '../protocol/state/test-records.ts';
 import { VersionVector } from '../protocol/state/version-vector.ts';
 import { decodeReply, decodeRequest } from '../protocol/sync/codec.ts';
@@ -41,21 +41,17 @@ describe('the driver', () => {
     await store.asked(2);
     store.finish();
     await Promise.all(second);
-    expect(store.batches.map(({ put }) => put.length)).toEqual([3, 2]);
+    expect(store.batches.map(({ put }) => put.size)).toEqual([3, 2]);
   });
 
-  it('stores and tells nothing before it is signed', async () => {
-    const signer = new HeldSigner();
-    const { driver, store, sent } = make(new HeldStorage(), signer);
+  it('hands over drafts without a signature, and shows them to a member with one', async () => {
+    const { driver, store, sent } = make({ signsLater: true });
     linkPeer(driver);
     const writing = driver.write([{ key: 'k', value: '1' }], null);
-    await turn();
-    await turn();
-    expect(store.batches).toEqual([]);
-    signer.finish();
     await store.asked(1);
-    const [put] = store.batches[0]?.put ?? [];
-    expect(put && verifyRecord(decodeRecord(canonicalOf(put.bytes)))).not.toBeNull();
+    const [draft] = store.batches[0]?.drafts ?? [];
+    expect(draft && verifyRecord(draft.record)).toBeNull();
+    expect(store.batches[0]?.put.get(draft?.slot ?? -1)).toBe(draft?.record);
     store.finish();
     await writing;
     const [ask] = sent.flatMap((effect) => (effect.type === 'ask' ? [decodeRequest(effect.bytes)] : []));
@@ -63,33 +59,27 @@ describe('the driver', () => {
     expect(told && verifyRecord(told)).not.toBeNull();
   });
 
-  it('stores with a commit no knowledge of what comes while it is being signed', async () => {
-    const signer = new HeldSigner();
-    const { driver, store, core } = make(new HeldStorage(), signer);
+  it('stores with a commit no knowledge of what comes while it is under way', async () => {
+    const { driver, store, core } = make({ signsLater: true });
     const writing = driver.write([{ key: 'k', value: '1' }], null);
-    await turn();
-    await turn();
+    await store.asked(1);
     const late = testRecord({ author: testIdentity(2), key: 'late' });
     driver.dispatch({ type: 'gossip', peer: testIdentity(2).id, records: [late] });
     expect(core.replica.vector.has(late.dot)).toBe(true);
-    signer.finish();
-    await store.asked(1);
     const { knowledge } = store.batches[0]?.meta ?? { knowledge: null };
     expect(knowledge && decodeKnowledge(knowledge).vector.has(late.dot)).toBe(false);
     store.finish();
     await writing;
   });
 
-  it('signs also what was replaced before it was stored, for it may have been told of', async () => {
-    const signer = new HeldSigner();
-    const { driver, store } = make(new HeldStorage(), signer);
+  it('has signed also what was replaced before it was stored, for it may have been told of', async () => {
+    const { driver, store } = make({ signsLater: true });
     const writes = [1, 2].map((n) => driver.write([{ key: 'k', value: String(n) }], null));
-    signer.finish();
     await store.asked(1);
     store.finish();
     await Promise.all(writes);
-    expect(signer.records).toHaveLength(2);
-    expect(store.batches[0]?.put).toHaveLength(1);
+    expect(store.batches[0]?.drafts).toHaveLength(2);
+    expect(store.batches[0]?.put.size).toBe(1);
   });
 
   it('waits for more while every turn brings more, so that few commits are made of many writes', async () => {
@@ -100,7 +90,7 @@ describe('the driver', () => {
       await turn();
     }
     await store.asked(1);
-    expect(store.batches[0]?.put).toHaveLength(10);
+    expect(store.batches[0]?.put.size).toBe(10);
     store.finish();
     await Promise.all(writes);
   });
@@ -111,7 +101,7 @@ describe('the driver', () => {
     await store.asked(1);
     store.finish();
     await Promise.all(writes);
-    expect(store.batches[0]?.put).toHaveLength(1);
+    expect(store.batches[0]?.put.size).toBe(1);
     expect(store.batches[0]?.remove).toEqual([]);
     expect(store.batches[0]?.meta.sequence).toBe(3);
   });
@@ -233,7 +223,7 @@ describe('the driver', () => {
   it('makes durable what was stepped when it is stopped, and takes nothing after', async () => {
     const disk = newMemoryDisk();
     const storage = new MemoryStorage(disk);
-    const { driver, core } = make(storage);
+    const { driver, core } = make({ keeper: keeperOf(storage) });
     const writing = driver.write([{ key: 'k', value: '1' }], null);
     await driver.stop(1_000);
     expect((await writing).ok).toBe(true);
@@ -263,7 +253,7 @@ describe('the driver', () => {
   });
 
   it('asks for acknowledgements in messages that a lung can carry, however large the batch', async () => {
-    const { driver, sent } = make(new MemoryStorage(newMemoryDisk()));
+    const { driver, sent } = make({ keeper: keeperOf(new MemoryStorage(newMemoryDisk())) });
     linkPeer(driver);
     const value = JSON.stringify('x'.repeat(60_000));
     const entries = Array.from({ length: 30 }, (_, n) => ({ key: `k${n}`, value }));
@@ -300,24 +290,17 @@ describe('the driver', () => {
 });
 
 /** A store whose commits end when the test says so. */
-class HeldStorage implements Storage {
-  readonly batches: StoreBatch[] = [];
+class HeldKeeper implements Keeper {
+  readonly batches: KeptBatch[] = [];
   #end: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
-  load() {
-    return { meta: null, records: [] };
-  }
-
-  commit(batch: StoreBatch): Promise<void> {
+  async keep(batch: KeptBatch): Promise<void> {
     this.batches.push(batch);
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       this.#end = { resolve, reject };
     });
+    for (const { record } of batch.drafts) signDraft(record, (bytes) => testIdentity(1).sign(bytes));
   }
-
-  async mend(): Promise<void> {}
-
-  async close(): Promise<void> {}
 
   async asked(count: number): Promise<void> {
     for (let turns = 0; this.batches.length < count; turns += 1) {
@@ -335,28 +318,14 @@ class HeldStorage implements Storage {
   }
 }
 
-class HeldSigner implements Signer {
-  readonly records: SignedRecord[] = [];
-  readonly #done = Promise.withResolvers<void>();
-
-  sign(records: readonly SignedRecord[]): Promise<void> {
-    this.records.push(...records);
-    return this.#done.promise;
-  }
-
-  finish(): void {
-    for (const record of this.records) signDraft(record, (bytes) => testIdentity(1).sign(bytes));
-    this.#done.resolve();
-  }
-}
-
-function make(storage: Storage = new HeldStorage(), signer: Signer | null = null) {
+function make(options: { readonly keeper?: Keeper; readonly signsLater?: boolean } = {}) {
+  const { keeper = new HeldKeeper(), signsLater = false } = options;
   const identity = testIdentity(1);
   const core = new Core(
     {
       self: identity.id,
       sign: (bytes) => identity.sign(bytes),
-      signsLater: signer !== null,
+      signsLater,
       rng: () => 0.5,
       sketchSalt: TEST_SALT,
     },
@@ -381,14 +350,18 @@ function make(storage: Storage = new HeldStorage(), signer: Signer | null = null
   };
   const quiet = { error() {}, warn() {}, info() {}, debug() {} };
   const driver = new Driver(
-    { core, storage, signer, clock, logger: quiet, emit: () => {}, lungs: { http: lung } },
+    { core, keeper, clock, logger: quiet, emit: () => {}, lungs: { http: lung } },
     DRIVER_DEFAULTS,
   );
   const fire = async (ms: number): Promise<void> => {
     await turn();
     timers.find((timer) => timer.ms === ms)?.run();
   };
-  return { driver, core, sent, fire, store: storage as HeldStorage };
+  return { driver, core, sent, fire, store: keeper as HeldKeeper };
+}
+
+function keeperOf(storage: Storage): Keeper {
+  return { keep: (batch) => storage.commit(signedBatch(batch, (bytes) => testIdentity(1).sign(bytes))) };
 }
 
 /** A member that only HTTP reaches, so that a fresh record is pushed to it. */

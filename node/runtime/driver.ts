@@ -2,12 +2,12 @@
  * The driver of the pure core: queues nothing but durability. Each input is stepped at once; what its effects may tell
  * others (replies, records, answers) is held until everything stepped before it is on disk. All steps of one turn of the
  * event loop share a commit, and while one is under way the next gathers: group commit. Own records that came without a
- * signature get it before their commit, the next group's while this one is committed.
+ * signature get it with their commit.
  *
  * Heartbeats, polls, resets, timers and events do not wait: they carry no record. While the store refuses commits, the
  * rest goes on as well, without the records that are not durable (durable-view.ts).
  */
-import type { Clock, Logger, Lung, LungEffect, Signer, Storage, StoreMeta, WriteAnswer } from '../ports.ts';
+import type { Clock, Keeper, Logger, Lung, LungEffect, StoreMeta, WriteAnswer } from '../ports.ts';
 import type { Effect, Input, TimerName, WriteEntry, Precondition, AckDemand } from '../protocol/border.ts';
 import { CodecError } from '../protocol/codec.ts';
 import type { Core, Now } from '../protocol/core.ts';
@@ -15,7 +15,6 @@ import type { LatticeEvent, LungName } from '../protocol/events.ts';
 import { encodeBatch } from '../protocol/gossip/batch.ts';
 import type { Digest, RecordId } from '../protocol/ids.ts';
 import { encodeKnowledge, type Knowledge } from '../protocol/state/knowledge.ts';
-import { keptForm } from '../protocol/state/kept-record.ts';
 import type { SignedRecord } from '../protocol/state/record.ts';
 import type { StoredRecord } from '../protocol/state/write.ts';
 import { encodeReply, encodeRequest } from '../protocol/sync/codec.ts';
@@ -25,9 +24,7 @@ import { seenIn, withoutUndurable, type Seen, type Telling } from './durable-vie
 
 export interface DriverModules {
   readonly core: Core;
-  readonly storage: Storage;
-  /** for a core that leaves its records unsigned; null for one that signs */
-  readonly signer: Signer | null;
+  readonly keeper: Keeper;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly lungs: Readonly<Partial<Record<LungName, Lung>>>;
@@ -66,8 +63,6 @@ interface Group {
   readonly remove: Set<number>;
   /** own records, in `put` or replaced already, to be signed before anything of this group leaves */
   readonly drafts: StoredRecord[];
-  /** when they are */
-  readonly signing: Promise<void>[];
   meta: Omit<StoreMeta, 'knowledge'> & { readonly knowledge: () => Knowledge };
   /** each key that it changes, as it was before */
   readonly before: Map<string, Seen>;
@@ -215,15 +210,12 @@ export class Driver {
 
   #gather(effect: Effect & { type: 'persist' }, before: ReadonlyMap<string, Seen>): void {
     const { sequence, wallMs, counter, knowledge, drafts } = effect;
-    const signing =
-      drafts.length === 0 ? undefined : this.#modules.signer?.sign(drafts.map(({ record }) => record));
     const meta = { sequence, wallMs, counter, knowledge };
     if (this.#gathering === null) {
       this.#gathering = {
         put: new Map(),
         remove: new Set(),
         drafts: [],
-        signing: [],
         meta,
         before: new Map(),
         held: [],
@@ -239,7 +231,6 @@ export class Driver {
     for (const { slot, record } of effect.put) group.put.set(slot, record);
     for (const [key, seen] of before) if (!group.before.has(key)) group.before.set(key, seen);
     group.drafts.push(...drafts);
-    if (signing !== undefined && group.signing.at(-1) !== signing) group.signing.push(signing);
     // A record that came and went within one group was never stored.
     for (const slot of effect.remove) if (!group.put.delete(slot)) group.remove.add(slot);
   }
@@ -274,17 +265,13 @@ export class Driver {
 
   /** @returns false when the store refuses and we stop */
   async #makeDurable(group: Group, knowledge: Uint8Array): Promise<boolean> {
-    await Promise.all(group.signing);
-    this.#modules.core.signed(group.drafts);
-    const batch = {
-      put: [...group.put].map(([slot, record]) => ({ slot, bytes: keptForm(record) })),
-      remove: [...group.remove],
-      meta: { ...group.meta, knowledge },
-    };
+    const { put, drafts } = group;
+    const batch = { put, remove: [...group.remove], drafts, meta: { ...group.meta, knowledge } };
     for (;;) {
       const startedAt = performance.now();
       try {
-        await this.#modules.storage.commit(batch);
+        await this.#modules.keeper.keep(batch);
+        this.#modules.core.signed(drafts);
         this.#modules.committed?.((performance.now() - startedAt) / 1000);
         if (this.#failure !== null) this.#modules.logger.info('the store takes commits again');
         this.#failure = null;

@@ -1,15 +1,13 @@
 /**
- * How records go to a thread that signs or verifies them and come back, in one piece of memory that is handed over and not copied:
+ * How records go to a thread that verifies them and come back, in one piece of memory that is handed over and not copied:
  *
  *     u32 messages
- *     messages × (64 bytes for the signature, u32 length, message)
+ *     messages × (64 bytes of signature, u32 length, message)
  *
- * What comes back from a thread that signs has the signatures in it. From one that verifies it has a verdict in the first byte of
- * each: 1 where the signature is that of the author whom the message names.
+ * What comes back has a verdict in the first byte of each signature: 1 where it is that of the author whom the message names.
  */
 import {
   messageBytes,
-  putSignature,
   signatureOf,
   verifyMessage,
   writeMessage,
@@ -39,25 +37,10 @@ export function writeBatch(memory: ArrayBuffer, records: readonly SignedRecord[]
   }
 }
 
-/** Puts the signatures into the batch, on the other side. */
-export function signBatch(memory: ArrayBuffer, sign: (bytes: Uint8Array) => Uint8Array): void {
-  for (const { signature, message } of messagesOf(memory)) signature.set(sign(message));
-}
-
 /** Puts the verdicts into the batch, on the other side. */
 export function verifyBatch(memory: ArrayBuffer): void {
   for (const { signature, message } of messagesOf(memory))
     signature[0] = verifyMessage(message, signature) ? 1 : 0;
-}
-
-/** Puts the signatures into the records of which the batch was made. */
-export function takeSignatures(memory: ArrayBuffer, records: readonly SignedRecord[]): void {
-  const batch = Buffer.from(memory);
-  let at = COUNT_BYTES;
-  for (const record of records) {
-    putSignature(record, batch.subarray(at, at + SIGNATURE_BYTES));
-    at += HEAD_BYTES + messageBytes(record);
-  }
 }
 
 /** @returns one for each record of which the batch was made */

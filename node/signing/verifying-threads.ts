@@ -6,9 +6,9 @@
  * fresh records shall not wait for a snapshot. While there is no thread, everything is verified in place, in slices, so
  * that it does not hold up the heartbeats. The verdicts are the same everywhere: one function, one library.
  */
-import type { Verifier } from '../ports.ts';
+import { BatchThread } from '../batch-thread.ts';
+import type { Logger, Verifier } from '../ports.ts';
 import { verifyRecord, type SignedRecord, type VerifiedRecord } from '../protocol/state/record.ts';
-import { BatchThread, type BatchThreadModules } from './batch-thread.ts';
 import { batchBytes, takeVerdicts, writeBatch } from './signature-batch.ts';
 
 export interface VerifyingThreadsOptions {
@@ -28,6 +28,18 @@ export const VERIFYING_DEFAULTS: Omit<VerifyingThreadsOptions, 'threads'> = {
   sliceRecords: 32,
 };
 
+/** Beside the sources, and beside the bundle. */
+const PROGRAM = new URL(
+  import.meta.url.endsWith('.ts') ? './verifying-worker.ts' : './verifying-worker.mjs',
+  import.meta.url,
+);
+
+export interface VerifyingThreadsModules {
+  readonly logger: Logger;
+  /** what the threads run; default verifying-worker */
+  readonly program?: URL;
+}
+
 type Verdict = VerifiedRecord | null;
 
 interface Batch {
@@ -44,12 +56,12 @@ export class VerifyingThreads implements Verifier {
   readonly #waiting: Batch[] = [];
   #isSliceDue = false;
 
-  constructor(modules: BatchThreadModules, options: VerifyingThreadsOptions) {
+  constructor({ logger, program = PROGRAM }: VerifyingThreadsModules, options: VerifyingThreadsOptions) {
     this.#options = options;
     const lament = 'a verifying thread died, its records are verified elsewhere';
     this.#threads = Array.from(
       { length: options.threads },
-      () => new BatchThread(modules, { seed: null, lament }),
+      () => new BatchThread({ logger, program }, { workerData: null, lament }),
     );
   }
 

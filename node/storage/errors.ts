@@ -6,10 +6,12 @@
 export class StorageFailedError extends Error {
   override readonly name = 'StorageFailedError';
   readonly code: string;
+  readonly detail: string;
 
   constructor(facts: { readonly code: string; readonly detail: string }, options?: ErrorOptions) {
     super(`the store failed (${facts.code}): ${facts.detail}`, options);
     this.code = facts.code;
+    this.detail = facts.detail;
   }
 }
 

@@ -28,6 +28,11 @@ export class RoomAhead {
     this.#file = file;
   }
 
+  /** Whether there is room without anything to be done for it. See `keep`. */
+  has(usedBytes: number, needBytes: number): boolean {
+    return this.#endsAt >= wantedEnd(usedBytes, needBytes);
+  }
+
   /**
    * Sees to it that there is room; without any commit under way.
    *
@@ -36,8 +41,8 @@ export class RoomAhead {
    * @throws the system's error (ENOSPC, EIO, …) where there is none to be had
    */
   async keep(usedBytes: number, needBytes: number): Promise<void> {
-    const wanted = usedBytes + Math.max(needBytes, LEFT_BYTES_MIN);
-    if (this.#endsAt >= wanted) return;
+    if (this.has(usedBytes, needBytes)) return;
+    const wanted = wantedEnd(usedBytes, needBytes);
     this.#handle ??= await open(this.#file, 'r+');
     this.#endsAt = (await this.#handle.stat()).size;
     try {
@@ -58,6 +63,10 @@ export class RoomAhead {
   async close(): Promise<void> {
     await this.#handle?.close();
   }
+}
+
+function wantedEnd(usedBytes: number, needBytes: number): number {
+  return usedBytes + Math.max(needBytes, LEFT_BYTES_MIN);
 }
 
 /** What a commit is going to do to the store. */

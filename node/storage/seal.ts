@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib';
 
 const CHECKSUM_BYTES = 4;
 
-export function seal(slot: number, bytes: Uint8Array): Uint8Array {
+export function seal(slot: number, bytes: Uint8Array): Buffer {
   const sealed = Buffer.allocUnsafe(CHECKSUM_BYTES + bytes.length);
   sealed.writeUInt32BE(checksum(slot, bytes));
   sealed.set(bytes, CHECKSUM_BYTES);

@@ -111,24 +111,24 @@ export function draftRecord(fields: LatticeRecord, limits: RecordLimits = RECORD
   return { key, value, dot, context, stamp, id, bytes } as VerifiedRecord;
 }
 
-export function signDraft(draft: SignedRecord, sign: (bytes: Uint8Array) => Uint8Array): void {
+export function signDraft(draft: Pick<SignedRecord, 'bytes'>, sign: (bytes: Uint8Array) => Uint8Array): void {
   const message = Buffer.allocUnsafe(messageBytes(draft));
   writeMessage(draft, message, 0);
   putSignature(draft, sign(message));
 }
 
-export function putSignature({ bytes }: SignedRecord, signature: Uint8Array): void {
+export function putSignature({ bytes }: Pick<SignedRecord, 'bytes'>, signature: Uint8Array): void {
   if (signature.length !== SIGNATURE_BYTES) throw new RangeError(`signature of ${signature.length} bytes`);
   bytes.set(signature, bytes.length - SIGNATURE_BYTES);
 }
 
 /** How long what is signed of a record is. */
-export function messageBytes({ bytes }: SignedRecord): number {
+export function messageBytes({ bytes }: Pick<SignedRecord, 'bytes'>): number {
   return SIGNATURE_DOMAIN.length + bytes.length - SIGNATURE_BYTES;
 }
 
 /** What is signed of a record: the domain and the body. */
-export function writeMessage({ bytes }: SignedRecord, target: Uint8Array, at: number): void {
+export function writeMessage({ bytes }: Pick<SignedRecord, 'bytes'>, target: Uint8Array, at: number): void {
   target.set(SIGNATURE_DOMAIN, at);
   target.set(bytes.subarray(0, bytes.length - SIGNATURE_BYTES), at + SIGNATURE_DOMAIN.length);
 }

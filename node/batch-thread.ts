@@ -4,27 +4,22 @@
  */
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
-import type { Logger } from '../ports.ts';
+import type { Logger } from './ports.ts';
 
 /** Memory that is kept for the next batch; larger pieces, which large batches need, are not. */
 const KEPT_BYTES = 65_536;
 /** Pieces of it that are kept: half a MiB. */
 const KEPT_MAX = 8;
-/** Beside the sources, and beside the bundle. */
-const PROGRAM = new URL(
-  import.meta.url.endsWith('.ts') ? './signature-worker.ts' : './signature-worker.mjs',
-  import.meta.url,
-);
 
 export interface BatchThreadModules {
   readonly logger: Logger;
-  /** what the thread runs; default signature-worker */
-  readonly program?: URL;
+  /** what the thread runs */
+  readonly program: URL;
 }
 
 export interface BatchThreadOptions {
-  /** 32 bytes: it signs with it; null: it verifies */
-  readonly seed: Uint8Array | null;
+  /** what the program is told when it starts */
+  readonly workerData: unknown;
   /** what the log says when it dies */
   readonly lament: string;
 }
@@ -33,7 +28,7 @@ export class BatchThread {
   readonly #modules: BatchThreadModules;
   readonly #options: BatchThreadOptions;
   #thread: Worker | null = null;
-  #state: 'asleep' | 'starting' | 'up' | 'dead' = 'asleep';
+  #state: 'asleep' | 'starting' | 'up' | 'ending' | 'dead' = 'asleep';
   /** who waits for the batches on their way, oldest first */
   #away: ((memory: ArrayBuffer | null) => void)[] = [];
   readonly #memory: ArrayBuffer[] = [];
@@ -56,8 +51,8 @@ export class BatchThread {
   wake(): void {
     if (this.#state !== 'asleep') return;
     this.#state = 'starting';
-    const thread = new Worker(this.#modules.program ?? PROGRAM, {
-      workerData: this.#options.seed,
+    const thread = new Worker(this.#modules.program, {
+      workerData: this.#options.workerData,
       execArgv: [],
       env: {},
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 32 },
@@ -91,6 +86,17 @@ export class BatchThread {
     this.#thread.postMessage(memory, [memory]);
   }
 
+  /** Tells it to end after what it has, by a null, which its program must understand. Resolves when it is gone. */
+  async end(): Promise<void> {
+    const thread = this.#thread;
+    if (thread === null || this.#state === 'dead') return;
+    const gone = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
+    this.#state = 'ending';
+    thread.ref();
+    thread.postMessage(null);
+    await gone;
+  }
+
   #back(memory: ArrayBuffer): void {
     this.#away.shift()?.(memory);
     if (memory.byteLength === KEPT_BYTES && this.#memory.length < KEPT_MAX) this.#memory.push(memory);
@@ -98,9 +104,9 @@ export class BatchThread {
 
   #died(why: string): void {
     if (this.#state === 'dead') return;
+    if (this.#state !== 'ending') this.#modules.logger.warn(this.#options.lament, { reason: why });
     this.#state = 'dead';
     this.#thread = null;
-    this.#modules.logger.warn(this.#options.lament, { reason: why });
     const away = this.#away;
     this.#away = [];
     for (const back of away) back(null);

@@ -1,0 +1,210 @@
+/**
+ * Writes batches into the environment, one transaction and one flush for a group of them, and keeps what the store says of itself: the
+ * caller's meta, and the tally of what should be there. One writer at a time; who takes over from another reads what that
+ * one left.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import type { StoreBatch } from '../ports.ts';
+import { StorageFailedError } from './errors.ts';
+import { META_KEY, readDescribed, sealedMeta, slotMaxOf, type Database } from './lmdb-environment.ts';
+import { FILE_NAME } from './lmdb-salvage.ts';
+import { RoomAhead, roomFor, type CommitSize } from './room-ahead.ts';
+import { seal, sealOf } from './seal.ts';
+import type { Described } from './store-meta.ts';
+import { difference, TALLY_ZERO, withoutRecord, withRecord, type Tally } from './tally.ts';
+
+/** What a load found missing: it stays in the tally until it is mended. */
+export interface Loss {
+  /** slots whose bytes are not what was written, and still there */
+  readonly damaged: ReadonlySet<number>;
+  /** the tally as it is kept, less what was sound */
+  readonly tally: Tally;
+}
+
+const NO_LOSS: Loss = { damaged: new Set(), tally: TALLY_ZERO };
+
+export interface LmdbWriterOptions {
+  /** Whether a commit may hold up its thread: it then takes half of the processor, for lmdb's own thread is not woken. */
+  readonly mayBlock: boolean;
+}
+
+/** What a group comes to: each slot's last value (null: none), and the description of the store with it. */
+interface Plan {
+  readonly slots: ReadonlyMap<number, Buffer | null>;
+  readonly described: Described | null;
+  readonly loss: Loss;
+}
+
+export class LmdbWriter {
+  readonly #db: Database;
+  readonly #options: LmdbWriterOptions;
+  readonly #ahead: RoomAhead;
+  /** what the last load missed */
+  loss = NO_LOSS;
+  #mustProbe = false;
+  /** what the store says of itself, as far as it is durable; undefined: to be read */
+  #described: Described | null | undefined = undefined;
+  /** no slot beyond this one is in use */
+  #slotMax = -1;
+  /** no page beyond is in use; a guess from above, since to ask LMDB costs as much as ten records */
+  #usedBytesMax = Infinity;
+  #pageBytes = 4_096;
+
+  constructor(db: Database, dir: string, options: LmdbWriterOptions) {
+    this.#db = db;
+    this.#options = options;
+    this.#ahead = new RoomAhead(join(dir, FILE_NAME));
+  }
+
+  get hasLoss(): boolean {
+    const { damaged, tally } = this.loss;
+    return damaged.size > 0 || tally.records !== 0 || tally.sum !== 0;
+  }
+
+  /** Somebody else may have written. */
+  forget(): void {
+    this.#described = undefined;
+  }
+
+  /**
+   * All or nothing; one call at a time. Resolves when it is durable.
+   *
+   * @param batches null: drop what the last load found damaged
+   * @throws what `failureOf` names
+   */
+  async write(batches: readonly (StoreBatch | null)[]): Promise<void> {
+    if (this.#mustProbe) {
+      probe(this.#db);
+      // a commit that failed may have reached the disk all the same
+      this.forget();
+      this.#mustProbe = false;
+    }
+    if (this.#described === undefined) {
+      this.#described = readDescribed(this.#db);
+      this.#slotMax = slotMaxOf(this.#db);
+      this.#usedBytesMax = Infinity;
+    }
+    const slotMax = this.#slotMax;
+    const plan = this.#plan(batches, this.#described);
+    const meta = plan.described === null ? null : sealedMeta(plan.described);
+    try {
+      await this.#makeRoom(sizeOf(plan.slots, slotMax, meta));
+      await this.#commit(plan.slots, meta);
+    } catch (error) {
+      this.#mustProbe = true;
+      throw error;
+    }
+    this.#described = plan.described;
+    this.loss = plan.loss;
+  }
+
+  async close(): Promise<void> {
+    await this.#ahead.close();
+  }
+
+  /** For the next commit, without which LMDB may not begin it: see room-ahead.ts. */
+  async #makeRoom(size: CommitSize): Promise<void> {
+    const needAt = (usedBytes: number): number => roomFor(size, { usedBytes, pageBytes: this.#pageBytes });
+    if (!this.#ahead.has(this.#usedBytesMax, needAt(this.#usedBytesMax))) {
+      const { lastPageNumber, pageSize } = statsOf(this.#db);
+      this.#pageBytes = pageSize;
+      this.#usedBytesMax = (lastPageNumber + 1) * pageSize;
+      await this.#ahead.keep(this.#usedBytesMax, needAt(this.#usedBytesMax));
+    }
+    this.#usedBytesMax += needAt(this.#usedBytesMax);
+  }
+
+  /** Resolves when all of it is durable. */
+  async #commit(slots: ReadonlyMap<number, Buffer | null>, meta: Buffer | null): Promise<void> {
+    const db = this.#db;
+    if (this.#options.mayBlock) {
+      db.transactionSync(() => {
+        for (const [slot, sealed] of slots) {
+          if (sealed === null) db.removeSync(slot);
+          else db.putSync(slot, sealed);
+        }
+        if (meta !== null) db.putSync(META_KEY, meta);
+      });
+      return;
+    }
+    await db.batch(() => {
+      for (const [slot, sealed] of slots) {
+        // oxlint-disable-next-line typescript/no-floating-promises -- the promise of the whole batch is awaited
+        if (sealed === null) db.remove(slot);
+        // oxlint-disable-next-line typescript/no-floating-promises -- as above
+        else db.put(slot, sealed);
+      }
+      // oxlint-disable-next-line typescript/no-floating-promises -- as above
+      if (meta !== null) db.put(META_KEY, meta);
+    });
+  }
+
+  #plan(batches: readonly (StoreBatch | null)[], before: Described | null): Plan {
+    const slots = new Map<number, Buffer | null>();
+    let { damaged, tally: lost } = this.loss;
+    let meta = before?.meta ?? null;
+    let tally = before?.tally ?? TALLY_ZERO;
+    const set = (slot: number, sealed: Buffer | null): void => {
+      const replaced = this.#sealed(slotKey(slot), slots);
+      // what is damaged stays in the tally until the loss is mended
+      if (damaged.has(slot)) damaged = without(damaged, slot);
+      else if (replaced !== null) tally = withoutRecord(tally, sealOf(replaced));
+      if (sealed !== null) tally = withRecord(tally, sealOf(sealed));
+      slots.set(slot, sealed);
+      this.#slotMax = Math.max(this.#slotMax, slot);
+    };
+    for (const batch of batches) {
+      if (batch === null) {
+        for (const slot of damaged) set(slot, null);
+        tally = difference(tally, lost);
+        lost = TALLY_ZERO;
+        continue;
+      }
+      for (const { slot, bytes } of batch.put) set(slot, seal(slot, bytes));
+      for (const slot of batch.remove) set(slot, null);
+      meta = batch.meta;
+    }
+    return { slots, described: meta === null ? null : { meta, tally }, loss: { damaged, tally: lost } };
+  }
+
+  #sealed(slot: number, planned: ReadonlyMap<number, Buffer | null>): Buffer | null {
+    const value = planned.get(slot);
+    if (value !== undefined) return value;
+    return slot > this.#slotMax ? null : (this.#db.get(slot) ?? null);
+  }
+}
+
+function without(slots: ReadonlySet<number>, slot: number): ReadonlySet<number> {
+  const left = new Set(slots);
+  left.delete(slot);
+  return left;
+}
+
+function statsOf(db: Database): { readonly lastPageNumber: number; readonly pageSize: number } {
+  return db.getStats() as { readonly lastPageNumber: number; readonly pageSize: number };
+}
+
+function sizeOf(slots: ReadonlyMap<number, Buffer | null>, slotMax: number, meta: Buffer | null): CommitSize {
+  const appended: number[] = [];
+  const scattered: number[] = [];
+  for (const [slot, value] of slots) (slot > slotMax ? appended : scattered).push(value?.length ?? 0);
+  return { appended, scattered, metaBytes: meta?.length ?? 0 };
+}
+
+/** An environment that LMDB has given up refuses an empty transaction; its writer thread would hang on it instead. */
+function probe(db: Database): void {
+  try {
+    db.transactionSync(() => undefined);
+  } catch (cause) {
+    throw new StorageFailedError(
+      { code: 'MDB_PANIC', detail: 'LMDB gave up after a failed write' },
+      { cause },
+    );
+  }
+}
+
+function slotKey(slot: number): number {
+  assert(Number.isSafeInteger(slot) && slot >= 0, `a slot is a whole number from 0 on, not ${slot}`);
+  return slot;
+}
