@@ -77,7 +77,7 @@ function partsOf(count: number): readonly Row[] {
     const record = recordOf(author, n, unsigned);
     const path = pathOf(record.key);
     trie.set(path, [record.id]);
-    store.put(n, record, path);
+    store.put(n, record);
   }
   trie.root();
   const { heldBytes, indexBytes } = store.memory();

@@ -8,8 +8,8 @@ import { HttpProblem } from './problems.ts';
 
 const JSON_TYPE = /^application\/json *(; *charset="?utf-8"?)? *$/i;
 
-/** @throws HttpProblem; when the client breaks off, nobody is left to be answered */
-export async function readJson(request: IncomingMessage, bytesMax: number): Promise<unknown> {
+/** @throws HttpProblem, or rejects with it; when the client breaks off, nobody is left to be answered */
+export function readJson(request: IncomingMessage, bytesMax: number): Promise<unknown> {
   const type = request.headers['content-type'] ?? '';
   if (type !== 'application/json' && !JSON_TYPE.test(type)) {
     throw new HttpProblem('unsupported-media-type', 'The body must be application/json in UTF-8.');
@@ -19,7 +19,10 @@ export async function readJson(request: IncomingMessage, bytesMax: number): Prom
     throw new HttpProblem('unsupported-media-type', 'Send the body without Content-Encoding.');
   }
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
-  const bytes = await readBytes(request, bytesMax);
+  return readBytes(request, bytesMax).then(parsed);
+}
+
+function parsed(bytes: Uint8Array): unknown {
   if (bytes.length === 0) throw new HttpProblem('bad-request', 'The body is empty.');
   return parseJsonExactly(bytes);
 }

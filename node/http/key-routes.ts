@@ -21,7 +21,7 @@ import type { PlainHandler, RouteContext } from './route-context.ts';
 import { BatchRequest, EntryQuery, Key, NoQuery, PutRequest } from './schemas.ts';
 import { HEALTHY } from './starting.ts';
 import { absentText, entryResponseText, proofText } from './views.ts';
-import { ackDemandOf, write } from './writes.ts';
+import { ackDemandOf, write, writtenOf } from './writes.ts';
 
 export interface KeyRoutes {
   readonly health: PlainHandler;
@@ -70,7 +70,11 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const body = PutRequest.safeParse(await readJson(request, limits.bodyBytesMax));
       if (!body.success) throw new HttpProblem('bad-request', `Body: ${describeIssues(body.error.issues)}`);
       const value = valueText(body.data.value);
-      const { written, root, acks: acked } = await write(context, [{ key, value }], precondition, acks);
+      const {
+        written,
+        root,
+        acks: acked,
+      } = writtenOf(await write(context, [{ key, value }], precondition, acks));
       const [one] = written;
       if (one === undefined) throw new Error('a write of one entry was answered with none');
       const text = writeText(key, one.version, root, acked);
@@ -82,7 +86,11 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const acks = ackDemandOf(request);
       assertKey(key);
       const precondition = preconditionOf(request);
-      const { written, root, acks: acked } = await write(context, [{ key, value: null }], precondition, acks);
+      const {
+        written,
+        root,
+        acks: acked,
+      } = writtenOf(await write(context, [{ key, value: null }], precondition, acks));
       const [one] = written;
       if (one === undefined) throw new Error('a write of one entry was answered with none');
       sendJson(response, 200, writeText(key, one.version, root, acked));
@@ -93,7 +101,7 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const acks = ackDemandOf(request);
       assertUnconditional(request);
       const entries = readBatch(await readJson(request, limits.bodyBytesMax));
-      const { written, root, acks: acked } = await write(context, entries, null, acks);
+      const { written, root, acks: acked } = writtenOf(await write(context, entries, null, acks));
       sendJson(
         response,
         200,

@@ -22,15 +22,19 @@ export function ackDemandOf(request: IncomingMessage): AckDemand | null {
   return { need, timeoutMs: timeout === undefined ? ACK_TIMEOUT_MS : Number(timeout) };
 }
 
-/** @throws HttpProblem when it was not written, or not by as many as were asked for */
-export async function write(
+/** @throws HttpProblem when the node is stopping. `writtenOf` takes what it resolves with */
+export function write(
   { api, closing }: Pick<RouteContext, 'api' | 'closing'>,
   entries: readonly WriteEntry[],
   precondition: Precondition | null,
   acks: AckDemand | null,
-): Promise<Written> {
+): Promise<WriteAnswer> {
   if (closing.aborted) throw new HttpProblem('stopping', 'The node is stopping; ask another one.');
-  const outcome = await api.write(entries, precondition, acks);
+  return api.write(entries, precondition, acks);
+}
+
+/** @throws HttpProblem when it was not written, or not by as many as were asked for */
+export function writtenOf(outcome: WriteAnswer): Written {
   if (outcome.ok) return outcome;
   throw problemOf(outcome);
 }

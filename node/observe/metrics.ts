@@ -260,16 +260,20 @@ export class NodeMetrics {
 /** The same API, with every write counted and timed. */
 export function meteredApi(api: LatticeApi, metrics: NodeMetrics): LatticeApi {
   return {
-    write: async (entries, precondition, acks) => {
+    write: (entries, precondition, acks) => {
       const start = performance.now();
-      let outcome: WriteResult = 'failed';
-      try {
-        const result = await api.write(entries, precondition, acks);
-        outcome = result.ok ? 'ok' : result.reason;
-        return result;
-      } finally {
+      const observe = (outcome: WriteResult): void =>
         metrics.observeWrite(outcome, entries.length, (performance.now() - start) / 1000);
-      }
+      return api.write(entries, precondition, acks).then(
+        (result) => {
+          observe(result.ok ? 'ok' : result.reason);
+          return result;
+        },
+        (error: unknown) => {
+          observe('failed');
+          throw error;
+        },
+      );
     },
     read: (key) => api.read(key),
     proof: (key) => api.proof(key),

@@ -4,7 +4,7 @@
  * commits it shows what the disk has. A node that is healing neither reads nor writes.
  */
 import type { Driver } from './driver.ts';
-import { seenIn, type Seen } from './durable-view.ts';
+import { seenOf, type Seen } from './durable-view.ts';
 import type { Healing } from './healing.ts';
 import type {
   Identity,
@@ -49,19 +49,20 @@ export class Api implements LatticeApi {
     this.#modules = modules;
   }
 
-  async write(
+  write(
     entries: readonly WriteEntry[],
     precondition: Precondition | null,
     acks: AckDemand | null,
   ): Promise<WriteAnswer> {
-    this.#modules.healing.assertOver();
-    return this.#modules.driver.write(entries, precondition, acks);
+    const { healing, driver } = this.#modules;
+    const refusal = healing.refusal();
+    return refusal === null ? driver.write(entries, precondition, acks) : Promise.reject(refusal);
   }
 
   read(key: string): ReadEntry | null | Promise<ReadEntry | null> {
     const { healing, driver, core } = this.#modules;
     healing.assertOver();
-    const entry = entryOf(seenIn(core.replica, key));
+    const entry = entryOf(seenOf(key, core.replica.live(key)));
     const durably = (isSettled: boolean): ReadEntry | null =>
       isSettled ? entry : entryOf(driver.durable(key));
     const settled = driver.settled();
@@ -104,7 +105,7 @@ export class Api implements LatticeApi {
     const page = pageOf(
       core.replica.entriesAfter(cursor, limit + 1).map(({ key }) => key),
       limit,
-      (key) => seenIn(core.replica, key),
+      (key) => seenOf(key, core.replica.live(key)),
     );
     if (await driver.settled()) return page;
     // Of the keys that come next, some are not there yet on disk, and some only there.

@@ -20,7 +20,7 @@ import type { StoredRecord } from '../protocol/state/write.ts';
 import { encodeReply, encodeRequest } from '../protocol/sync/codec.ts';
 import { recordsOf } from '../protocol/sync/messages.ts';
 import { Pending } from './pending.ts';
-import { seenIn, withoutUndurable, type Seen, type Telling } from './durable-view.ts';
+import { seenOf, withoutUndurable, type Seen, type Telling } from './durable-view.ts';
 
 export interface DriverModules {
   readonly core: Core;
@@ -64,8 +64,8 @@ interface Group {
   /** own records, in `put` or replaced already, to be signed before anything of this group leaves */
   readonly drafts: StoredRecord[];
   meta: Omit<StoreMeta, 'knowledge'> & { readonly knowledge: () => Knowledge };
-  /** each key that it changes, as it was before */
-  readonly before: Map<string, Seen>;
+  /** each key that it may change, with what lived of it before */
+  readonly before: Map<string, readonly SignedRecord[]>;
   held: Effect[];
   done: ((isDurable: boolean) => void)[];
 }
@@ -109,14 +109,15 @@ export class Driver {
 
   dispatch(input: Input): void {
     const startedAt = performance.now();
-    const before = this.#seenBefore(input);
+    const keys = keysOf(input);
+    const before = keys.map((key) => this.#modules.core.replica.live(key));
     if (input.type === 'asked' && recordsOf(input.message).length > 0) this.#offers.add(input.exchange);
     const effects = this.#modules.core.step(input, this.now());
     this.#modules.stepped?.((performance.now() - startedAt) / 1000);
     let changed = false;
     for (const effect of effects) {
       if (effect.type === 'persist') {
-        this.#gather(effect, before);
+        this.#gather(effect, keys, before);
         changed = true;
       } else this.#release(effect);
     }
@@ -170,11 +171,11 @@ export class Driver {
 
   /** A key as the disk has it. */
   durable(key: string): Seen {
-    return (
+    const live =
       this.#committing?.before.get(key) ??
       this.#gathering?.before.get(key) ??
-      seenIn(this.#modules.core.replica, key)
-    );
+      this.#modules.core.replica.live(key);
+    return seenOf(key, live);
   }
 
   /** Keys whose last change is not durable. */
@@ -208,7 +209,12 @@ export class Driver {
     this.#offers.clear();
   }
 
-  #gather(effect: Effect & { type: 'persist' }, before: ReadonlyMap<string, Seen>): void {
+  /** @param before of each of the keys, what lived of it before the step */
+  #gather(
+    effect: Effect & { type: 'persist' },
+    keys: readonly string[],
+    before: readonly (readonly SignedRecord[])[],
+  ): void {
     const { sequence, wallMs, counter, knowledge, drafts } = effect;
     const meta = { sequence, wallMs, counter, knowledge };
     if (this.#gathering === null) {
@@ -229,7 +235,9 @@ export class Driver {
     const group = this.#gathering;
     group.meta = meta;
     for (const { slot, record } of effect.put) group.put.set(slot, record);
-    for (const [key, seen] of before) if (!group.before.has(key)) group.before.set(key, seen);
+    for (const [i, key] of keys.entries()) {
+      if (!group.before.has(key)) group.before.set(key, before[i] ?? NOTHING);
+    }
     group.drafts.push(...drafts);
     // A record that came and went within one group was never stored.
     for (const slot of effect.remove) if (!group.put.delete(slot)) group.remove.add(slot);
@@ -327,13 +335,6 @@ export class Driver {
   /** A question that is not put: its asker hears so in a later turn, as if it had been. */
   #unasked({ peer, lung, exchange }: Effect & { type: 'ask' }, reason: string): void {
     setImmediate(() => this.dispatch({ type: 'unanswered', peer, lung, exchange, reason }));
-  }
-
-  /** The keys that an input may change, as they are. */
-  #seenBefore(input: Input): ReadonlyMap<string, Seen> {
-    const before = new Map<string, Seen>();
-    for (const key of keysOf(input)) before.set(key, seenIn(this.#modules.core.replica, key));
-    return before;
   }
 
   /** Performs an effect, or holds it until what was stepped before it is durable. */
@@ -454,6 +455,9 @@ const GATHER_ENOUGH = 32;
 /** Where turns take that long, writes are not few: two milliseconds, a guess. */
 const GATHER_MS_MAX = 2;
 
+const NOTHING: readonly SignedRecord[] = [];
+
+/** The keys that an input may change. */
 function keysOf(input: Input): readonly string[] {
   if (input.type === 'write') return input.entries.map(({ key }) => key);
   if (input.type === 'gossip') return input.records.map(({ key }) => key);

@@ -7,7 +7,7 @@
 import type { Effect } from '../protocol/border.ts';
 import type { RecordId } from '../protocol/ids.ts';
 import type { SignedRecord } from '../protocol/state/record.ts';
-import type { KeyView, Replica } from '../protocol/state/replica.ts';
+import { versionOf, viewOf, type KeyView } from '../protocol/state/replica.ts';
 import { VersionVector } from '../protocol/state/version-vector.ts';
 import { recordsOf } from '../protocol/sync/messages.ts';
 
@@ -17,8 +17,9 @@ export interface Seen {
   readonly version: string | null;
 }
 
-export function seenIn(replica: Pick<Replica, 'get' | 'versionOf'>, key: string): Seen {
-  return { view: replica.get(key), version: replica.versionOf(key) };
+/** @param live of the key, as the replica had it then */
+export function seenOf(key: string, live: readonly SignedRecord[]): Seen {
+  return { view: viewOf(key, live), version: versionOf(live) };
 }
 
 /** Effects that carry records, or wait for them. */

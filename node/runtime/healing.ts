@@ -54,7 +54,13 @@ export class Healing {
 
   /** @throws NodeHealingError */
   assertOver(): void {
-    if (this.#reason !== null) throw new NodeHealingError(this.#reason);
+    const refusal = this.refusal();
+    if (refusal !== null) throw refusal;
+  }
+
+  /** Why nothing is read or written now, or null. */
+  refusal(): NodeHealingError | null {
+    return this.#reason === null ? null : new NodeHealingError(this.#reason);
   }
 
   start(): void {

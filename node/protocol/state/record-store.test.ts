@@ -41,7 +41,7 @@ describe('record store', () => {
             for (const { id } of live) expect(store.remove(id)).toBe(model.remove(id));
           } else {
             const record = nextRecord(author, key, kind === 'replace' ? live : [], at + 1, size);
-            store.put(at, record, pathOf(key));
+            store.put(at, record);
             model.put(at, record);
             for (const { id } of mergeKey(live, record).removed)
               expect(store.remove(id)).toBe(model.remove(id));
@@ -89,7 +89,7 @@ describe('record store', () => {
         expect(store.count).toBe(dots.length);
         expect([...store.keysAfter(null)]).toEqual(model.keysAfter(null));
         for (const { slot, record } of left) {
-          store.put(slot, record, pathOf(record.key));
+          store.put(slot, record);
           model.put(slot, record);
         }
         for (const { record } of model.entries())
@@ -115,8 +115,7 @@ describe('record store', () => {
       testRecord({ author, key: 'k'.repeat(512), value: JSON.stringify('v'.repeat(65_534)), sequence: 4 }),
     ];
     const store = new RecordStore(SECRET, shortOf);
-    for (const [slot, record] of records.entries())
-      store.put(Number.MAX_SAFE_INTEGER - slot, record, pathOf(record.key));
+    for (const [slot, record] of records.entries()) store.put(Number.MAX_SAFE_INTEGER - slot, record);
     for (const [slot, record] of records.entries()) {
       expect(store.record(record.id)).toStrictEqual(record);
       expect(store.record(record.id)).toStrictEqual(decodeRecord(record.bytes));
@@ -131,8 +130,8 @@ describe('record store', () => {
     const twins = ['a', 'a', 'b'].map((key, at) =>
       testRecord({ author, key, value: `${at}`, sequence: 2 ** 40 }),
     );
-    for (const [slot, record] of twins.entries()) store.put(slot, record, pathOf(record.key));
-    store.put(9, testRecord({ author: other, key: 'a', sequence: 2 ** 40 }), pathOf('a'));
+    for (const [slot, record] of twins.entries()) store.put(slot, record);
+    store.put(9, testRecord({ author: other, key: 'a', sequence: 2 ** 40 }));
     const idsOf = (): readonly string[] =>
       store
         .ofDot({ author: author.id, sequence: 2 ** 40 })
@@ -148,7 +147,7 @@ describe('record store', () => {
   it('finds no key that is not text under the key that its replacement characters make', () => {
     const store = new RecordStore(SECRET, shortOf);
     const record = nextRecord(0, 'a\ufffd', [], 1, 1);
-    store.put(1, record, pathOf(record.key));
+    store.put(1, record);
     expect(store.live('a\ud800')).toEqual([]);
     expect(store.live('a\ufffd')).toEqual([record]);
   });
@@ -160,7 +159,7 @@ describe('record store', () => {
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
     const absent = testRecord({ author: testIdentity(1), key: 'other' });
     expect(store.holds(held)).toBe(false);
-    store.put(1, held, pathOf(held.key));
+    store.put(1, held);
     expect([held, { ...held, bytes }, absent].map((record) => store.holds(record))).toEqual([
       true,
       true,
@@ -193,10 +192,10 @@ describe('record store', () => {
     const twin = structuredClone(held) as SignedRecord;
     for (const atHand of [twin, ...impostors]) {
       const store = new RecordStore(SECRET, shortOf, () => atHand);
-      store.put(1, held, pathOf(held.key));
+      store.put(1, held);
       // What was put last is shown as it is; this is put after it.
       const next = testRecord({ author: testIdentity(4), key: 'next' });
-      store.put(2, next, pathOf(next.key));
+      store.put(2, next);
       const shown = store.record(held.id);
       expect(shown).toEqual(held);
       expect(shown === atHand).toBe(atHand === twin);
@@ -216,7 +215,7 @@ describe('record store', () => {
       for (const id of gone) expect(store.remove(id)).toBe(model.remove(id));
       const size = values[Math.floor(random() ** 4 * values.length)] ?? 10;
       const record = nextRecord(slot % 3, `key-${slot}`, [], slot, size);
-      store.put(slot, record, pathOf(record.key));
+      store.put(slot, record);
       model.put(slot, record);
       const { heldBytes, liveBytes } = store.memory();
       expect(heldBytes).toBeLessThanOrEqual((12 / 11) * liveBytes + 1.5 * slabBytes);
@@ -231,7 +230,7 @@ describe('record store', () => {
     // Two short ids for all there are.
     const store = new RecordStore(SECRET, (id) => (id < '8' ? 7 : 2 ** 48 - 1));
     const records = KEYS.flatMap((key, at) => [0, 1].map((author) => nextRecord(author, key, [], at + 1, 1)));
-    for (const [slot, record] of records.entries()) store.put(slot, record, pathOf(record.key));
+    for (const [slot, record] of records.entries()) store.put(slot, record);
     const idsOf = (list: readonly SignedRecord[]): readonly string[] => list.map(({ id }) => id).toSorted();
     const low = records.filter(({ id }) => id < '8');
     expect(idsOf(store.ofShort(7))).toEqual(idsOf(low));
@@ -248,7 +247,7 @@ describe('record store', () => {
     const random = generator(11);
     const add = (slot: number): void => {
       const record = nextRecord(0, `${Math.floor(random() * 36 ** 4).toString(36)}/${slot}`, [], slot, 1);
-      store.put(slot, record, pathOf(record.key));
+      store.put(slot, record);
       model.put(slot, record);
     };
     let slot = 0;

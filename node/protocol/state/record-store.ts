@@ -87,10 +87,10 @@ export class RecordStore {
   /** the record put last, which is asked for at once: it need not be made anew */
   #newest: (StoredRecord & { readonly position: Position }) | null = null;
   readonly #hot = new HotKeys();
-  /** the last answer of `path` */
-  #way = { key: '', path: pathOf('') };
+  /** the last key whose path was asked for */
+  #way: { readonly key: string; readonly path: string; readonly print: number } | null = null;
   #scratch = Buffer.alloc(0);
-  /** records whose packed form has no signature yet, by slot */
+  /** records whose packed form has no signature yet, in the order of their slots */
   #drafts: Draft[] = [];
 
   /**
@@ -127,14 +127,14 @@ export class RecordStore {
    *
    * @param slot its number in the store
    * @param record not there yet
-   * @param path of its key
    * @param isDraft it has no signature yet: until `signed` the very object is shown, never what is packed
    */
-  put(slot: number, record: SignedRecord, path: string, isDraft = false): void {
+  put(slot: number, record: SignedRecord, isDraft = false): void {
     const packed = this.#pack(slot, record.bytes);
-    const pathPrint = this.#fingerprinter.of(path);
+    const { print: pathPrint } = this.#wayOf(record.key);
     const keyAt = packedKeyStart(packed, 0);
-    const known = this.#cellOf(pathPrint, packed, keyAt, keyAt + packedKeyBytes(packed, 0));
+    const isNew = this.#asked?.key === record.key && this.#asked.live.length === 0;
+    const known = isNew ? NONE : this.#cellOf(pathPrint, packed, keyAt, keyAt + packedKeyBytes(packed, 0));
     const cell = known === NONE ? this.#cells.allocate() : known;
     const position = this.#place(packed, cell);
     if (known === NONE) {
@@ -186,7 +186,7 @@ export class RecordStore {
     const empty = new Set<number>();
     for (const cell of manyOfKey) {
       const stored = this.#storedAt(this.#positionOf(cell));
-      const print = this.#fingerprinter.of(this.path(stored.record.key));
+      const { print } = this.#wayOf(stored.record.key);
       const { memory, start, end } = this.#keyIn(cell);
       // Equal fingerprints are in the order of their cells, so the first of a key is found first.
       if (this.#cellOf(print, memory, start, end) === cell) continue;
@@ -205,15 +205,16 @@ export class RecordStore {
     return { left: left.sort((a, b) => a.slot - b.slot), doubled };
   }
 
-  /** These records have their signatures now; those that are gone do not matter. */
+  /** These records have their signatures now; those that are gone do not matter. @param records in the order of their slots */
   signed(records: readonly StoredRecord[]): void {
-    if (this.#drafts.length === 0) return;
-    const slots = new Set(records.map(({ slot }) => slot));
-    this.#drafts = this.#drafts.filter((draft) => {
-      if (!slots.has(draft.slot)) return true;
-      this.#fillIn(draft);
-      return false;
-    });
+    const waiting: Draft[] = [];
+    let at = 0;
+    for (const draft of this.#drafts) {
+      while ((records[at]?.slot ?? Infinity) < draft.slot) at += 1;
+      if (records[at]?.slot === draft.slot) this.#fillIn(draft);
+      else waiting.push(draft);
+    }
+    this.#drafts = waiting;
   }
 
   /** What waits for its signature. */
@@ -270,8 +271,15 @@ export class RecordStore {
 
   /** As `pathOf`, which takes a hash; several ask in a row for one key. */
   path(key: string): string {
-    if (this.#way.key !== key) this.#way = { key, path: pathOf(key) };
-    return this.#way.path;
+    return this.#wayOf(key).path;
+  }
+
+  #wayOf(key: string): { readonly path: string; readonly print: number } {
+    if (this.#way?.key === key) return this.#way;
+    const path = pathOf(key);
+    const way = { key, path, print: this.#fingerprinter.of(path) };
+    this.#way = way;
+    return way;
   }
 
   hasKey(key: string): boolean {
@@ -374,7 +382,7 @@ export class RecordStore {
     if (this.#newest?.position === position) this.#newest = null;
     this.#blocks.release(position);
     if (left.length === 0) {
-      this.#byPath.remove(this.#fingerprinter.of(this.path(record.key)), cell);
+      this.#byPath.remove(this.#wayOf(record.key).print, cell);
       this.#order.remove(cell);
     }
     this.#changed(record.key);
@@ -429,7 +437,7 @@ export class RecordStore {
     if (!key.isWellFormed()) return NONE;
     const bytes = this.#scratchOf(key.length * 3);
     const length = bytes.write(key, 0, 'utf8');
-    return this.#cellOf(this.#fingerprinter.of(this.path(key)), bytes, 0, length);
+    return this.#cellOf(this.#wayOf(key).print, bytes, 0, length);
   }
 
   #cellOf(pathPrint: number, key: Buffer, start: number, end: number): number {

@@ -105,6 +105,9 @@ export interface Equivocation {
   readonly other: SignedRecord;
 }
 
+/** `given`: by a member or by the store; `own`: written now, and signed; `draft`: written now, to be signed */
+type Origin = 'given' | 'own' | 'draft';
+
 /** What must become durable together. */
 export interface Changes {
   readonly put: readonly StoredRecord[];
@@ -364,7 +367,7 @@ export class Replica {
     let clock = this.#clock;
     const records: VerifiedRecord[] = [];
     const written: Written[] = [];
-    for (const [key, value] of new Map(entries.map((entry) => [entry.key, entry.value]))) {
+    for (const { key, value } of lastOfEach(entries)) {
       const hasValue = this.#hasValue(key);
       if (value === null && !hasValue) continue;
       clock = tick(clock, wallMs);
@@ -392,10 +395,12 @@ export class Replica {
 
   /** Null when nothing is known of the key. The winner may be a tombstone. */
   get(key: string): KeyView | null {
-    const live = this.#live(key);
-    const [winner] = live;
-    if (winner === undefined) return null;
-    return { key, winner, siblings: live.length === 1 ? NO_RECORDS : live.slice(1) };
+    return viewOf(key, this.#live(key));
+  }
+
+  /** What lives of a key now, greatest first: a list that is never changed, for `viewOf` and `versionOf` of later. */
+  live(key: string): readonly SignedRecord[] {
+    return this.#live(key);
   }
 
   record(id: RecordId): SignedRecord | null {
@@ -450,17 +455,9 @@ export class Replica {
     return views;
   }
 
-  /**
-   * The id of the one live record; of a conflict, a hash over all of them, so that a reader's version is stale as soon
-   * as a sibling arrives. Null when the key has no value.
-   */
+  /** See the function of this name. */
   versionOf(key: string): string | null {
-    const live = this.#live(key);
-    const [winner] = live;
-    if (winner === undefined || winner.value === null) return null;
-    if (live.length === 1) return winner.id;
-    const ids = live.map((record) => record.id).sort();
-    return hash('sha256', `aethel/version/v1\0${ids.join('')}`, 'hex');
+    return versionOf(this.#live(key));
   }
 
   /** What changed since the last call; null when nothing did. A record that came and went in between is in no list. */
@@ -485,13 +482,14 @@ export class Replica {
 
   #addOwn(record: SignedRecord): void {
     const isDraft = this.#modules.signsLater === true;
-    if (this.#add(record, isDraft) === 'fresh' && isDraft) this.#drafts.push({ slot: this.#slot, record });
+    if (this.#add(record, isDraft ? 'draft' : 'own') === 'fresh' && isDraft)
+      this.#drafts.push({ slot: this.#slot, record });
   }
 
   /** Adds a record under a slot of its own, to be kept. */
-  #add(record: SignedRecord, isDraft = false): Exclude<MergeOutcome, 'ahead'> {
+  #add(record: SignedRecord, origin: Origin = 'given'): Exclude<MergeOutcome, 'ahead'> {
     const stored: StoredRecord = { slot: this.#slot + 1, record };
-    const outcome = this.#integrate(stored, isDraft);
+    const outcome = this.#integrate(stored, origin);
     if (outcome === 'fresh') {
       this.#slot = stored.slot;
       this.#put.set(stored.slot, stored);
@@ -499,14 +497,14 @@ export class Replica {
     return outcome;
   }
 
-  #integrate(stored: StoredRecord, isDraft = false): Exclude<MergeOutcome, 'ahead'> {
+  #integrate(stored: StoredRecord, origin: Origin = 'given'): Exclude<MergeOutcome, 'ahead'> {
     const { record } = stored;
     this.#noteSequence(record.dot);
     this.#noteClaims(record);
     const before = this.#live(record.key);
     const { outcome, removed } = mergeKey(before, record);
     if (outcome !== 'fresh') return outcome;
-    this.#keep(stored, isDraft);
+    this.#keep(stored, origin);
     for (const gone of removed) this.#forget(gone.id);
     this.#relive(record.key, before);
     return outcome;
@@ -551,11 +549,12 @@ export class Replica {
   }
 
   /** Stores a live record. A dot names one; a second one under it is its author's lie, or its author's restored backup. */
-  #keep({ slot, record }: StoredRecord, isDraft: boolean): void {
-    this.#accuse(record);
+  #keep({ slot, record }: StoredRecord, origin: Origin): void {
+    // The dot of a write that we make now was nobody's: our sequence is past every dot of ours that was seen.
+    if (origin === 'given') this.#accuse(record);
     this.#vector.add(record.dot);
     this.#sketch.add(record.id);
-    this.#store.put(slot, record, this.#store.path(record.key), isDraft);
+    this.#store.put(slot, record, origin === 'draft');
     if (record.value === null) this.#bury(slot, record);
   }
 
@@ -632,6 +631,32 @@ export class Replica {
   #live(key: string): readonly SignedRecord[] {
     return this.#store.live(key);
   }
+}
+
+/** Null when nothing is known of the key. @param live of the key, greatest first */
+export function viewOf(key: string, live: readonly SignedRecord[]): KeyView | null {
+  const [winner] = live;
+  if (winner === undefined) return null;
+  return { key, winner, siblings: live.length === 1 ? NO_RECORDS : live.slice(1) };
+}
+
+/**
+ * The id of the one live record; of a conflict, a hash over all of them, so that a reader's version is stale as soon
+ * as a sibling arrives. Null when the key has no value.
+ *
+ * @param live of one key, greatest first
+ */
+export function versionOf(live: readonly SignedRecord[]): string | null {
+  const [winner] = live;
+  if (winner === undefined || winner.value === null) return null;
+  if (live.length === 1) return winner.id;
+  const ids = live.map((record) => record.id).sort();
+  return hash('sha256', `aethel/version/v1\0${ids.join('')}`, 'hex');
+}
+
+/** Of several entries for one key the last, at the place of the first. */
+function lastOfEach(entries: readonly WriteEntry[]): Iterable<WriteEntry> {
+  return entries.length === 1 ? entries : new Map(entries.map((entry) => [entry.key, entry])).values();
 }
 
 function hasValue([winner]: readonly SignedRecord[]): boolean {
