@@ -273,7 +273,8 @@ export class Host implements ExchangeMachine, HttpMachine {
   ): void {
     const request = this.#next++;
     this.#writes.set(request, acknowledged);
-    this.receive(() => this.step({ type: 'write', request, entries, precondition: null, acks }));
+    const writes = [{ request, entries, precondition: null, acks }];
+    this.receive(() => this.step({ type: 'write', writes }));
   }
 
   force(mode: 'P2P' | 'HTTP' | null): void {

@@ -63,6 +63,16 @@ export type WriteOutcome =
 /** Which timer: one alarm per name; setting it again replaces it. */
 export type TimerName = 'tick' | 'beat' | 'gossip' | `poll:${string}` | `acks:${number}`;
 
+/** Its entries are written all or none. */
+export interface WriteRequest {
+  /** the caller's number for this request, returned with its reply */
+  readonly request: number;
+  readonly entries: readonly WriteEntry[];
+  readonly precondition: Precondition | null;
+  /** null: this node alone */
+  readonly acks: AckDemand | null;
+}
+
 export type Input =
   | { readonly type: 'start' }
   | { readonly type: 'timer'; readonly timer: TimerName }
@@ -83,15 +93,8 @@ export type Input =
       readonly beacon: Beacon | null;
     }
   | { readonly type: 'silent'; readonly peer: NodeId; readonly lung: LungName; readonly reason: string }
-  | {
-      readonly type: 'write';
-      /** the caller's number for this request, returned with its reply */
-      readonly request: number;
-      readonly entries: readonly WriteEntry[];
-      readonly precondition: Precondition | null;
-      /** null: this node alone */
-      readonly acks: AckDemand | null;
-    }
+  /** in the order in which they count */
+  | { readonly type: 'write'; readonly writes: readonly WriteRequest[] }
   | { readonly type: 'gossip'; readonly peer: NodeId; readonly records: readonly VerifiedRecord[] }
   /** a question of this member has come; its records are still being verified */
   | { readonly type: 'asking'; readonly peer: NodeId; readonly lung: LungName }
@@ -132,6 +135,8 @@ export type Effect =
       readonly type: 'persist';
       readonly put: readonly StoredRecord[];
       readonly remove: readonly number[];
+      /** each key of which a record came or went, with what lived of it before this step */
+      readonly before: ReadonlyMap<string, readonly SignedRecord[]>;
       /**
        * Own records without their signatures, none where the core signs itself: the caller puts them in and says so (`Core.signed`)
        * before anything of this step is durable or told.

@@ -252,7 +252,8 @@ class Node {
   }
 
   write(acks: { readonly need: number; readonly timeoutMs: number } | null): void {
-    this.step({ type: 'write', request: 1, entries: [{ key: 'k', value: '1' }], precondition: null, acks });
+    const entries = [{ key: 'k', value: '1' }];
+    this.step({ type: 'write', writes: [{ request: 1, entries, precondition: null, acks }] });
   }
 
   beatFrom(peer: NodeId, isWatching: boolean, isResting = false, rttMs = 1): void {

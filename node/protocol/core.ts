@@ -6,7 +6,6 @@
  * effects. Policy numbers live in mode/policy.ts.
  */
 import type {
-  AckDemand,
   Beacon,
   Effect,
   Input,
@@ -14,6 +13,7 @@ import type {
   TimerName,
   WriteEntry,
   WriteOutcome,
+  WriteRequest,
 } from './border.ts';
 import { CodecError } from './codec.ts';
 import type { Cause, LatticeEvent, LinkState, LungName, SyncMode } from './events.ts';
@@ -276,7 +276,8 @@ export class Core {
       case 'silent':
         return this.#silent(input.peer, input.lung, input.reason);
       case 'write':
-        return this.#write(input.request, input.entries, input.precondition, input.acks);
+        for (const write of input.writes) this.#write(write);
+        return;
       case 'gossip':
         this.#evidence(input.peer, 'p2p', null);
         this.#merge(input.records, 'gossip', input.peer, 'p2p');
@@ -629,12 +630,7 @@ export class Core {
 
   // ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #write(
-    request: number,
-    entries: readonly WriteEntry[],
-    precondition: Precondition | null,
-    demand: AckDemand | null,
-  ): void {
+  #write({ request, entries, precondition, acks: demand }: WriteRequest): void {
     const need = demand === null ? 1 : needOf(demand.need, this.#memberCount());
     const refusal = this.#refusal(need);
     const result = refusal ?? this.#tryWrite(entries, precondition);

@@ -198,7 +198,7 @@ class Pair {
 
   write(core: number, key: string): void {
     const entries = [{ key, value: '1' }];
-    this.step(core, { type: 'write', request: 1, entries, precondition: null, acks: null });
+    this.step(core, { type: 'write', writes: [{ request: 1, entries, precondition: null, acks: null }] });
   }
 
   /** The other one's question, answered at once. */

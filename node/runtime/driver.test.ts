@@ -258,6 +258,7 @@ describe('the driver', () => {
     const value = JSON.stringify('x'.repeat(60_000));
     const entries = Array.from({ length: 30 }, (_, n) => ({ key: `k${n}`, value }));
     void driver.write(entries, null, { need: 2, timeoutMs: 1_000 });
+    await turn();
     await driver.settled();
     await turn();
     const asks = sent.filter((effect) => effect.type === 'ask');

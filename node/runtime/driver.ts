@@ -8,7 +8,15 @@
  * rest goes on as well, without the records that are not durable (durable-view.ts).
  */
 import type { Clock, Keeper, Logger, Lung, LungEffect, StoreMeta, WriteAnswer } from '../ports.ts';
-import type { Effect, Input, TimerName, WriteEntry, Precondition, AckDemand } from '../protocol/border.ts';
+import type {
+  AckDemand,
+  Effect,
+  Input,
+  Precondition,
+  TimerName,
+  WriteEntry,
+  WriteRequest,
+} from '../protocol/border.ts';
 import { CodecError } from '../protocol/codec.ts';
 import type { Core, Now } from '../protocol/core.ts';
 import type { LatticeEvent, LungName } from '../protocol/events.ts';
@@ -64,7 +72,7 @@ interface Group {
   /** own records, in `put` or replaced already, to be signed before anything of this group leaves */
   readonly drafts: StoredRecord[];
   meta: Omit<StoreMeta, 'knowledge'> & { readonly knowledge: () => Knowledge };
-  /** each key that it may change, with what lived of it before */
+  /** each key that it changes, with what lived of it before */
   readonly before: Map<string, readonly SignedRecord[]>;
   held: Effect[];
   done: ((isDurable: boolean) => void)[];
@@ -80,6 +88,9 @@ export class Driver {
   readonly #options: DriverOptions;
   readonly #timers = new Map<TimerName, () => void>();
   readonly #writes = new Pending<Write>();
+  /** writes of this turn of the event loop, and how many entries they have */
+  #asked: WriteRequest[] = [];
+  #askedEntries = 0;
   readonly #answers = new Map<number, (bytes: Uint8Array | null) => void>();
   /** questions that brought records: an answer says that they are durable */
   readonly #offers = new Set<number>();
@@ -109,15 +120,13 @@ export class Driver {
 
   dispatch(input: Input): void {
     const startedAt = performance.now();
-    const keys = keysOf(input);
-    const before = keys.map((key) => this.#modules.core.replica.live(key));
     if (input.type === 'asked' && recordsOf(input.message).length > 0) this.#offers.add(input.exchange);
     const effects = this.#modules.core.step(input, this.now());
     this.#modules.stepped?.((performance.now() - startedAt) / 1000);
     let changed = false;
     for (const effect of effects) {
       if (effect.type === 'persist') {
-        this.#gather(effect, keys, before);
+        this.#gather(effect);
         changed = true;
       } else this.#release(effect);
     }
@@ -134,8 +143,21 @@ export class Driver {
       if (this.#stopping) throw new NodeStoppingError();
       if (this.#failure !== null) throw this.#failure;
       const request = this.#writes.add({ resolve, reject });
-      this.dispatch({ type: 'write', request, entries, precondition, acks });
+      this.#asked.push({ request, entries, precondition, acks });
+      this.#askedEntries += entries.length;
+      if (this.#askedEntries >= STEP_ENTRIES_MAX) this.#stepWrites();
+      else if (this.#asked.length === 1) setImmediate(() => this.#stepWrites());
     });
+  }
+
+  /** All writes that one turn of the event loop brought: a step for each would cost a tenth of what a write costs. */
+  #stepWrites(): void {
+    if (this.#asked.length === 0) return;
+    const writes = this.#asked;
+    this.#asked = [];
+    this.#askedEntries = 0;
+    if (this.#failure === null) return this.dispatch({ type: 'write', writes });
+    for (const { request } of writes) this.#writes.take(request)?.reject(this.#failure);
   }
 
   /** Gives a member's question a number; the core's answer goes to `answer` once it may. */
@@ -194,6 +216,7 @@ export class Driver {
   /** No more writes; what was stepped becomes durable and its effects leave; timers end. */
   async stop(drainMs: number): Promise<void> {
     this.#stopping = true;
+    this.#stepWrites();
     this.dispatch({ type: 'timer', timer: 'gossip' });
     let cancel = (): void => {};
     const tooLate = new Promise<void>((resolve) => {
@@ -209,12 +232,7 @@ export class Driver {
     this.#offers.clear();
   }
 
-  /** @param before of each of the keys, what lived of it before the step */
-  #gather(
-    effect: Effect & { type: 'persist' },
-    keys: readonly string[],
-    before: readonly (readonly SignedRecord[])[],
-  ): void {
+  #gather(effect: Effect & { type: 'persist' }): void {
     const { sequence, wallMs, counter, knowledge, drafts } = effect;
     const meta = { sequence, wallMs, counter, knowledge };
     if (this.#gathering === null) {
@@ -235,9 +253,7 @@ export class Driver {
     const group = this.#gathering;
     group.meta = meta;
     for (const { slot, record } of effect.put) group.put.set(slot, record);
-    for (const [i, key] of keys.entries()) {
-      if (!group.before.has(key)) group.before.set(key, before[i] ?? NOTHING);
-    }
+    for (const [key, live] of effect.before) if (!group.before.has(key)) group.before.set(key, live);
     group.drafts.push(...drafts);
     // A record that came and went within one group was never stored.
     for (const slot of effect.remove) if (!group.put.delete(slot)) group.remove.add(slot);
@@ -450,17 +466,9 @@ async function gathered({ put }: Group, clock: Clock): Promise<void> {
   }
 }
 
+/** Writes of a turn with more entries are stepped at once: some milliseconds in which nobody else has a turn. */
+const STEP_ENTRIES_MAX = 256;
 /** Twice as many would halve what a commit adds to a write once more, but leave the node idle while they are committed. */
 const GATHER_ENOUGH = 32;
 /** Where turns take that long, writes are not few: two milliseconds, a guess. */
 const GATHER_MS_MAX = 2;
-
-const NOTHING: readonly SignedRecord[] = [];
-
-/** The keys that an input may change. */
-function keysOf(input: Input): readonly string[] {
-  if (input.type === 'write') return input.entries.map(({ key }) => key);
-  if (input.type === 'gossip') return input.records.map(({ key }) => key);
-  if (input.type !== 'asked' && input.type !== 'answered') return [];
-  return 'records' in input.message ? input.message.records.map(({ key }) => key) : [];
-}

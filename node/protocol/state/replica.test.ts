@@ -223,6 +223,7 @@ describe('replica', () => {
     expect(replica.takeChanges()).toEqual({
       put: [{ slot: 2, record: last }],
       remove: [],
+      before: new Map([['k', []]]),
       drafts: [],
       sequence: 2,
       wallMs: 10,
@@ -232,6 +233,7 @@ describe('replica', () => {
     expect(replica.takeChanges()).toEqual({
       put: [{ slot: 3, record: next }],
       remove: [2],
+      before: new Map([['k', [last]]]),
       drafts: [],
       sequence: 3,
       wallMs: 11,

@@ -112,6 +112,8 @@ type Origin = 'given' | 'own' | 'draft';
 export interface Changes {
   readonly put: readonly StoredRecord[];
   readonly remove: readonly number[];
+  /** each key of which a record came or went, with what lived of it before, greatest first */
+  readonly before: ReadonlyMap<string, readonly SignedRecord[]>;
   /**
    * Own records, in `put` or gone already, that want their signatures before the changes are durable and before anybody is told:
    * put them into the very records, then call `signed`.
@@ -152,6 +154,7 @@ export class Replica {
   #equivocations: Equivocation[] = [];
   #put = new Map<number, StoredRecord>();
   #removed = new Set<number>();
+  #before = new Map<string, readonly SignedRecord[]>();
   #drafts: StoredRecord[] = [];
   #sequenceTaken = 0;
   /** the greatest own sequence that a signature of ours speaks for */
@@ -258,6 +261,7 @@ export class Replica {
     const record = this.#store.record(id);
     if (record === null) return;
     const before = this.#live(record.key);
+    this.#noteBefore(record.key, before);
     this.#forget(id);
     this.#relive(record.key, before);
   }
@@ -467,6 +471,7 @@ export class Replica {
     const changes: Changes = {
       put: [...this.#put.values()],
       remove: [...this.#removed],
+      before: this.#before,
       drafts: this.#drafts,
       sequence: this.#sequence,
       wallMs: this.#clock.wallMs,
@@ -475,6 +480,7 @@ export class Replica {
     // A map that is emptied and filled for ever leads from each of its tables to the next, and an old one that died keeps all of them.
     this.#put = new Map();
     if (this.#removed.size > 0) this.#removed = new Set();
+    if (this.#before.size > 0) this.#before = new Map();
     this.#drafts = [];
     this.#sequenceTaken = this.#sequence;
     return changes;
@@ -504,6 +510,7 @@ export class Replica {
     const before = this.#live(record.key);
     const { outcome, removed } = mergeKey(before, record);
     if (outcome !== 'fresh') return outcome;
+    this.#noteBefore(record.key, before);
     this.#keep(stored, origin);
     for (const gone of removed) this.#forget(gone.id);
     this.#relive(record.key, before);
@@ -564,6 +571,10 @@ export class Replica {
       if (one.id === record.id) continue;
       this.#equivocations.push({ one, other: record });
     }
+  }
+
+  #noteBefore(key: string, live: readonly SignedRecord[]): void {
+    if (!this.#before.has(key)) this.#before.set(key, live);
   }
 
   #bury(slot: number, { id, stamp }: SignedRecord): void {
