@@ -10,7 +10,9 @@
  * Processor time is told beside the rates: where that of a server's and the generator's together reaches two cores, the
  * machine is the limit.
  *
- * A node process with an own state directory, a constant process, and one load process; everybody takes turns.
+ * A node process with an own state directory, a constant process, and a load generator (load.ts); everybody takes turns. wrk is taken
+ * where it is installed: autocannon takes as much of the processor for a request as a server does for a constant answer, so that it is
+ * what limits the constant.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -20,8 +22,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../chaos/cluster/ports.ts';
+import { makeGenerator, wrkVersion, type GeneratorName, type Load } from './load.ts';
 import { takeTurns } from './measure.ts';
 import { cpuMsOf } from './proc.ts';
+import { UsageError } from './suite.ts';
 import type { Row, RunOptions, Suite } from './suite.ts';
 
 const WRITES = 'single writes';
@@ -36,6 +40,9 @@ export const write: Suite = {
   describe: 'acknowledged durable writes and reads over HTTP, beside constant answers of the same server',
   packages: ['autocannon'],
   size: { what: 'requests a round', usual: 20_000 },
+  options: {
+    generator: { value: 'auto', describe: 'wrk or autocannon; auto takes wrk where it is installed' },
+  },
   bars: [
     { what: WRITES, against: SAME_PUT, limit: { atLeast: 0.5 } },
     { what: BATCHES, against: null, limit: { atLeast: 20_000 } },
@@ -49,58 +56,52 @@ const CONNECTIONS = 64;
 const BATCH_CONNECTIONS = 16;
 const BATCH_ENTRIES = 100;
 const READ_KEYS = 1000;
+const WARM_UP_ROUNDS = 2;
 const START_BUDGET_MS = 15_000;
 
-async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
+async function run({ n, say, options }: RunOptions): Promise<readonly Row[]> {
+  const generator = makeGenerator(generatorNamed(options['generator'] ?? 'auto'), n);
   const directory = mkdtempSync(join(tmpdir(), 'aethel-bench-'));
   const processes: ChildProcess[] = [];
   try {
     const [port = 0, constantPort = 0] = await freePorts(2);
-    const generator = new Generator();
     const nodeProcess = start('../node/main.ts', port, directory);
     const constantProcess = start('./constant-node.ts', constantPort, directory);
-    processes.push(generator.process, nodeProcess, constantProcess);
+    processes.push(nodeProcess, constantProcess);
     const node = await listening(nodeProcess, port);
     const constant = await listening(constantProcess, constantPort);
+    await writeReadKeys(node);
 
-    const health = gets(n, () => '/health');
-    const reads = gets(n, (i) => keyPath(`read/${i % READ_KEYS}`));
-    const batches = Math.max(BATCH_CONNECTIONS, Math.ceil(n / BATCH_ENTRIES));
-    await generator.load(
-      node,
-      1,
-      batchesOf(READ_KEYS / BATCH_ENTRIES, () => 'read'),
-    );
-
+    let next = 1;
     const costs = new Map<string, Cost>();
-    /** One load, and the processor time that it took of both ends. */
+    /** One load, and the processor time that it took of both ends. @returns milliseconds a request */
     const turn =
-      (who: Contender, server: ChildProcess, connections: number, requests: () => readonly LoadRequest[]) =>
-      async (): Promise<number> => {
-        const load = requests();
-        const before = [cpuMsOf(server.pid), cpuMsOf(generator.process.pid)] as const;
+      (who: Contender, server: ChildProcess, load: Omit<Load, 'first'>) => async (): Promise<number> => {
+        const before = cpuMsOf(server.pid);
         const url = server === nodeProcess ? node : constant;
-        const ms = await generator.load(url, connections, load);
+        // New keys in every round: no write here replaces another.
+        const loaded = await generator.load(url, { ...load, first: load.wrap === null ? next : 0 });
+        if (load.wrap === null) ({ next } = loaded);
         const cost = costs.get(who) ?? { requests: 0, serverMs: 0, generatorMs: 0 };
         costs.set(who, {
-          requests: cost.requests + load.length,
-          serverMs: cost.serverMs + cpuMsOf(server.pid) - before[0],
-          generatorMs: cost.generatorMs + cpuMsOf(generator.process.pid) - before[1],
+          requests: cost.requests + loaded.requests,
+          serverMs: cost.serverMs + cpuMsOf(server.pid) - before,
+          generatorMs: cost.generatorMs + loaded.processorMs,
         });
-        return ms;
+        return (loaded.seconds * 1000) / loaded.requests;
       };
     const per: Record<Contender, () => Promise<number>> = {
-      writes: turn('writes', nodeProcess, CONNECTIONS, () => puts(n)),
-      samePut: turn('samePut', constantProcess, CONNECTIONS, () => puts(n)),
-      health: turn('health', nodeProcess, CONNECTIONS, () => health),
-      reads: turn('reads', nodeProcess, CONNECTIONS, () => reads),
-      sameGet: turn('sameGet', constantProcess, CONNECTIONS, () => reads),
-      batches: turn('batches', nodeProcess, BATCH_CONNECTIONS, () => batchesOf(batches, uniqueName)),
+      writes: turn('writes', nodeProcess, PUTS),
+      samePut: turn('samePut', constantProcess, PUTS),
+      health: turn('health', nodeProcess, { ...GETS, path: '/health' }),
+      reads: turn('reads', nodeProcess, GETS),
+      sameGet: turn('sameGet', constantProcess, GETS),
+      batches: turn('batches', nodeProcess, POSTS),
     };
-    say('one round to warm up');
-    await takeTurns(per, 1);
+    say(`${generator.describe}, ${WARM_UP_ROUNDS} rounds to warm up`);
+    await takeTurns(per, WARM_UP_ROUNDS);
     costs.clear();
-    say(`${ROUNDS} rounds of ${n}`);
+    say(`${ROUNDS} rounds`);
     const ms = await takeTurns(per, ROUNDS);
     const rate = (who: Contender): number => 1000 / ms[who];
     const cost = (who: Contender, end: 'serverMs' | 'generatorMs'): number => {
@@ -159,6 +160,7 @@ async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
       },
     ];
   } finally {
+    await generator.close();
     await Promise.all(processes.map(end));
     rmSync(directory, { recursive: true, force: true });
   }
@@ -173,82 +175,53 @@ interface Cost {
   readonly generatorMs: number;
 }
 
-interface LoadRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
+const VALUE_TEXT = '{"n":%n,"text":"a value of a usual size"}';
+const PUTS: Omit<Load, 'first'> = {
+  method: 'PUT',
+  path: keyPath('bench/%n'),
+  body: `{"value":${VALUE_TEXT}}`,
+  connections: CONNECTIONS,
+  wrap: null,
+};
+const GETS: Omit<Load, 'first'> = {
+  method: 'GET',
+  path: keyPath('read/%n'),
+  body: null,
+  connections: CONNECTIONS,
+  wrap: READ_KEYS,
+};
+const POSTS: Omit<Load, 'first'> = {
+  method: 'POST',
+  path: '/api/lattice/state',
+  body: batchText((i) => `batch/%n/${i}`, BATCH_ENTRIES),
+  connections: BATCH_CONNECTIONS,
+  wrap: null,
+};
 
-const JSON_HEADERS = { 'content-type': 'application/json' };
-let names = 0;
-
-/** New keys in every round: no write here replaces another. */
-function uniqueName(): string {
-  names += 1;
-  return `bench/${names}`;
-}
-
-function puts(count: number): readonly LoadRequest[] {
-  return Array.from({ length: count }, (_, i) => ({
-    method: 'PUT',
-    path: keyPath(uniqueName()),
-    headers: JSON_HEADERS,
-    body: JSON.stringify({ value: valueOf(i) }),
-  }));
-}
-
-function gets(count: number, pathOf: (i: number) => string): readonly LoadRequest[] {
-  return Array.from({ length: count }, (_, i) => ({ method: 'GET', path: pathOf(i) }));
-}
-
-function batchesOf(count: number, nameOf: () => string): readonly LoadRequest[] {
-  return Array.from({ length: count }, (_, batch) => {
-    const name = nameOf();
-    const entries = Array.from({ length: BATCH_ENTRIES }, (_value, i) => ({
-      key: `${name}/${batch * BATCH_ENTRIES + i}`,
-      value: valueOf(i),
-    }));
-    return {
-      method: 'POST',
-      path: '/api/lattice/state',
-      headers: JSON_HEADERS,
-      body: JSON.stringify({ entries }),
-    };
-  });
-}
-
-function valueOf(i: number): unknown {
-  return { n: i, text: 'a value of a usual size' };
+function batchText(keyOf: (i: number) => string, count: number): string {
+  const entries = Array.from({ length: count }, (_entry, i) => `{"key":"${keyOf(i)}","value":${VALUE_TEXT}}`);
+  return `{"entries":[${entries.join()}]}`;
 }
 
 function keyPath(key: string): string {
-  return `/api/lattice/state/${encodeURIComponent(key)}`;
+  return `/api/lattice/state/${encodeURIComponent(key).replaceAll('%25n', '%n')}`;
 }
 
-/** The load generator's process. */
-class Generator {
-  readonly process = spawn(process.execPath, [fileURLToPath(new URL('peers/load.mjs', import.meta.url))], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+function generatorNamed(name: string): GeneratorName {
+  if (name === 'auto') return wrkVersion() === null ? 'autocannon' : 'wrk';
+  if (name === 'wrk' && wrkVersion() === null)
+    throw new UsageError('wrk is not installed; on Debian: apt-get install wrk');
+  if (name === 'wrk' || name === 'autocannon') return name;
+  throw new UsageError(`--generator is wrk, autocannon or auto, not ${name.slice(0, 40)}`);
+}
+
+async function writeReadKeys(url: string): Promise<void> {
+  const answer = await fetch(`${url}/api/lattice/state`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: batchText((i) => `read/${i}`, READ_KEYS).replaceAll('%n', '0'),
   });
-
-  /** @returns milliseconds per request, all connections together; throws when one was not answered well */
-  async load(url: string, connections: number, requests: readonly LoadRequest[]): Promise<number> {
-    this.process.send({ url, connections, requests });
-    const [result] = (await once(this.process, 'message')) as [LoadResult];
-    if (result.bad > 0 || result.good < requests.length) {
-      throw new Error(
-        `${result.good} of ${requests.length} requests were answered well, ${result.bad} badly`,
-      );
-    }
-    return (result.seconds * 1000) / result.good;
-  }
-}
-
-interface LoadResult {
-  readonly seconds: number;
-  readonly good: number;
-  readonly bad: number;
+  if (!answer.ok) throw new Error(`the keys to be read were not written: ${answer.status}`);
 }
 
 /** A node alone: no member to tell, so that what is measured is the write and nothing else. */

@@ -64,7 +64,7 @@ export class BatchThread {
     });
     thread.once('error', (error) => this.#died(error.message));
     thread.once('exit', (code) => this.#died(`it ended with ${code}`));
-    // What has batches away has a server that listens; nothing else waits for the thread.
+    // The process need not live for a thread that has nothing to do.
     thread.unref();
   }
 
@@ -82,7 +82,7 @@ export class BatchThread {
    */
   send(memory: ArrayBuffer, back: (memory: ArrayBuffer | null) => void): void {
     assert(this.#thread !== null && this.isUp, 'batches are sent to a thread that is up');
-    this.#away.push(back);
+    if (this.#away.push(back) === 1) this.#thread.ref();
     this.#thread.postMessage(memory, [memory]);
   }
 
@@ -98,7 +98,9 @@ export class BatchThread {
   }
 
   #back(memory: ArrayBuffer): void {
-    this.#away.shift()?.(memory);
+    const back = this.#away.shift();
+    if (this.#away.length === 0 && this.#state !== 'ending') this.#thread?.unref();
+    back?.(memory);
     if (memory.byteLength === KEPT_BYTES && this.#memory.length < KEPT_MAX) this.#memory.push(memory);
   }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { open } from 'lmdb';
+import { WRITERS } from '../../test/fixtures/open-store.ts';
 import { LmdbFile, type PageFault } from './lmdb-file.ts';
 import { LmdbStorage } from './lmdb-storage.ts';
 
@@ -22,31 +23,35 @@ describe('LmdbStorage', () => {
   });
   afterEach(() => rm(parent, { recursive: true, force: true }));
 
-  it('loses no promised batch and keeps no half of one when it is killed in the middle of commits', async () => {
-    let promised = 0;
-    for (let round = 0; round < 20; round += 1) {
-      const child = spawn(process.execPath, ['--no-warnings', WRITER, dir], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      // another instant of the commit cycle each round
-      promised = Math.max(promised, await killAfterLines(child, 1 + round * 7));
-      const storage = await LmdbStorage.open(dir);
-      const { meta, records } = storage.load();
-      const texts = new Map(
-        [...records].map(({ slot, bytes }) => [slot, Buffer.from(bytes).toString('utf8').trim()]),
-      );
-      const last = meta?.sequence ?? 0;
-      expect(last).toBeGreaterThanOrEqual(promised);
-      expect([0, 1, 2].map((slot) => texts.get(slot))).toEqual([last, last, last].map(String));
-      expect(texts.size).toBe(last + 3);
-      for (let n = 1; n <= last; n += 1) expect(texts.get(n + 10)).toBe(String(n));
-      promised = last;
-      await storage.close();
-    }
-  }, 120_000);
+  it.each(WRITERS)(
+    'loses no promised batch and keeps no half of one when it is killed in the middle of commits, written by %s',
+    async (writtenBy) => {
+      let promised = 0;
+      for (let round = 0; round < 20; round += 1) {
+        const child = spawn(process.execPath, ['--no-warnings', WRITER, dir, writtenBy], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        // another instant of the commit cycle each round
+        promised = Math.max(promised, await killAfterLines(child, 1 + round * 7));
+        const storage = await LmdbStorage.open(dir);
+        const { meta, records } = storage.load();
+        const texts = new Map(
+          [...records].map(({ slot, bytes }) => [slot, Buffer.from(bytes).toString('utf8').trim()]),
+        );
+        const last = meta?.sequence ?? 0;
+        expect(last).toBeGreaterThanOrEqual(promised);
+        expect([0, 1, 2].map((slot) => texts.get(slot))).toEqual([last, last, last].map(String));
+        expect(texts.size).toBe(last + 3);
+        for (let n = 1; n <= last; n += 1) expect(texts.get(n + 10)).toBe(String(n));
+        promised = last;
+        await storage.close();
+      }
+    },
+    120_000,
+  );
 
   it('refuses a directory that a living process has open, and takes it over when that one is killed', async () => {
-    const child = spawn(process.execPath, ['--no-warnings', WRITER, dir], {
+    const child = spawn(process.execPath, ['--no-warnings', WRITER, dir, 'caller'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const lines = createInterface({ input: child.stdout });
@@ -308,37 +313,52 @@ describe('LmdbStorage', () => {
     });
   });
 
-  it('fails the batches that found no room, and stays readable', async () => {
-    // a limit on the size of files stands in for a full disk
-    const child = spawn(
-      'sh',
-      ['-c', 'ulimit -f 1000; exec "$0" "$@"', process.execPath, WRITER, dir, '3000'],
-      {
-        stdio: ['ignore', 'pipe', 'ignore'],
-      },
-    );
-    const lines: string[] = [];
-    for await (const line of createInterface({ input: child.stdout })) lines.push(line);
-    const promised = lines.filter((line) => !line.startsWith('failed')).length;
-    expect(promised).toBeGreaterThan(0);
-    const failed = lines.slice(promised);
-    expect(failed).toHaveLength(4);
-    for (const line of failed) expect(line).toBe(`failed EFBIG ${promised + 3}`);
-    const storage = await LmdbStorage.open(dir);
-    expect([...storage.load().records]).toHaveLength(promised + 3);
-    await storage.commit({ put: [{ slot: 5, bytes: Buffer.from('room again') }], remove: [], meta: META });
-    await storage.close();
-  });
+  it.each(WRITERS)(
+    'fails the batches that found no room, and stays readable, written by %s',
+    async (writtenBy) => {
+      // a limit on the size of files stands in for a full disk
+      const child = spawn(
+        'sh',
+        ['-c', 'ulimit -f 1000; exec "$0" "$@"', process.execPath, WRITER, dir, writtenBy, '3000'],
+        {
+          stdio: ['ignore', 'pipe', 'ignore'],
+        },
+      );
+      const lines: string[] = [];
+      for await (const line of createInterface({ input: child.stdout })) lines.push(line);
+      const promised = lines.filter((line) => !line.startsWith('failed')).length;
+      expect(promised).toBeGreaterThan(0);
+      const failed = lines.slice(promised);
+      expect(failed).toHaveLength(4);
+      for (const line of failed) expect(line).toBe(`failed EFBIG ${promised + 3}`);
+      const storage = await LmdbStorage.open(dir);
+      expect([...storage.load().records]).toHaveLength(promised + 3);
+      await storage.commit({ put: [{ slot: 5, bytes: Buffer.from('room again') }], remove: [], meta: META });
+      await storage.close();
+    },
+  );
 
-  it('lives through thousands of commits that find no room, of which LMDB would die', async () => {
-    const args = ['-c', 'ulimit -f 16000; exec "$0" "$@"', process.execPath, WITHOUT_ROOM, dir, '3500'];
-    const child = spawn('sh', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    const ended = once(child, 'exit');
-    const lines: string[] = [];
-    for await (const line of createInterface({ input: child.stdout })) lines.push(line);
-    expect(await ended).toEqual([0, null]);
-    expect(lines).toEqual([expect.stringMatching(/^some refused, (\d+) of \1 records$/)]);
-  }, 60_000);
+  it.each(WRITERS)(
+    'lives through thousands of commits that find no room, of which LMDB would die, written by %s',
+    async (writtenBy) => {
+      const args = [
+        '-c',
+        'ulimit -f 16000; exec "$0" "$@"',
+        process.execPath,
+        WITHOUT_ROOM,
+        dir,
+        writtenBy,
+        '3500',
+      ];
+      const child = spawn('sh', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      const ended = once(child, 'exit');
+      const lines: string[] = [];
+      for await (const line of createInterface({ input: child.stdout })) lines.push(line);
+      expect(await ended).toEqual([0, null]);
+      expect(lines).toEqual([expect.stringMatching(/^some refused, (\d+) of \1 records$/)]);
+    },
+    60_000,
+  );
 });
 
 /** @returns the greatest number that the child printed */

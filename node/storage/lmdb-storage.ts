@@ -134,12 +134,22 @@ export class LmdbStorage implements Storage, Keeper {
     return { meta: readDescribed(this.#db)?.meta ?? null, records: this.#records(damaged ?? raise) };
   }
 
+  /** Whether its thread is up, and writes what comes from now on. */
+  get hasThread(): boolean {
+    return this.#thread?.isUp === true;
+  }
+
+  /** Starts the thread before it is needed; it is not waited for. */
+  wake(): void {
+    this.#thread?.wake();
+  }
+
   commit(batch: StoreBatch): Promise<void> {
     return this.#enqueue(batch);
   }
 
   keep(batch: KeptBatch): Promise<void> {
-    if (batch.drafts.length >= AWAY_MIN) this.#thread?.wake();
+    if (batch.drafts.length >= AWAY_MIN) this.wake();
     return this.#enqueue(batch);
   }
 

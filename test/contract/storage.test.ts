@@ -1,13 +1,14 @@
 /**
- * Both stores through the contract suite.
+ * The stores through the contract suite.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
-import { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
+import type { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
 import { MemoryStorage, newMemoryDisk } from '../../node/storage/memory-storage.ts';
-import { describeStorage } from './storage.ts';
+import { openStore, WRITERS } from '../fixtures/open-store.ts';
+import { describeStorage, type StorageWorld } from './storage.ts';
 
 describeStorage('MemoryStorage', async () => {
   const disk = newMemoryDisk();
@@ -19,11 +20,16 @@ describeStorage('MemoryStorage', async () => {
   };
 });
 
-describeStorage('LmdbStorage', async () => {
+for (const writtenBy of WRITERS)
+  describeStorage(`LmdbStorage, written by ${writtenBy}`, () =>
+    lmdbWorld((dir) => openStore(dir, writtenBy)),
+  );
+
+async function lmdbWorld(opening: (dir: string) => Promise<LmdbStorage>): Promise<StorageWorld> {
   const parent = await mkdtemp(join(tmpdir(), 'aethel-store-'));
   const dir = join(parent, 'state');
   return {
-    open: () => LmdbStorage.open(dir),
+    open: () => opening(dir),
     damage: async (_slot, bytes) => {
       const file = join(dir, 'data.mdb');
       const content = await readFile(file);
@@ -43,7 +49,7 @@ describeStorage('LmdbStorage', async () => {
     },
     dispose: () => rm(parent, { recursive: true, force: true }),
   };
-});
+}
 
 function flipOneBit(bytes: Uint8Array | undefined): void {
   const middle = bytes === undefined ? -1 : bytes.length >> 1;

@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { LmdbStorage } from '../../node/storage/lmdb-storage.ts';
 import { rngOf } from '../../sim/rng.ts';
+import { WRITERS, type WrittenBy } from '../fixtures/open-store.ts';
 
 const WRITER = fileURLToPath(new URL('../fixtures/storage-writer.ts', import.meta.url));
 const SECTOR = 512;
@@ -25,12 +26,12 @@ type Step =
   | { readonly type: 'flush' }
   | { readonly type: 'promised'; readonly batch: number };
 
-describe('a store whose power goes', () => {
+describe.each(WRITERS)('a store whose power goes, written by %s', (writtenBy) => {
   let directory: string;
   let steps: readonly Step[] | null;
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'aethel-power-'));
-    steps = hasStrace() ? await record(directory) : null;
+    steps = hasStrace() ? await record(directory, writtenBy) : null;
     if (steps === null) process.stdout.write('SKIPPED: power loss: strace is not there\n');
   }, 60_000);
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -58,11 +59,11 @@ function hasStrace(): boolean {
   }
 }
 
-async function record(directory: string): Promise<readonly Step[]> {
+async function record(directory: string, writtenBy: WrittenBy): Promise<readonly Step[]> {
   const store = join(directory, 'recorded');
   const calls = 'trace=openat,close,lseek,write,writev,pwrite64,pwritev,fdatasync,fsync,msync,ftruncate';
   const options = ['-ff', '-ttt', '-y', '-xx', '-s', '10000000', '-e', calls, '-o', join(directory, 'trace')];
-  const child = spawn('strace', [...options, process.execPath, '--no-warnings', WRITER, store], {
+  const child = spawn('strace', [...options, process.execPath, '--no-warnings', WRITER, store, writtenBy], {
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   });

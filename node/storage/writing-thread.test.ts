@@ -1,0 +1,169 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KeptBatch } from '../ports.ts';
+import { readKept } from '../protocol/state/kept-record.ts';
+import { draftRecord, verifyRecord, type SignedRecord } from '../protocol/state/record.ts';
+import { testIdentity, testRecord } from '../protocol/state/test-records.ts';
+import type { StoredRecord } from '../protocol/state/write.ts';
+import { LmdbStorage } from './lmdb-storage.ts';
+
+const identity = testIdentity(1);
+const stamp = { wallMs: 1_767_225_600_000, counter: 0 };
+const DIES_WITH_THE_FIRST = new URL(
+  'data:text/javascript,import{parentPort}from"node:worker_threads";parentPort.on("message",()=>process.exit(3));parentPort.postMessage(null)',
+);
+const CANNOT_START = new URL('data:text/javascript,throw new Error("no")');
+
+let dir: string;
+let slots = 0;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'aethel-writing-'));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+function drafts(count: number): readonly StoredRecord[] {
+  return Array.from({ length: count }, (_, i) => {
+    slots += 1;
+    const dot = { author: identity.id, sequence: slots };
+    const value = `"${'x'.repeat(i * 40)}"`;
+    return { slot: slots, record: draftRecord({ key: `k${slots}`, value, dot, context: [], stamp }) };
+  });
+}
+
+/** All drafts kept, but for those of `replaced`. */
+function batchOf(list: readonly StoredRecord[], replaced: readonly StoredRecord[] = []): KeptBatch {
+  const put = new Map(list.map(({ slot, record }) => [slot, record]));
+  const meta = { sequence: slots, wallMs: 1, counter: 2, knowledge: Uint8Array.of(1, 2, 3) };
+  return { put, remove: [], drafts: [...replaced, ...list], meta };
+}
+
+async function open(program?: URL) {
+  let here = 0;
+  const warnings: string[] = [];
+  const logger = { error() {}, warn: (text: string) => warnings.push(text), info() {}, debug() {} };
+  const sign = (bytes: Uint8Array): Uint8Array => {
+    here += 1;
+    return identity.sign(bytes);
+  };
+  const modules = { identity: { seed: identity.seed, sign }, logger };
+  const storage = await LmdbStorage.open(
+    dir,
+    { salvage: false },
+    program === undefined ? modules : { ...modules, program },
+  );
+  return { storage, warnings, signedHere: () => here };
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (const end = performance.now() + 20_000; !isSo();) {
+    if (performance.now() > end) throw new Error('it never was so');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+async function up(made: Awaited<ReturnType<typeof open>>): Promise<void> {
+  made.storage.wake();
+  await until(() => made.storage.hasThread);
+}
+
+/** What a new process finds, by slot. */
+async function found(): Promise<ReadonlyMap<number, SignedRecord>> {
+  const storage = await LmdbStorage.open(dir);
+  const records = new Map(
+    Array.from(storage.load().records, ({ slot, bytes }) => [slot, readKept(bytes).record]),
+  );
+  await storage.close();
+  return records;
+}
+
+function expectSigned(list: readonly StoredRecord[]): void {
+  for (const { record } of list) expect(verifyRecord(record)).not.toBeNull();
+}
+
+it('signs and writes in place until three come at once, and in its thread once that is up', async () => {
+  const made = await open();
+  const few = drafts(2);
+  await made.storage.keep(batchOf(few));
+  expect(made.signedHere()).toBe(2);
+  const more = drafts(3);
+  await made.storage.keep(batchOf(more));
+  await until(() => made.storage.hasThread);
+  const before = made.signedHere();
+  const away = drafts(40);
+  await made.storage.keep(batchOf(away));
+  expect(made.signedHere()).toBe(before);
+  expectSigned([...few, ...more, ...away]);
+  await made.storage.close();
+  expect([...(await found()).keys()]).toEqual([...few, ...more, ...away].map(({ slot }) => slot));
+});
+
+it('keeps bit by bit what is kept in place: drafts, members’ records, what was replaced left out, and what is beside them', async () => {
+  const member = { slot: (slots += 1), record: testRecord({ author: testIdentity(2), key: 'theirs' }) };
+  const replaced = drafts(2);
+  const kept = drafts(4);
+  const batch = batchOf(kept, replaced);
+  const whole: KeptBatch = { ...batch, put: new Map([...batch.put, [member.slot, member.record]]) };
+  const made = await open();
+  await up(made);
+  await made.storage.keep(whole);
+  const meta = made.storage.load().meta;
+  await made.storage.close();
+  expect(meta).toEqual(whole.meta);
+  expectSigned([...replaced, ...kept]);
+  const records = await found();
+  expect([...records.keys()].toSorted()).toEqual([...whole.put.keys()].toSorted());
+  for (const [slot, { id, bytes }] of records) {
+    expect(id).toBe(whole.put.get(slot)?.id);
+    expect(Buffer.from(bytes).equals(whole.put.get(slot)?.bytes ?? Buffer.of())).toBe(true);
+  }
+});
+
+it('takes a batch that is larger than the memory it keeps, and several that do not wait for each other', async () => {
+  const made = await open();
+  await up(made);
+  const batches = [drafts(200), drafts(1), drafts(60)];
+  const told: number[] = [];
+  await Promise.all(batches.map((list, i) => made.storage.keep(batchOf(list)).then(() => told.push(i))));
+  expect(told).toEqual([0, 1, 2]);
+  expectSigned(batches.flat());
+  await made.storage.close();
+  expect((await found()).size).toBe(261);
+});
+
+it('does in place what a thread had that died with it, says so once, and goes on', async () => {
+  const made = await open(DIES_WITH_THE_FIRST);
+  await up(made);
+  const batches = [drafts(5), drafts(5)];
+  await Promise.all(batches.map((list) => made.storage.keep(batchOf(list))));
+  expectSigned(batches.flat());
+  const later = drafts(5);
+  await made.storage.keep(batchOf(later));
+  expectSigned(later);
+  expect(made.warnings).toEqual(['the writing thread died, records are signed and written in place']);
+  await made.storage.close();
+  expect((await found()).size).toBe(15);
+});
+
+it('writes in place where the thread cannot start', async () => {
+  const made = await open(CANNOT_START);
+  made.storage.wake();
+  await until(() => made.warnings.length > 0);
+  const list = drafts(5);
+  await made.storage.keep(batchOf(list));
+  expectSigned(list);
+  await made.storage.close();
+  expect((await found()).size).toBe(5);
+});
+
+it('ends its thread when it is closed, and one that is only starting too', async () => {
+  const made = await open();
+  await up(made);
+  await made.storage.keep(batchOf(drafts(3)));
+  await made.storage.close();
+  const starting = await open();
+  starting.storage.wake();
+  await starting.storage.close();
+  expect([...made.warnings, ...starting.warnings]).toEqual([]);
+  expect((await found()).size).toBe(3);
+});
