@@ -13,6 +13,7 @@ import type { Pieces } from '../pieces.ts';
 import { Blocks, type Position } from './blocks.ts';
 import { Fingerprinter, FingerprintList, FingerprintMap } from './fingerprints.ts';
 import { HotKeys } from './hot-keys.ts';
+import type { KeptRecord } from './kept-record.ts';
 import { KeyOrder, type KeyCells } from './key-order.ts';
 import { compareRecords } from './merge.ts';
 import { pathOf } from './merkle.ts';
@@ -40,8 +41,6 @@ const HEAD_BYTES = 4;
 const HOT_BYTES_MAX = 2_048;
 /** A chunk is 64 KiB. */
 const CELL_SHIFT = 14;
-/** Loaded in one piece, some milliseconds. */
-const PIECE_RECORDS = 512;
 const NONE = 0;
 
 interface Found extends StoredRecord {
@@ -90,6 +89,12 @@ export class RecordStore {
   /** the last answer of `path` */
   #way = { key: '', path: pathOf('') };
   #scratch = Buffer.alloc(0);
+  /** what is loaded; empty afterwards */
+  readonly #lists = {
+    byPath: new FingerprintList(),
+    byId: new FingerprintList(),
+    byDot: new FingerprintList(),
+  };
   /** records whose packed form has no signature yet, by slot */
   #drafts: Draft[] = [];
 
@@ -131,12 +136,10 @@ export class RecordStore {
    * @param isDraft it has no signature yet: until `signed` the very object is shown, never what is packed
    */
   put(slot: number, record: SignedRecord, path: string, isDraft = false): void {
-    const packed = this.#pack(slot, record.bytes);
     const pathPrint = this.#fingerprinter.of(path);
-    const keyAt = packedKeyStart(packed, 0);
-    const known = this.#cellOf(pathPrint, packed, keyAt, keyAt + packedKeyBytes(packed, 0));
+    const known = this.#cellOfBytes(pathPrint, record.key);
     const cell = known === NONE ? this.#cells.allocate() : known;
-    const position = this.#place(packed, cell);
+    const position = this.#place(slot, bufferOf(record.bytes), 0, cell);
     if (known === NONE) {
       this.#setPosition(cell, position);
       this.#byPath.add(pathPrint, cell);
@@ -150,29 +153,22 @@ export class RecordStore {
     if (known === NONE) this.#asked = { key: record.key, live: [record] };
   }
 
+  /** Puts a record out of the own store, twice as fast as `put`. Before, nothing was put; nobody finds it before `loaded`. */
+  load(slot: number, kept: KeptRecord, short: ShortId): void {
+    const cell = this.#cells.allocate();
+    this.#setPosition(cell, this.#place(slot, kept.bytes, kept.from, cell));
+    this.#lists.byPath.add(this.#fingerprinter.in(kept.digests, kept.digestsAt), cell);
+    this.#lists.byId.add(this.#fingerprinter.ofShort(short), cell);
+    this.#lists.byDot.add(this.#fingerprinter.ofDot(kept.dot), cell);
+  }
+
   /**
-   * Fills the store, which is empty, twice as fast as one `put` after the other; in pieces.
+   * What was loaded is there; in pieces.
    *
-   * @param records with the paths of their keys, or as much of those as is fingerprinted
    * @returns records beyond the first of their key, which are not put; and of those that share a dot all but one
    */
-  *loading(records: Iterable<StoredRecord & { readonly path: string }>): Pieces<{
-    readonly left: readonly StoredRecord[];
-    readonly doubled: readonly SignedRecord[];
-  }> {
-    let loaded = 0;
-    const byPath = new FingerprintList();
-    const byId = new FingerprintList();
-    const byDot = new FingerprintList();
-    for (const { slot, record, path } of records) {
-      const cell = this.#cells.allocate();
-      this.#setPosition(cell, this.#place(this.#pack(slot, record.bytes), cell));
-      byPath.add(this.#fingerprinter.of(path), cell);
-      byId.add(this.#idPrint(record.id), cell);
-      byDot.add(this.#fingerprinter.ofDot(record.dot), cell);
-      loaded += 1;
-      if (loaded % PIECE_RECORDS === 0) yield;
-    }
+  *loaded(): Pieces<{ readonly left: readonly StoredRecord[]; readonly doubled: readonly SignedRecord[] }> {
+    const { byPath, byId, byDot } = this.#lists;
     const [manyOfKey, manyOfDot] = [[...byPath.repeated()], [...byDot.repeated()]];
     yield;
     this.#byPath.fill(byPath);
@@ -386,22 +382,16 @@ export class RecordStore {
     this.#hot.delete(key);
   }
 
-  /** Good until the next call. */
-  #pack(slot: number, bytes: Uint8Array): Buffer {
+  /** @param bytes the record, canonical, from `from` to their end */
+  #place(slot: number, bytes: Buffer, from: number, cell: number): Position {
     if (!Number.isSafeInteger(slot) || slot < 0) throw new RangeError(`slot ${slot}`);
-    const canonical = Buffer.isBuffer(bytes)
-      ? bytes
-      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const packed = this.#scratchOf(packedBytesMax(canonical));
-    return packed.subarray(0, pack(slot, canonical, this.#origins, packed));
-  }
-
-  #place(packed: Buffer, cell: number): Position {
-    const position = this.#blocks.allocate(HEAD_BYTES + packed.length);
+    const packed = this.#scratchOf(packedBytesMax(bytes.length - from));
+    const length = pack(slot, bytes, from, this.#origins, packed);
+    const position = this.#blocks.allocate(HEAD_BYTES + length);
     const memory = this.#blocks.bytesOf(position);
     const at = this.#blocks.startOf(position);
     memory.writeUInt32LE(cell, at);
-    packed.copy(memory, at + HEAD_BYTES);
+    packed.copy(memory, at + HEAD_BYTES, 0, length);
     return position;
   }
 
@@ -427,9 +417,12 @@ export class RecordStore {
   #cellOfKey(key: string): number {
     // A lone surrogate would be encoded as another character, and find that one's key.
     if (!key.isWellFormed()) return NONE;
+    return this.#cellOfBytes(this.#fingerprinter.of(this.path(key)), key);
+  }
+
+  #cellOfBytes(pathPrint: number, key: string): number {
     const bytes = this.#scratchOf(key.length * 3);
-    const length = bytes.write(key, 0, 'utf8');
-    return this.#cellOf(this.#fingerprinter.of(this.path(key)), bytes, 0, length);
+    return this.#cellOf(pathPrint, bytes, 0, bytes.write(key, 0, 'utf8'));
   }
 
   #cellOf(pathPrint: number, key: Buffer, start: number, end: number): number {
@@ -507,4 +500,8 @@ export class RecordStore {
       released: (cell) => this.#cells.free(cell),
     };
   }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
