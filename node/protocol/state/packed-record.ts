@@ -237,6 +237,14 @@ export function unpackHead(packed: Buffer, start: number, origins: OriginTable):
   return { slot, dot, stamp: { wallMs: wallMsOf(dot, reader.varint()), counter: reader.varint() } };
 }
 
+export function unpackDot(packed: Buffer, start: number, origins: OriginTable): Dot {
+  const reader = new Reader(packed, start);
+  reader.skip(reader.varint());
+  reader.varint();
+  reader.varint();
+  return dotOf(reader.dot(), origins);
+}
+
 /** The slot of a record packed at `start`. */
 export function packedSlot(packed: Buffer, start: number): number {
   const reader = new Reader(packed, start);

@@ -234,6 +234,39 @@ describe('record store', () => {
     expect(store.memory().heldBytes).toBeLessThanOrEqual(slabBytes);
   });
 
+  it('finds each record where it was moved to, also where records share a dot or a key', () => {
+    const step = fc.record({
+      key: fc.constantFrom(...KEYS),
+      sequence: fc.integer({ min: 1, max: 3 }),
+      size: fc.constantFrom(1, 300, 1_500),
+      gone: fc.nat(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 40, maxLength: 120 }), (steps) => {
+        const store = new RecordStore(SECRET, shortOf);
+        const model = new Model();
+        for (const [slot, { key, sequence, size, gone }] of steps.entries()) {
+          const value = JSON.stringify(`${slot}`.padEnd(size));
+          const stamp = { wallMs: 1_000 + slot, counter: 0 };
+          const record = testRecord({ author: testIdentity(1), key, value, sequence, stamp });
+          store.put(slot, record, pathOf(key));
+          model.put(slot, record);
+          const ids = [...model.ids()];
+          const id = ids[gone % ids.length];
+          if (ids.length > 20 && id !== undefined) expect(store.remove(id)).toBe(model.remove(id));
+        }
+        for (const { slot, record } of model.entries()) {
+          expect(store.record(record.id)).toEqual(record);
+          expect(store.slotOf(record.id)).toBe(slot);
+          expect(store.live(record.key)).toEqual(model.live(record.key));
+        }
+        for (const id of model.ids()) expect(store.remove(id)).not.toBeNull();
+        expect(store.memory()).toMatchObject({ records: 0, liveBytes: 0 });
+      }),
+      { numRuns: 25 },
+    );
+  });
+
   it('finds records by short id, also where ids share it', () => {
     // Two short ids for all there are.
     const store = new RecordStore(SECRET, (id) => (id < '8' ? 7 : 2 ** 48 - 1));

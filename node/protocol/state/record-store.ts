@@ -1,13 +1,14 @@
 /**
- * The live records, packed: about 135 bytes for a record with a key of 20 bytes, beyond its value, where objects take
+ * The live records, packed: about 130 bytes for a record with a key of 20 bytes, beyond its value, where objects take
  * ten times that. A record becomes an object only when somebody asks for it.
  *
  * A key has a cell, a small number for as long as it is there. Three tables of fingerprints, of the key's path, of
  * the records' ids and of their dots, lead to cells; a cell leads to its record; the records of a conflict beyond the first are on the
  * side. Fingerprints can collide, so the bytes found decide.
  *
- *     block   u32 cell, packed record
+ * A block does not say whose it is: one that moves is found by the dot of its record.
  */
+import assert from 'node:assert/strict';
 import type { RecordId } from '../ids.ts';
 import type { Pieces } from '../pieces.ts';
 import { Blocks, type Position } from './blocks.ts';
@@ -26,6 +27,7 @@ import {
   packedKeyStart,
   packedSlot,
   unpack,
+  unpackDot,
   unpackHead,
   type PackedHead,
 } from './packed-record.ts';
@@ -35,8 +37,6 @@ import type { ShortId } from './sketch/short-id.ts';
 import { Slab } from './slab.ts';
 import type { StoredRecord } from './write.ts';
 
-/** the cell */
-const HEAD_BYTES = 4;
 /** Larger records are not kept made. */
 const HOT_BYTES_MAX = 2_048;
 /** A chunk is 64 KiB. */
@@ -139,7 +139,7 @@ export class RecordStore {
     const pathPrint = this.#fingerprinter.of(path);
     const known = this.#cellOfBytes(pathPrint, record.key);
     const cell = known === NONE ? this.#cells.allocate() : known;
-    const position = this.#place(slot, bufferOf(record.bytes), 0, cell);
+    const position = this.#place(slot, bufferOf(record.bytes), 0);
     if (known === NONE) {
       this.#setPosition(cell, position);
       this.#byPath.add(pathPrint, cell);
@@ -156,7 +156,7 @@ export class RecordStore {
   /** Puts a record out of the own store, twice as fast as `put`. Before, nothing was put; nobody finds it before `loaded`. */
   load(slot: number, kept: KeptRecord, short: ShortId): void {
     const cell = this.#cells.allocate();
-    this.#setPosition(cell, this.#place(slot, kept.bytes, kept.from, cell));
+    this.#setPosition(cell, this.#place(slot, kept.bytes, kept.from));
     this.#lists.byPath.add(this.#fingerprinter.in(kept.digests, kept.digestsAt), cell);
     this.#lists.byId.add(this.#fingerprinter.ofShort(short), cell);
     this.#lists.byDot.add(this.#fingerprinter.ofDot(kept.dot), cell);
@@ -289,8 +289,7 @@ export class RecordStore {
       for (const position of this.#positionsIn(this.#byId.at(at))) {
         const from = this.#blocks.startOf(position);
         const end = from + this.#blocks.lengthOf(position);
-        if (isPacked(record, this.#blocks.bytesOf(position), from + HEAD_BYTES, end, this.#origins))
-          return true;
+        if (isPacked(record, this.#blocks.bytesOf(position), from, end, this.#origins)) return true;
       }
     }
     // The same fact may be there with another signature, or as a draft.
@@ -331,7 +330,7 @@ export class RecordStore {
   *heads(): Generator<PackedHead & { readonly read: () => SignedRecord }, void, undefined> {
     for (const cell of this.#byPath.numbers()) {
       for (const position of this.#positionsIn(cell)) {
-        const start = this.#blocks.startOf(position) + HEAD_BYTES;
+        const start = this.#blocks.startOf(position);
         const head = unpackHead(this.#blocks.bytesOf(position), start, this.#origins);
         yield { ...head, read: () => this.#storedAt(position).record };
       }
@@ -383,15 +382,12 @@ export class RecordStore {
   }
 
   /** @param bytes the record, canonical, from `from` to their end */
-  #place(slot: number, bytes: Buffer, from: number, cell: number): Position {
+  #place(slot: number, bytes: Buffer, from: number): Position {
     if (!Number.isSafeInteger(slot) || slot < 0) throw new RangeError(`slot ${slot}`);
     const packed = this.#scratchOf(packedBytesMax(bytes.length - from));
     const length = pack(slot, bytes, from, this.#origins, packed);
-    const position = this.#blocks.allocate(HEAD_BYTES + length);
-    const memory = this.#blocks.bytesOf(position);
-    const at = this.#blocks.startOf(position);
-    memory.writeUInt32LE(cell, at);
-    packed.copy(memory, at + HEAD_BYTES, 0, length);
+    const position = this.#blocks.allocate(length);
+    packed.copy(this.#blocks.bytesOf(position), this.#blocks.startOf(position), 0, length);
     return position;
   }
 
@@ -400,7 +396,7 @@ export class RecordStore {
     const draft = this.#draftAt(position);
     if (draft !== undefined) return draft;
     const from = this.#blocks.startOf(position);
-    const [start, end] = [from + HEAD_BYTES, from + this.#blocks.lengthOf(position)];
+    const [start, end] = [from, from + this.#blocks.lengthOf(position)];
     const memory = this.#blocks.bytesOf(position);
     if (this.#atHand !== null) {
       const { slot, dot } = unpackHead(memory, start, this.#origins);
@@ -411,7 +407,7 @@ export class RecordStore {
   }
 
   #slotAt(position: Position): number {
-    return packedSlot(this.#blocks.bytesOf(position), this.#blocks.startOf(position) + HEAD_BYTES);
+    return packedSlot(this.#blocks.bytesOf(position), this.#blocks.startOf(position));
   }
 
   #cellOfKey(key: string): number {
@@ -437,7 +433,7 @@ export class RecordStore {
   #keyIn(cell: number): { memory: Buffer; start: number; end: number } {
     const position = this.#positionOf(cell);
     const memory = this.#blocks.bytesOf(position);
-    const at = this.#blocks.startOf(position) + HEAD_BYTES;
+    const at = this.#blocks.startOf(position);
     const start = packedKeyStart(memory, at);
     return { memory, start, end: start + packedKeyBytes(memory, at) };
   }
@@ -463,11 +459,26 @@ export class RecordStore {
   /** A record lies elsewhere now: its slab was emptied. */
   #moved(to: Position, from: Position): void {
     this.#newest = null;
-    const cell = this.#blocks.bytesOf(to).readUInt32LE(this.#blocks.startOf(to));
-    this.#setPositions(
+    const dot = unpackDot(this.#blocks.bytesOf(to), this.#blocks.startOf(to), this.#origins);
+    const print = this.#fingerprinter.ofDot(dot);
+    for (let at = this.#byDot.first(print); at >= 0; at = this.#byDot.next(at))
+      if (this.#replacePosition(this.#byDot.at(at), from, to)) return;
+    assert.fail('a block belongs to a record');
+  }
+
+  /** @returns whether it was one of the cell's */
+  #replacePosition(cell: number, from: Position, to: Position): boolean {
+    if (this.#positionOf(cell) === from) {
+      this.#setPosition(cell, to);
+      return true;
+    }
+    const others = this.#others.get(cell);
+    if (others?.includes(from) !== true) return false;
+    this.#others.set(
       cell,
-      this.#positionsIn(cell).map((position) => (position === from ? to : position)),
+      others.map((position) => (position === from ? to : position)),
     );
+    return true;
   }
 
   #positionOf(cell: number): Position {
