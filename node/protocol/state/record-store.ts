@@ -8,7 +8,6 @@
  *
  * A block does not say whose it is: one that moves is found by the dot of its record.
  */
-import assert from 'node:assert/strict';
 import type { RecordId } from '../ids.ts';
 import type { Pieces } from '../pieces.ts';
 import { Blocks, type Position } from './blocks.ts';
@@ -463,7 +462,7 @@ export class RecordStore {
     const print = this.#fingerprinter.ofDot(dot);
     for (let at = this.#byDot.first(print); at >= 0; at = this.#byDot.next(at))
       if (this.#replacePosition(this.#byDot.at(at), from, to)) return;
-    assert.fail('a block belongs to a record');
+    throw new Error(`block ${to} is no record's`);
   }
 
   /** @returns whether it was one of the cell's */

@@ -173,11 +173,6 @@ export function decodeRecord(bytes: Uint8Array, limits: RecordLimits = RECORD_LI
   };
 }
 
-/** As `value === null`, told without reading the value. */
-export function isTombstone({ bytes }: SignedRecord): boolean {
-  return bytes[1] === TOMBSTONE;
-}
-
 /** Without anybody having looked at it. */
 export function signatureOf({ bytes }: SignedRecord): Uint8Array {
   return bytes.subarray(bytes.length - SIGNATURE_BYTES);
