@@ -23,7 +23,7 @@ export interface Load {
   readonly wrap: number | null;
 }
 
-export interface Loaded {
+interface Loaded {
   /** requests that were answered well, which is all of them */
   readonly requests: number;
   readonly seconds: number;

@@ -159,7 +159,7 @@ function recordOf(n: number): VerifiedRecord {
 
 function replicaOf(records: readonly VerifiedRecord[]): Replica {
   const replica = new Replica({ self: PEER, sign: () => SIGNATURE, sketchSalt: SALT }, REPLICA_DEFAULTS);
-  const stored = records.map((record, i) => ({ slot: i + 1, record }));
+  const stored = records.map(({ bytes }, i) => ({ slot: i + 1, bytes }));
   toEnd(replica.loading(null, stored, null, WALL_MS));
   return replica;
 }

@@ -115,7 +115,7 @@ export interface StoreFault {
 
 export interface Storage {
   /**
-   * Every sound record kept, in slot order, at start.
+   * Every sound record kept, in slot order, at start. A record's bytes are good until the next one is asked for.
    *
    * @param damaged called while the records are taken, for what is not sound; every load reports it again until `mend`.
    *   Without it the first fault throws StorageCorruptError. Damage to `meta` always does.

@@ -193,7 +193,7 @@ export class Host implements ExchangeMachine, HttpMachine {
     this.#isUp = true;
     this.#core = this.#newCore();
     const { records, meta } = this.disk.platter;
-    const kept = [...records].map(([slot, record]) => ({ slot, record }));
+    const kept = [...records].map(([slot, { bytes }]) => ({ slot, bytes }));
     this.#core.load(meta, kept, this.wallMs());
     this.step({ type: 'start' });
     this.step({ type: 'lung', lung: 'http', state: 'up', reason: 'simulated' });

@@ -21,7 +21,7 @@ describe('a restore', () => {
     const atOnce = newCore();
     atOnce.load(
       meta,
-      Array.from(records, ({ slot }) => ({ slot, record: recordOf(slot) })),
+      Array.from(records, ({ slot }) => ({ slot, bytes: recordOf(slot).bytes })),
       0,
     );
     expect(core.replica.recordCount()).toBe(RECORDS);

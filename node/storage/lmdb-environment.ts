@@ -18,17 +18,13 @@ export const FORMAT_KEY = -2;
 export const OWNER_KEY = -3;
 
 /**
- * lmdb reads into memory that it uses again, and by itself allocates for every value it hands out. Copies in shared pools
- * are made, and collected, in half the time.
+ * lmdb reads into memory that it uses again, and by itself copies every value out of it: at a start a million copies, which are
+ * garbage at once. Here a value is looked at where it lies; it is good until the next one is read.
  */
-const OWN_COPIES = {
+const IN_PLACE = {
   encode: (value: Buffer): Buffer => value,
-  /** @param bytes whose `length` lmdb has set to that of the value */
-  decode: (bytes: Buffer): Buffer => {
-    const own = Buffer.allocUnsafe(bytes.length);
-    bytes.copy(own, 0, 0, bytes.length);
-    return own;
-  },
+  /** @param bytes whose `length` lmdb has set to that of the value; the memory goes on behind it */
+  decode: (bytes: Buffer): Buffer => bytes.subarray(0, bytes.length),
 };
 
 /** @throws StorageFailedError */
@@ -39,7 +35,7 @@ export function openDatabase(dir: string): Database {
       path: dir,
       noSubdir: false,
       encoding: 'binary',
-      encoder: OWN_COPIES,
+      encoder: IN_PLACE,
       cache: false,
       overlappingSync: false,
       eventTurnBatching: false,

@@ -36,7 +36,7 @@ describe('LmdbStorage', () => {
         const storage = await LmdbStorage.open(dir);
         const { meta, records } = storage.load();
         const texts = new Map(
-          [...records].map(({ slot, bytes }) => [slot, Buffer.from(bytes).toString('utf8').trim()]),
+          Array.from(records, ({ slot, bytes }) => [slot, Buffer.from(bytes).toString('utf8').trim()]),
         );
         const last = meta?.sequence ?? 0;
         expect(last).toBeGreaterThanOrEqual(promised);
@@ -107,7 +107,7 @@ describe('LmdbStorage', () => {
     await db.put(-2, Buffer.from('aethel-store/2'));
     await db.close();
     const again = await LmdbStorage.open(dir);
-    expect([...again.load().records].map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(['old']);
+    expect(copied(again.load().records).map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(['old']);
     await again.close();
     const after = open<Buffer, number>({ path: dir, noSubdir: false, encoding: 'binary' });
     expect(after.get(-2)?.toString()).toBe(format);
@@ -185,7 +185,7 @@ describe('LmdbStorage', () => {
 
         const storage = await LmdbStorage.open(dir, { salvage: true });
         const details: string[] = [];
-        const kept = [...storage.load(({ detail }) => details.push(detail)).records];
+        const kept = copied(storage.load(({ detail }) => details.push(detail)).records);
         expect(kept.length).toBeGreaterThan(SLOTS - 20);
         expect(kept.length).toBeLessThan(SLOTS);
         for (const { slot, bytes } of kept) expect(Buffer.from(bytes).toString()).toBe(valueOf(slot));
@@ -254,7 +254,7 @@ describe('LmdbStorage', () => {
         try {
           const storage = await LmdbStorage.open(dir);
           try {
-            const kept = [...storage.load().records];
+            const kept = copied(storage.load().records);
             expect(kept).toHaveLength(SLOTS);
             for (const { slot, bytes } of kept) expect(Buffer.from(bytes).toString()).toBe(valueOf(slot));
             harmless += 1;
@@ -373,6 +373,11 @@ async function killAfterLines(child: ChildProcess, count: number): Promise<numbe
   }
   expect(lines).toBeGreaterThanOrEqual(count);
   return greatest;
+}
+
+/** A record's bytes are good until the next one is asked for. */
+function copied(records: ReturnType<LmdbStorage['load']>['records']): { slot: number; bytes: Uint8Array }[] {
+  return Array.from(records, ({ slot, bytes }) => ({ slot, bytes: Buffer.from(bytes) }));
 }
 
 function valueOf(slot: number): string {

@@ -31,7 +31,7 @@ import { examine } from './lmdb-salvage.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
 import { takeOwnership, type OwnerCell } from './ownership.ts';
 import { contentOf, sealOf, unseal } from './seal.ts';
-import { difference, faultOfTally, TALLY_LOST, TALLY_ZERO, withRecord } from './tally.ts';
+import { difference, faultOfTally, RunningTally, TALLY_LOST, TALLY_ZERO } from './tally.ts';
 import { WritingThread, type WritingThreadModules } from './writing-thread.ts';
 
 const FORMAT = 'aethel-store/3';
@@ -168,14 +168,14 @@ export class LmdbStorage implements Storage, Keeper {
     // Of one snapshot: the range is begun in the same turn of the event loop, and keeps its own to the end.
     const claimed = readDescribed(this.#db)?.tally ?? TALLY_ZERO;
     const bad = new Set<number>();
-    let found = TALLY_ZERO;
+    const found = new RunningTally();
     for (const { key: slot, value } of this.#db.getRange({ start: 0 })) {
       const bytes = unseal(slot, value);
       if (bytes === null) {
         bad.add(slot);
-        damaged({ slot, detail: 'checksum mismatch', bytes: contentOf(value) });
+        damaged({ slot, detail: 'checksum mismatch', bytes: Buffer.from(contentOf(value)) });
       } else {
-        found = withRecord(found, sealOf(value));
+        found.add(sealOf(value));
         yield { slot, bytes };
       }
     }

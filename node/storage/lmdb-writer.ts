@@ -15,7 +15,7 @@ import type { Described } from './store-meta.ts';
 import { difference, TALLY_ZERO, withoutRecord, withRecord, type Tally } from './tally.ts';
 
 /** What a load found missing: it stays in the tally until it is mended. */
-export interface Loss {
+interface Loss {
   /** slots whose bytes are not what was written, and still there */
   readonly damaged: ReadonlySet<number>;
   /** the tally as it is kept, less what was sound */

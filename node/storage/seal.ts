@@ -19,7 +19,7 @@ export function seal(slot: number, bytes: Uint8Array): Buffer {
 /** @returns the bytes inside, or null when they are not those that were sealed under this slot */
 export function unseal(slot: number, sealed: Uint8Array): Uint8Array | null {
   if (sealed.length < CHECKSUM_BYTES) return null;
-  const bytes = sealed.subarray(CHECKSUM_BYTES);
+  const bytes = contentOf(sealed);
   return sealOf(sealed) === checksum(slot, bytes) ? bytes : null;
 }
 

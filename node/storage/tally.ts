@@ -23,6 +23,17 @@ export function withoutRecord({ records, sum }: Tally, checksum: number): Tally 
   return { records: records - 1, sum: (sum - checksum + MODULUS) % MODULUS };
 }
 
+/** As `withRecord` for a million records in a row, without an object for each. */
+export class RunningTally implements Tally {
+  records = 0;
+  sum = 0;
+
+  add(checksum: number): void {
+    this.records += 1;
+    this.sum = (this.sum + checksum) % MODULUS;
+  }
+}
+
 /** What has to be added to `to` to get `from`. */
 export function difference(from: Tally, to: Tally): Tally {
   return { records: from.records - to.records, sum: (from.sum - to.sum + MODULUS) % MODULUS };

@@ -13,7 +13,7 @@
  * JSON text.
  */
 import type { KeptBatch, StoreBatch, StoreMeta } from '../ports.ts';
-import { keptForm, readKept } from '../protocol/state/kept-record.ts';
+import { keptFormOf } from '../protocol/state/kept-record.ts';
 import { signDraft } from '../protocol/state/record.ts';
 import { SIGNATURE_BYTES } from '../protocol/state/signature.ts';
 import { StorageFailedError } from './errors.ts';
@@ -79,8 +79,7 @@ export function readBatch(
     const bytes = message.subarray(from, from + message.readUInt32LE(at + 9));
     at = from + bytes.length;
     if (kind >= DRAFT) signDraft({ bytes }, sign);
-    if (kind !== DRAFT_ONLY)
-      put.push({ slot, bytes: kind === VALUE ? bytes : keptForm(readKept(bytes).record) });
+    if (kind !== DRAFT_ONLY) put.push({ slot, bytes: kind === VALUE ? bytes : keptFormOf(bytes) });
   }
   const remove = Array.from({ length: removes }, (_, i) => message.readDoubleLE(at + 8 * i));
   at += 8 * removes;

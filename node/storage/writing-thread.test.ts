@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeptBatch } from '../ports.ts';
-import { readKept } from '../protocol/state/kept-record.ts';
-import { draftRecord, verifyRecord, type SignedRecord } from '../protocol/state/record.ts';
+import { canonicalOf } from '../protocol/state/kept-record.ts';
+import { decodeRecord, draftRecord, verifyRecord, type SignedRecord } from '../protocol/state/record.ts';
 import { testIdentity, testRecord } from '../protocol/state/test-records.ts';
 import type { StoredRecord } from '../protocol/state/write.ts';
 import { LmdbStorage } from './lmdb-storage.ts';
@@ -71,7 +71,7 @@ async function up(made: Awaited<ReturnType<typeof open>>): Promise<void> {
 async function found(): Promise<ReadonlyMap<number, SignedRecord>> {
   const storage = await LmdbStorage.open(dir);
   const records = new Map(
-    Array.from(storage.load().records, ({ slot, bytes }) => [slot, readKept(bytes).record]),
+    Array.from(storage.load().records, ({ slot, bytes }) => [slot, decodeRecord(canonicalOf(bytes))]),
   );
   await storage.close();
   return records;

@@ -102,7 +102,7 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
         meta: { sequence: 1, wallMs: 1, counter: 65_535, knowledge: null },
       });
       await reopen();
-      const kept = [...storage.load().records].map(({ bytes }) => Uint8Array.from(bytes));
+      const kept = Array.from(storage.load().records, ({ bytes }) => Uint8Array.from(bytes));
       expect(kept).toEqual(values);
     });
 
@@ -232,7 +232,7 @@ function dump(storage: Storage): {
   const { meta, records } = storage.load();
   return {
     meta,
-    records: [...records].map(({ slot, bytes }): [number, string] => [
+    records: Array.from(records, ({ slot, bytes }): [number, string] => [
       slot,
       Buffer.from(bytes).toString('utf8'),
     ]),
@@ -245,7 +245,7 @@ function survey(storage: Storage): {
 } {
   const faults: StoreFault[] = [];
   const { records } = storage.load((fault) => faults.push(fault));
-  const sound = [...records].map(({ slot, bytes }): [number, string] => [
+  const sound = Array.from(records, ({ slot, bytes }): [number, string] => [
     slot,
     Buffer.from(bytes).toString('utf8'),
   ]);

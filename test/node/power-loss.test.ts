@@ -223,7 +223,7 @@ async function faultOf(image: Buffer, promised: number, directory: string): Prom
     try {
       const { meta, records } = storage.load();
       const texts = new Map(
-        [...records].map(({ slot, bytes }) => [slot, Buffer.from(bytes).toString().trim()]),
+        Array.from(records, ({ slot, bytes }) => [slot, Buffer.from(bytes).toString().trim()]),
       );
       const last = meta?.sequence ?? 0;
       if (last < promised) return `batch ${promised} was promised, ${last} is the last`;

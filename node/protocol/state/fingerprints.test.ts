@@ -63,6 +63,16 @@ describe('fingerprinter', () => {
     expect(one.ofShort(5)).not.toBe(other.ofShort(5));
   });
 
+  it('is the same of a text as of its bytes', () => {
+    const fingerprinter = new Fingerprinter(Uint8Array.of(1));
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 8, maxLength: 32 }), fc.nat(5), (digest, from) => {
+        const bytes = Buffer.concat([Buffer.alloc(from), digest]);
+        expect(fingerprinter.in(bytes, from)).toBe(fingerprinter.of(Buffer.from(digest).toString('hex')));
+      }),
+    );
+  });
+
   it('takes every bit of a short id', () => {
     const fingerprinter = new Fingerprinter(Uint8Array.of(1));
     const shorts = [0, ...Array.from({ length: 48 }, (_, bit) => 2 ** bit), 2 ** 48 - 1];

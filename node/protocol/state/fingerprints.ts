@@ -20,7 +20,7 @@ const TAIL_MIN = 16;
 const SPAN = 2 ** 32;
 const NONE = -1;
 /** of a digest, that count */
-export const FINGERPRINTED_BYTES = 8;
+const FINGERPRINTED_BYTES = 8;
 const DIGITS = 2 * FINGERPRINTED_BYTES;
 /** hex digits of a short id */
 const SHORT_DIGITS = 12;
@@ -232,6 +232,17 @@ export class Fingerprinter {
     for (let i = 0; i < DIGITS; i++) {
       const unit = digest.charCodeAt(i);
       fingerprint ^= words[16 * i + (unit & 15) + (unit >> 6) * 9] ?? 0;
+    }
+    return fingerprint >>> 0;
+  }
+
+  /** As `of` the digest whose bytes are at `from`. */
+  in(bytes: Uint8Array, from: number): number {
+    const words = this.#words;
+    let fingerprint = 0;
+    for (let i = 0; i < FINGERPRINTED_BYTES; i++) {
+      const byte = bytes[from + i] ?? 0;
+      fingerprint ^= (words[32 * i + (byte >>> 4)] ?? 0) ^ (words[32 * i + 16 + (byte & 15)] ?? 0);
     }
     return fingerprint >>> 0;
   }

@@ -101,32 +101,38 @@ export class OriginTable {
   }
 }
 
-/** Room that `pack` may need: all but the slot gets shorter, or stays. @param canonical a legal record */
-export function packedBytesMax(canonical: Uint8Array): number {
-  return canonical.length + SLOT_BYTES_MAX;
+/** Room that `pack` may need: all but the slot gets shorter, or stays. @param canonicalBytes of a legal record */
+export function packedBytesMax(canonicalBytes: number): number {
+  return canonicalBytes + SLOT_BYTES_MAX;
 }
 
 /**
- * @param canonical a legal record
+ * @param bytes a legal record, canonical, from `from` to their end
  * @param target with `packedBytesMax` bytes of room
  * @returns how many were written
  */
-export function pack(slot: number, canonical: Buffer, origins: OriginTable, target: Buffer): number {
-  const keyAt = HEAD_BYTES + WALL_BYTES + 2 + 2;
-  const keyEnd = keyAt + canonical.readUInt16BE(keyAt - 2);
-  const count = canonical.readUInt16BE(keyEnd);
+export function pack(
+  slot: number,
+  bytes: Buffer,
+  from: number,
+  origins: OriginTable,
+  target: Buffer,
+): number {
+  const keyAt = from + HEAD_BYTES + WALL_BYTES + 2 + 2;
+  const keyEnd = keyAt + bytes.readUInt16BE(keyAt - 2);
+  const count = bytes.readUInt16BE(keyEnd);
   let to = writeVarint(target, 0, keyEnd - keyAt);
-  to += canonical.copy(target, to, keyAt, keyEnd);
+  to += bytes.copy(target, to, keyAt, keyEnd);
   to = writeVarint(target, to, slot);
-  to = writeVarint(target, to, 2 * count + (canonical[1] === TOMBSTONE ? 1 : 0));
-  to = packDot(canonical, 2, origins, target, to);
-  const late = canonical.readUIntBE(HEAD_BYTES, WALL_BYTES) - msOf(sequenceAt(canonical, 2));
+  to = writeVarint(target, to, 2 * count + (bytes[from + 1] === TOMBSTONE ? 1 : 0));
+  to = packDot(bytes, from + 2, origins, target, to);
+  const late = bytes.readUIntBE(from + HEAD_BYTES, WALL_BYTES) - msOf(sequenceAt(bytes, from + 2));
   to = writeVarint(target, to, late < 0 ? -2 * late - 1 : 2 * late);
-  to = writeVarint(target, to, canonical.readUInt16BE(HEAD_BYTES + WALL_BYTES));
+  to = writeVarint(target, to, bytes.readUInt16BE(from + HEAD_BYTES + WALL_BYTES));
   const valueAt = keyEnd + 2 + count * DOT_BYTES + VALUE_LENGTH_BYTES;
-  for (let from = keyEnd + 2; from < valueAt - VALUE_LENGTH_BYTES; from += DOT_BYTES)
-    to = packDot(canonical, from, origins, target, to);
-  return to + canonical.copy(target, to, valueAt);
+  for (let at = keyEnd + 2; at < valueAt - VALUE_LENGTH_BYTES; at += DOT_BYTES)
+    to = packDot(bytes, at, origins, target, to);
+  return to + bytes.copy(target, to, valueAt);
 }
 
 /** The record packed into the bytes from `start` to `end`. */
@@ -229,6 +235,14 @@ export function unpackHead(packed: Buffer, start: number, origins: OriginTable):
   reader.varint();
   const dot = dotOf(reader.dot(), origins);
   return { slot, dot, stamp: { wallMs: wallMsOf(dot, reader.varint()), counter: reader.varint() } };
+}
+
+export function unpackDot(packed: Buffer, start: number, origins: OriginTable): Dot {
+  const reader = new Reader(packed, start);
+  reader.skip(reader.varint());
+  reader.varint();
+  reader.varint();
+  return dotOf(reader.dot(), origins);
 }
 
 /** The slot of a record packed at `start`. */

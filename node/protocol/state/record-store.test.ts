@@ -1,8 +1,9 @@
 import { toEnd } from '../pieces.ts';
 import fc from 'fast-check';
 import type { RecordId } from '../ids.ts';
+import { keptForm, KeptRecord } from './kept-record.ts';
 import { contextOf, mergeKey } from './merge.ts';
-import { pathOf } from './merkle.ts';
+
 import { decodeRecord, type SignedRecord, type VerifiedRecord } from './record.ts';
 import { RecordStore } from './record-store.ts';
 import { ShortIds, type ShortId } from './sketch/short-id.ts';
@@ -71,7 +72,7 @@ describe('record store', () => {
             stamp: { wallMs: at, counter: 0 },
           }),
         );
-        const stored = records.map((record, slot) => ({ slot, record, path: pathOf(record.key) }));
+        const stored = records.map((record, slot) => ({ slot, record }));
         const isFirst = stored.map(
           ({ record }, at) => records.findIndex(({ key }) => key === record.key) === at,
         );
@@ -79,7 +80,13 @@ describe('record store', () => {
         for (const { slot, record } of stored.filter((_, at) => isFirst[at])) model.put(slot, record);
 
         const store = new RecordStore(SECRET, shortOf);
-        const { left, doubled } = toEnd(store.loading(stored));
+        for (const { slot, record } of stored)
+          store.load(
+            slot,
+            new KeptRecord(slot % 2 === 0 ? keptForm(record) : record.bytes),
+            shortOf(record.id),
+          );
+        const { left, doubled } = toEnd(store.loaded());
         expect(left.map(({ slot }) => slot)).toEqual(
           stored.flatMap(({ slot }, at) => (isFirst[at] ? [] : [slot])),
         );
@@ -224,6 +231,39 @@ describe('record store', () => {
     for (const id of model.ids()) store.remove(id);
     expect(store.memory()).toMatchObject({ records: 0, liveBytes: 0 });
     expect(store.memory().heldBytes).toBeLessThanOrEqual(slabBytes);
+  });
+
+  it('finds each record where it was moved to, also where records share a dot or a key', () => {
+    const step = fc.record({
+      key: fc.constantFrom(...KEYS),
+      sequence: fc.integer({ min: 1, max: 3 }),
+      size: fc.constantFrom(1, 300, 1_500),
+      gone: fc.nat(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 40, maxLength: 120 }), (steps) => {
+        const store = new RecordStore(SECRET, shortOf);
+        const model = new Model();
+        for (const [slot, { key, sequence, size, gone }] of steps.entries()) {
+          const value = JSON.stringify(`${slot}`.padEnd(size));
+          const stamp = { wallMs: 1_000 + slot, counter: 0 };
+          const record = testRecord({ author: testIdentity(1), key, value, sequence, stamp });
+          store.put(slot, record);
+          model.put(slot, record);
+          const ids = [...model.ids()];
+          const id = ids[gone % ids.length];
+          if (ids.length > 20 && id !== undefined) expect(store.remove(id)).toBe(model.remove(id));
+        }
+        for (const { slot, record } of model.entries()) {
+          expect(store.record(record.id)).toEqual(record);
+          expect(store.slotOf(record.id)).toBe(slot);
+          expect(store.live(record.key)).toEqual(model.live(record.key));
+        }
+        for (const id of model.ids()) expect(store.remove(id)).not.toBeNull();
+        expect(store.memory()).toMatchObject({ records: 0, liveBytes: 0 });
+      }),
+      { numRuns: 25 },
+    );
   });
 
   it('finds records by short id, also where ids share it', () => {

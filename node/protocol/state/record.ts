@@ -117,7 +117,7 @@ export function signDraft(draft: Pick<SignedRecord, 'bytes'>, sign: (bytes: Uint
   putSignature(draft, sign(message));
 }
 
-export function putSignature({ bytes }: Pick<SignedRecord, 'bytes'>, signature: Uint8Array): void {
+function putSignature({ bytes }: Pick<SignedRecord, 'bytes'>, signature: Uint8Array): void {
   if (signature.length !== SIGNATURE_BYTES) throw new RangeError(`signature of ${signature.length} bytes`);
   bytes.set(signature, bytes.length - SIGNATURE_BYTES);
 }
@@ -171,11 +171,6 @@ export function decodeRecord(bytes: Uint8Array, limits: RecordLimits = RECORD_LI
     id: idOf(body, body.length),
     bytes: own,
   };
-}
-
-/** As `value === null`, told without reading the value. */
-export function isTombstone({ bytes }: SignedRecord): boolean {
-  return bytes[1] === TOMBSTONE;
 }
 
 /** Without anybody having looked at it. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { toEnd } from '../pieces.ts';
 import { compareStamps } from './clock.ts';
 import { CodecError } from '../codec.ts';
-import { canonicalOf, keptForm, readKept } from './kept-record.ts';
+import { canonicalOf, keptForm } from './kept-record.ts';
 import { decodeRecord, signDraft, verifyRecord, type VerifiedRecord } from './record.ts';
 import { Replica, REPLICA_DEFAULTS, type WriteResult } from './replica.ts';
 import { Sketch } from './sketch/sketch.ts';
@@ -76,7 +76,10 @@ describe('replica', () => {
       stamp: { wallMs: 2000, counter: 0 },
     });
     const other = testRecord({ author: bob, key: 'other' });
-    const records = [replaced, newer, replaced, other, other].map((record, at) => ({ slot: at + 1, record }));
+    const records = [replaced, newer, replaced, other, other].map(({ bytes }, at) => ({
+      slot: at + 1,
+      bytes,
+    }));
     const replica = replicaOf(ada);
     toEnd(replica.loading(null, records, null, 0));
     expect(replica.recordCount()).toBe(2);
@@ -252,9 +255,9 @@ describe('replica', () => {
       stamp: { wallMs: 1001, counter: 0 },
     });
     const records = [
-      { slot: 4, record: young },
-      { slot: 7, record: old },
-      { slot: 9, record: young },
+      { slot: 4, bytes: young.bytes },
+      { slot: 7, bytes: old.bytes },
+      { slot: 9, bytes: young.bytes },
     ];
     toEnd(replica.loading(null, records, null, 0));
     expect(replica.takeChanges()).toMatchObject({ put: [], remove: [7, 9] });
@@ -376,9 +379,18 @@ class Store {
   }
 
   load(replica: Replica): Replica {
-    const kept = [...this.#slots].map(([slot, bytes]) => ({ slot, ...readKept(bytes) }));
-    toEnd(replica.loading(this.#meta, kept, null, 0));
+    toEnd(replica.loading(this.#meta, this.#kept(), null, 0));
     return replica;
+  }
+
+  /** One after the other in the same memory, as the durable store reads them. */
+  *#kept(): Generator<{ readonly slot: number; readonly bytes: Uint8Array }> {
+    const memory = new Uint8Array(4_096);
+    for (const [slot, bytes] of this.#slots) {
+      memory.set(bytes);
+      yield { slot, bytes: memory.subarray(0, bytes.length) };
+      memory.fill(0xee);
+    }
   }
 }
 

@@ -15,8 +15,7 @@ import { CodecError } from '../codec.ts';
 import type { Digest, NodeId, RecordId } from '../ids.ts';
 import type { Pieces } from '../pieces.ts';
 import { isTooFarAhead, observe, STAMP_ZERO, tick, type Stamp } from './clock.ts';
-import { FINGERPRINTED_BYTES } from './fingerprints.ts';
-import { DIGESTS_AT, type KeptRecord } from './kept-record.ts';
+import { DIGEST_BYTES, KeptRecord } from './kept-record.ts';
 import { contextOf, mergeKey } from './merge.ts';
 import { MerkleTrie } from './merkle.ts';
 import { isFulfilled } from './precondition.ts';
@@ -27,7 +26,6 @@ import { TrieLoad } from './trie-load.ts';
 import { VersionVector } from './version-vector.ts';
 import {
   draftRecord,
-  isTombstone,
   signDraft,
   type Dot,
   type LatticeRecord,
@@ -67,6 +65,9 @@ export const REPLICA_DEFAULTS: ReplicaOptions = { aheadMaxMs: 60_000, sketch: SK
 function firstSequence(last: number, wallMs: number): number {
   return Math.max(last, wallMs * 1_000);
 }
+
+/** Loaded in one piece, half a millisecond: see restore.ts for what a long one costs. */
+const PIECE_RECORDS = 128;
 
 /** Its signature is known to nobody who does not have our key, and never leaves the process. */
 const NO_RECORDS: readonly SignedRecord[] = [];
@@ -126,8 +127,12 @@ export interface Changes {
   readonly counter: number;
 }
 
-/** A record to be loaded, under its number in the store, with as much of what is kept beside it as there is. */
-export type LoadedRecord = { readonly slot: number } & Pick<KeptRecord, 'record'> & Partial<KeptRecord>;
+/** A record to be loaded, as the store keeps it; its bytes need not outlive the next one's. */
+export interface LoadedRecord {
+  readonly slot: number;
+  /** see `keptForm` */
+  readonly bytes: Uint8Array;
+}
 
 /** The trie, to be asked but not to be changed. */
 export type TrieView = Pick<
@@ -189,7 +194,13 @@ export class Replica {
       this.#clock = { wallMs: meta.wallMs, counter: meta.counter };
     }
     const trie = new TrieLoad(this.#trie);
-    const { left, doubled } = yield* this.#store.loading(this.#noted(records, trie));
+    let loaded = 0;
+    for (const { slot, bytes } of records) {
+      this.#load(slot, new KeptRecord(bytes), trie);
+      loaded += 1;
+      if (loaded % PIECE_RECORDS === 0) yield;
+    }
+    const { left, doubled } = yield* this.#store.loaded();
     yield* trie.finishing();
     for (const record of doubled) this.#accuse(record);
     for (const stored of left) {
@@ -518,27 +529,17 @@ export class Replica {
   }
 
   /** Notes what else there is to note of records that are loaded, as if each were the only one of its key. */
-  *#noted(
-    records: Iterable<LoadedRecord>,
-    trie: TrieLoad,
-  ): Generator<StoredRecord & { readonly path: string }, void, undefined> {
-    for (const { slot, record, digests = null } of records) {
-      this.#slot = Math.max(this.#slot, slot);
-      this.#clock = observe(this.#clock, record.stamp, 0);
-      this.#noteSequence(record.dot);
-      this.#vector.add(record.dot);
-      if (isTombstone(record)) this.#bury(slot, record);
-      else this.#size += 1;
-      this.#sketch.add(record.id);
-      if (digests === null) {
-        const path = this.#store.path(record.key);
-        trie.add(Buffer.from(`${path}${record.id}`, 'hex'), 0);
-        yield { slot, record, path };
-        continue;
-      }
-      trie.add(digests, DIGESTS_AT);
-      yield { slot, record, path: digests.toString('hex', DIGESTS_AT, DIGESTS_AT + FINGERPRINTED_BYTES) };
-    }
+  #load(slot: number, kept: KeptRecord, trie: TrieLoad): void {
+    this.#slot = Math.max(this.#slot, slot);
+    this.#clock = observe(this.#clock, kept.stamp, 0);
+    this.#noteSequence(kept.dot);
+    this.#vector.add(kept.dot);
+    if (kept.isTombstone) this.#bury(slot, kept);
+    else this.#size += 1;
+    trie.add(kept.digests, kept.digestsAt);
+    const short = this.#sketch.shortIn(kept.digests, kept.digestsAt + DIGEST_BYTES);
+    this.#sketch.addShort(short);
+    this.#store.load(slot, kept, short);
   }
 
   /** An own record from the future of our sequence: the store was restored from a backup. No sequence is used twice. */
@@ -577,7 +578,7 @@ export class Replica {
     if (!this.#before.has(key)) this.#before.set(key, live);
   }
 
-  #bury(slot: number, { id, stamp }: SignedRecord): void {
+  #bury(slot: number, { id, stamp }: Pick<SignedRecord, 'id' | 'stamp'>): void {
     this.#tombstones.set(slot, { id, wallMs: stamp.wallMs });
   }
 

@@ -11,6 +11,14 @@ describe('short ids', () => {
     expect(new ShortIds(SALT).of(id)).toBe(0xc0fa_7995_ad09);
   });
 
+  it('are the same of a text as of its bytes', () => {
+    const shortIds = new ShortIds(SALT);
+    for (let n = 0; n < 100; n++) {
+      const id = testId('bytes', n);
+      expect(shortIds.in(Buffer.from(`ffff${id}`, 'hex'), 2)).toBe(shortIds.of(id));
+    }
+  });
+
   it('are other ones under another salt', () => {
     const id = testId('golden', 1);
     expect(new ShortIds(Buffer.from('0123456789abcdeF')).of(id)).not.toBe(new ShortIds(SALT).of(id));

@@ -58,4 +58,19 @@ export class ShortIds {
     this.#short = high * SPAN + (low >>> 0);
     return this.#short;
   }
+
+  /** As `of` the id whose 32 bytes are at `from`. */
+  in(bytes: Uint8Array, from: number): ShortId {
+    const words = this.#words;
+    let low = 0;
+    let high = 0;
+    for (let i = 0; i < DIGITS / 2; i++) {
+      const byte = bytes[from + i] ?? 0;
+      const first = 2 * i * DIGIT_WORDS + 2 * (byte >>> 4);
+      const second = (2 * i + 1) * DIGIT_WORDS + 2 * (byte & 15);
+      low ^= (words[first] ?? 0) ^ (words[second] ?? 0);
+      high ^= (words[first + 1] ?? 0) ^ (words[second + 1] ?? 0);
+    }
+    return high * SPAN + (low >>> 0);
+  }
 }

@@ -37,7 +37,11 @@ export class Sketch {
 
   /** @param id not in it */
   add(id: RecordId): void {
-    const short = this.#shortIds.of(id);
+    this.addShort(this.#shortIds.of(id));
+  }
+
+  /** As `add`, of an id whose short id is known. */
+  addShort(short: ShortId): void {
     this.symbols.toggle(short);
     this.estimator.toggle(short, 1);
   }
@@ -51,6 +55,11 @@ export class Sketch {
 
   shortOf(id: RecordId): ShortId {
     return this.#shortIds.of(id);
+  }
+
+  /** Of the id whose 32 bytes are at `from`. */
+  shortIn(bytes: Uint8Array, from: number): ShortId {
+    return this.#shortIds.in(bytes, from);
   }
 
   /**
