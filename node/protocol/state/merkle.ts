@@ -62,10 +62,11 @@ const trail = new Int32Array(PATH_DIGITS + 1);
 const tails = new Int32Array(WIDTH);
 /** What `#seek` found: the entry of the path or 0, what is before it or would be, what is after it, how many there are. */
 const place = { found: 0, previous: 0, next: 0, length: 0 };
-/** What is hashed for a bucket, by number of entries; all of the same memory. */
-const leaves = ((longest) =>
-  Array.from({ length: BUCKET_MAX + 1 }, (_, count) => longest.subarray(0, 1 + count * LEAF_ENTRY_BYTES)))(
-  Buffer.alloc(1 + BUCKET_MAX * LEAF_ENTRY_BYTES),
+/** What is hashed for a bucket; by number of entries, views of the same memory. */
+const leaf = new DataView(new ArrayBuffer(1 + BUCKET_MAX * LEAF_ENTRY_BYTES));
+const leaves = Array.from(
+  { length: BUCKET_MAX + 1 },
+  (_, count) => new Uint8Array(leaf.buffer, 0, 1 + count * LEAF_ENTRY_BYTES),
 );
 
 /** A key's place in the trie with what lives there. */
@@ -169,7 +170,7 @@ export class MerkleTrie {
   #put(ids: readonly RecordId[] | null): void {
     const depth = this.#descend();
     const head = trail[depth] ?? 0;
-    this.#seek(head, depth);
+    this.#seek(head);
     const { found, previous, next, length } = place;
     if (found !== 0) {
       if (this.#fill(found, ids)) this.#grown(depth, 0);
@@ -191,7 +192,7 @@ export class MerkleTrie {
   #remove(): void {
     const depth = this.#descend();
     const head = trail[depth] ?? 0;
-    this.#seek(head, depth);
+    this.#seek(head);
     const { found, previous, next } = place;
     if (found === 0) return;
     if (previous === 0) this.#replace(depth, next);
@@ -221,37 +222,29 @@ export class MerkleTrie {
   }
 
   /** Leaves in `place` where `pathBytes` is in a bucket. */
-  #seek(head: number, depth: number): void {
+  #seek(head: number): void {
     let previous = 0;
     let found = 0;
     let length = 0;
     let entry = head;
-    for (; entry !== 0; entry = this.#next(entry)) {
-      const order = this.#compare(entry, depth >>> 1);
+    while (entry !== 0) {
+      const { words } = this.#entries.chunk(entry);
+      const at = this.#entries.word(entry);
+      const order = compareToPath(words, at + PATH_WORD);
       if (order > 0) break;
       length += 1;
+      const current = entry;
+      entry = (words[at] ?? 0) & ~MANY;
       if (order === 0) {
-        found = entry;
-        entry = this.#next(entry);
+        found = current;
         break;
       }
-      previous = entry;
+      previous = current;
     }
     place.found = found;
     place.previous = previous;
     place.next = entry;
     place.length = length + this.#lengthOf(entry);
-  }
-
-  /** How the entry's path stands to `pathBytes`. @param from bytes that are known to be equal */
-  #compare(entry: number, from: number): number {
-    const { bytes } = this.#entries.chunk(entry);
-    const at = 4 * (this.#entries.word(entry) + PATH_WORD);
-    for (let i = from; i < HASH_BYTES; i++) {
-      const order = (bytes[at + i] ?? 0) - (pathBytes[i] ?? 0);
-      if (order !== 0) return order;
-    }
-    return 0;
   }
 
   /** Gives the entry its ids. @returns whether that changed anything */
@@ -350,7 +343,7 @@ export class MerkleTrie {
 
   #writeDigest(tree: number, target: Buffer, at: number): void {
     if (tree === 0) target.set(EMPTY_DIGEST, at);
-    else target.write(isInner(tree) ? sha256(this.#hashed(tree)) : this.#hashBucket(tree), at, 'binary');
+    else writeBinary(isInner(tree) ? sha256(this.#hashed(tree)) : this.#hashBucket(tree), target, at);
   }
 
   /** What is hashed for an inner node, up to date; a view, for that is quicker to make than a copy. */
@@ -378,24 +371,16 @@ export class MerkleTrie {
 
   /** Bytes as 'binary' text. The usual bucket is hashed from bytes to bytes, one with a conflict the plain way. */
   #hashBucket(head: number): string {
-    const leaf = leaves[BUCKET_MAX] ?? pathBytes;
-    let to = 1;
     let count = 0;
     for (let entry = head; entry !== 0; count++) {
-      const { bytes, words } = this.#entries.chunk(entry);
+      const { words } = this.#entries.chunk(entry);
       const at = this.#entries.word(entry);
       const next = words[at] ?? 0;
       if ((next & MANY) !== 0) return Buffer.from(hashLeaf(this.#below(head, '')), 'hex').toString('binary');
-      const path = 4 * (at + PATH_WORD);
-      for (let i = 0; i < HASH_BYTES; i++) leaf[to + i] = bytes[path + i] ?? 0;
-      to += HASH_BYTES;
-      leaf[to + 1] = 1;
-      to += 2;
-      for (let i = 0; i < HASH_BYTES; i++) leaf[to + i] = bytes[path + HASH_BYTES + i] ?? 0;
-      to += HASH_BYTES;
+      writeToLeaf(count, words, at + PATH_WORD);
       entry = next;
     }
-    return sha256(leaves[count] ?? leaf);
+    return hashLeafOf(count);
   }
 
   /** The subtree of the prefix, or the bucket in which it ends. */
@@ -481,6 +466,41 @@ export function hashInner(children: readonly Digest[]): Digest {
 /** As text of one character per byte, which is the quickest way out of node:crypto. */
 function sha256(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'binary');
+}
+
+function writeBinary(digest: string, target: Buffer, at: number): void {
+  target.write(digest, at, HASH_BYTES, 'latin1');
+}
+
+/** Puts into `leaf`, as its entry of this number, the path and the one id that are at `from`. */
+function writeToLeaf(number: number, words: Uint32Array, from: number): void {
+  let to = 1 + number * LEAF_ENTRY_BYTES;
+  for (let i = 0; i < HASH_WORDS; i++, to += 4) leaf.setUint32(to, words[from + i] ?? 0, true);
+  leaf.setUint16(to, 1);
+  to += 2;
+  for (let i = HASH_WORDS; i < 2 * HASH_WORDS; i++, to += 4) leaf.setUint32(to, words[from + i] ?? 0, true);
+}
+
+/** The digest of so many entries of `leaf`. */
+function hashLeafOf(count: number): string {
+  const hashed = leaves[count];
+  if (hashed === undefined) throw new RangeError(`${count} entries in a bucket`);
+  return sha256(hashed);
+}
+
+/** How the path at `from` stands to `pathBytes`: below 0, 0, or above. */
+function compareToPath(words: Uint32Array, from: number): number {
+  for (let i = 0; i < HASH_WORDS; i++) {
+    const word = words[from + i] ?? 0;
+    const other = pathWords[i] ?? 0;
+    if (word !== other) return bigEndian(word) - bigEndian(other);
+  }
+  return 0;
+}
+
+/** Words are read as this processor has them, lowest byte first; paths are ordered by their first byte. */
+function bigEndian(word: number): number {
+  return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
 }
 
 function isInner(tree: number): boolean {
