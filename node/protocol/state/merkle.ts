@@ -19,6 +19,7 @@
  */
 import { hash } from 'node:crypto';
 import type { Digest, RecordId } from '../ids.ts';
+import type { Pieces } from '../pieces.ts';
 import { Slab } from './slab.ts';
 
 export const BUCKET_MAX = 16;
@@ -26,6 +27,8 @@ export const WIDTH = 16;
 const HASH_BYTES = 32;
 const HASH_WORDS = HASH_BYTES / 4;
 const PATH_DIGITS = 2 * HASH_BYTES;
+/** digits in a word */
+const HEAD_DIGITS = 8;
 const IDS_MAX = 0xffff;
 const PREFIX = /^[0-9a-f]{0,64}$/;
 
@@ -47,6 +50,8 @@ const HASHED_BYTES = 1 + WIDTH * HASH_BYTES;
 const ALL_MARKS = (1 << WIDTH) - 1;
 /** in a bucket's preimage, with the one id that there usually is */
 const LEAF_ENTRY_BYTES = 2 + 2 * HASH_BYTES;
+/** So many take a millisecond or a few. */
+const PIECE_ENTRIES = 256;
 /** A chunk is about 140 KiB of either kind. */
 const ENTRY_SHIFT = 11;
 const INNER_SHIFT = 8;
@@ -75,6 +80,16 @@ export interface TrieEntry {
   readonly path: string;
   /** sorted, at least one */
   readonly ids: readonly RecordId[];
+}
+
+/** Entries of one id each in path order, no path twice; a rank is a number below `count`. */
+export interface SortedEntries {
+  readonly count: number;
+  /** where the entry is: `words(rank)` from `word(rank)` on are path and id, in the processor's order of bytes */
+  words(rank: number): Uint32Array;
+  word(rank: number): number;
+  /** the first eight digits of the path, as a number */
+  head(rank: number): number;
 }
 
 export class MerkleTrie {
@@ -115,6 +130,31 @@ export class MerkleTrie {
     entry.copy(pathBytes, 0, at, at + HASH_BYTES);
     entry.copy(idBytes, 0, at + HASH_BYTES, at + 2 * HASH_BYTES);
     this.#put(null);
+  }
+
+  /**
+   * As `setBytes` of every entry, in pieces. A trie that was empty is built at once, bottom up: no place is sought, no
+   * bucket split, a bucket's entries lie side by side, and no digest is left to be made. It stays empty until the last piece.
+   */
+  *filling(entries: SortedEntries): Pieces<void> {
+    if (this.#size > 0) {
+      for (let rank = 0; rank < entries.count; rank++) {
+        const from = entries.word(rank);
+        const words = entries.words(rank);
+        pathWords.set(words.subarray(from, from + HASH_WORDS));
+        idWords.set(words.subarray(from + HASH_WORDS, from + 2 * HASH_WORDS));
+        this.#put(null);
+        if (rank % PIECE_ENTRIES === 0) yield;
+      }
+      return;
+    }
+    const { count } = entries;
+    const top =
+      count > BUCKET_MAX ? yield* this.#planting(entries, 0, count, 0) : this.#lay(entries, 0, count);
+    if (this.#size > 0) throw new Error('a trie that is being filled was changed');
+    this.#top = top;
+    this.#size = count;
+    this.#root = null;
   }
 
   root(): Digest {
@@ -230,7 +270,7 @@ export class MerkleTrie {
     while (entry !== 0) {
       const { words } = this.#entries.chunk(entry);
       const at = this.#entries.word(entry);
-      const order = compareToPath(words, at + PATH_WORD);
+      const order = comparePaths(words, at + PATH_WORD, pathWords, 0);
       if (order > 0) break;
       length += 1;
       const current = entry;
@@ -293,13 +333,10 @@ export class MerkleTrie {
 
   /** Makes an inner node of a bucket that is too long. */
   #split(head: number, depth: number): number {
-    const tree = this.#inners.allocate() | INNER;
-    const inner = tree & ~INNER;
-    const { words, bytes } = this.#inners.chunk(inner);
+    const inner = this.#newInner();
+    const { words } = this.#inners.chunk(inner);
     const at = this.#inners.word(inner);
-    words.fill(0, at, at + CHILD_WORD + WIDTH);
     words[at + MARKS_WORD] = ALL_MARKS;
-    bytes[4 * at + HASHED_BYTE] = 1;
     tails.fill(0);
     let count = 0;
     for (let entry = head; entry !== 0; count++) {
@@ -314,11 +351,66 @@ export class MerkleTrie {
       entry = next;
     }
     words[at] = count;
+    const tree = inner | INNER;
     for (let digit = 0; digit < WIDTH; digit++) {
       const child = this.#child(tree, digit);
       if (this.#lengthOf(child) > BUCKET_MAX) this.#setChild(tree, digit, this.#split(child, depth + 1));
     }
     return tree;
+  }
+
+  /** Without children, nothing marked. */
+  #newInner(): number {
+    const inner = this.#inners.allocate();
+    const { words, bytes } = this.#inners.chunk(inner);
+    const at = this.#inners.word(inner);
+    words.fill(0, at, at + CHILD_WORD + WIDTH);
+    bytes[4 * at + HASHED_BYTE] = 1;
+    return inner;
+  }
+
+  /** Makes an inner node of so many entries, with the digests of its children. */
+  *#planting(entries: SortedEntries, from: number, to: number, depth: number): Pieces<number> {
+    const inner = this.#newInner();
+    this.#inners.chunk(inner).words[this.#inners.word(inner)] = to - from;
+    let end = from;
+    for (let digit = 0; digit < WIDTH; digit++) {
+      const start = end;
+      while (end < to && digitOf(entries, end, depth) === digit) end += 1;
+      const child =
+        end - start > BUCKET_MAX
+          ? yield* this.#planting(entries, start, end, depth + 1)
+          : this.#lay(entries, start, end);
+      // Asked for anew: a child may have moved it.
+      const { words, bytes } = this.#inners.chunk(inner);
+      const at = this.#inners.word(inner);
+      words[at + CHILD_WORD + digit] = child;
+      const target = 4 * at + HASHED_BYTE + 1 + digit * HASH_BYTES;
+      if (child === 0) bytes.set(EMPTY_DIGEST, target);
+      else writeBinary(isInner(child) ? sha256(this.#hashed(child)) : hashLeafOf(end - start), bytes, target);
+    }
+    if (to - from > PIECE_ENTRIES) yield;
+    return inner | INNER;
+  }
+
+  /** Makes a bucket of so many entries, and leaves in `leaf` what is hashed for it. @returns the first entry */
+  #lay(entries: SortedEntries, from: number, to: number): number {
+    let first = 0;
+    let previous = 0;
+    for (let rank = from; rank < to; rank++) {
+      const source = entries.words(rank);
+      const start = entries.word(rank);
+      const entry = this.#entries.allocate();
+      const { words } = this.#entries.chunk(entry);
+      const at = this.#entries.word(entry);
+      words[at] = 0;
+      for (let i = 0; i < 2 * HASH_WORDS; i++) words[at + PATH_WORD + i] = source[start + i] ?? 0;
+      writeToLeaf(rank - from, source, start);
+      if (previous === 0) first = entry;
+      else this.#setNext(previous, entry);
+      previous = entry;
+    }
+    return first;
   }
 
   /** Makes one bucket of a tree and frees its inner nodes. @param after the entries that follow @returns the first entry */
@@ -444,6 +536,11 @@ export function pathOf(key: string): string {
   return hash('sha256', `aethel/path/v1\0${key}`, 'hex');
 }
 
+/** As `pathOf`, in 32 bytes. */
+export function writePath(key: string, target: Buffer, at: number): void {
+  writeBinary(hash('sha256', `aethel/path/v1\0${key}`, 'binary'), target, at);
+}
+
 /** The digest of at most sixteen entries. @param entries in path order, their ids sorted */
 export function hashLeaf(entries: readonly TrieEntry[]): Digest {
   let length = 1;
@@ -488,23 +585,33 @@ function hashLeafOf(count: number): string {
   return sha256(hashed);
 }
 
-/** How the path at `from` stands to `pathBytes`: below 0, 0, or above. */
-function compareToPath(words: Uint32Array, from: number): number {
+/** How the path at `from` stands to the other one: below 0, 0, or above. */
+export function comparePaths(words: Uint32Array, from: number, others: Uint32Array, other: number): number {
   for (let i = 0; i < HASH_WORDS; i++) {
-    const word = words[from + i] ?? 0;
-    const other = pathWords[i] ?? 0;
-    if (word !== other) return bigEndian(word) - bigEndian(other);
+    const a = words[from + i] ?? 0;
+    const b = others[other + i] ?? 0;
+    if (a !== b) return bigEndian(a) - bigEndian(b);
   }
   return 0;
 }
 
-/** Words are read as this processor has them, lowest byte first; paths are ordered by their first byte. */
-function bigEndian(word: number): number {
+/**
+ * As if its first byte were the highest, as paths are ordered; the lowest is what it is on every processor that Node runs
+ * on but s390x.
+ */
+export function bigEndian(word: number): number {
   return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
 }
 
 function isInner(tree: number): boolean {
   return (tree & INNER) !== 0;
+}
+
+/** Of a path. @param depth from the first digit */
+function digitOf(entries: SortedEntries, rank: number, depth: number): number {
+  if (depth < HEAD_DIGITS) return (entries.head(rank) >>> (4 * (HEAD_DIGITS - 1 - depth))) & 0xf;
+  const word = entries.words(rank)[entries.word(rank) + Math.floor(depth / HEAD_DIGITS)] ?? 0;
+  return (bigEndian(word) >>> (4 * (HEAD_DIGITS - 1 - (depth % HEAD_DIGITS)))) & 0xf;
 }
 
 /** @param at in half bytes */
