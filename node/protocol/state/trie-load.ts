@@ -152,27 +152,46 @@ function* scattering(from: Uint32Array, to: Uint32Array, count: number, shift: n
 /** Orders by the whole path the few that are alike in 32 bits, and drops all but the last of one path. @returns how many are left */
 function* untying(chunks: readonly Chunk[], order: Uint32Array, count: number): Pieces<number> {
   let kept = 0;
-  for (let rank = 0; rank < count; rank++) {
-    const n = order[2 * rank] ?? 0;
-    const head = order[2 * rank + 1] ?? 0;
-    let to = kept;
-    let difference = 1;
-    while (to > 0 && order[2 * to - 1] === head) {
-      difference = compare(chunks, n, order[2 * to - 2] ?? 0);
-      if (difference >= 0) break;
-      to -= 1;
+  let from = 0;
+  while (from < count) {
+    const end = Math.min(from + PIECE_ENTRIES, count);
+    const tie = firstTie(order, from, end);
+    if (kept < from) order.copyWithin(2 * kept, 2 * from, 2 * tie);
+    kept += tie - from;
+    from = tie;
+    if (tie === end) yield;
+    else {
+      kept = insert(chunks, order, kept, tie);
+      from += 1;
     }
-    if (difference === 0) {
-      order[2 * to - 2] = n;
-      continue;
-    }
-    if (to < kept) order.copyWithin(2 * to + 2, 2 * to, 2 * kept);
-    order[2 * to] = n;
-    order[2 * to + 1] = head;
-    kept += 1;
-    if (rank % PIECE_ENTRIES === 0) yield;
   }
   return kept;
+}
+
+/** The first rank whose 32 bits are those of the rank before. */
+function firstTie(order: Uint32Array, from: number, end: number): number {
+  for (let rank = Math.max(1, from); rank < end; rank++) {
+    if (order[2 * rank + 1] === order[2 * rank - 1]) return rank;
+  }
+  return end;
+}
+
+/** Puts one more behind or among those that are in order, or in the place of the one of its path. @returns how many they are now */
+function insert(chunks: readonly Chunk[], order: Uint32Array, kept: number, rank: number): number {
+  const n = order[2 * rank] ?? 0;
+  const head = order[2 * rank + 1] ?? 0;
+  let to = kept;
+  for (; to > 0 && order[2 * to - 1] === head; to--) {
+    const difference = compare(chunks, n, order[2 * to - 2] ?? 0);
+    if (difference > 0) break;
+    if (difference < 0) continue;
+    order[2 * to - 2] = n;
+    return kept;
+  }
+  order.copyWithin(2 * to + 2, 2 * to, 2 * kept);
+  order[2 * to] = n;
+  order[2 * to + 1] = head;
+  return kept + 1;
 }
 
 function compare(chunks: readonly Chunk[], one: number, other: number): number {
