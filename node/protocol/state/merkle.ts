@@ -16,16 +16,22 @@
  * An inner node is 588 bytes: count, marks, sixteen references, and what is hashed for it, which is also where its
  * children's digests are kept. With a node per 23 entries at most that is below 100 bytes for an entry. Entries of
  * several ids are conflicts, so rare that their ids may live outside.
+ *
+ * What a full trie takes is the time to get there: memory that is in no cache. So entries that are set wait until there
+ * are 32 of them or somebody asks, and go their ways together (`#approach`); many at once are built from the bottom up (`filling`).
  */
 import { hash } from 'node:crypto';
 import type { Digest, RecordId } from '../ids.ts';
-import { Slab } from './slab.ts';
+import type { Pieces } from '../pieces.ts';
+import { newChunk, Slab } from './slab.ts';
 
 export const BUCKET_MAX = 16;
 export const WIDTH = 16;
 const HASH_BYTES = 32;
 const HASH_WORDS = HASH_BYTES / 4;
 const PATH_DIGITS = 2 * HASH_BYTES;
+/** digits in a word */
+const HEAD_DIGITS = 8;
 const IDS_MAX = 0xffff;
 const PREFIX = /^[0-9a-f]{0,64}$/;
 
@@ -34,19 +40,29 @@ const INNER = 0x4000_0000;
 /** Set in an entry's first word, beside the next entry, when its ids are in `#conflicts`. */
 const MANY = 0x4000_0000;
 
+/** path, id */
+const PAIR_BYTES = 2 * HASH_BYTES;
+const PAIR_WORDS = PAIR_BYTES / 4;
 /** entry: u32 next, path, id */
-const ENTRY_BYTES = 4 + 2 * HASH_BYTES;
+const ENTRY_BYTES = 4 + PAIR_BYTES;
 const PATH_WORD = 1;
 const ID_WORD = PATH_WORD + HASH_WORDS;
 /** inner node: u32 count, u32 marks (one bit per child with a stale digest), 16 × u32 child, 0x01, 16 × digest, padding */
 const INNER_BYTES = 588;
+const INNER_WORDS = INNER_BYTES / 4;
 const MARKS_WORD = 1;
 const CHILD_WORD = 2;
 const HASHED_BYTE = 4 * (CHILD_WORD + WIDTH);
 const HASHED_BYTES = 1 + WIDTH * HASH_BYTES;
 const ALL_MARKS = (1 << WIDTH) - 1;
+const CACHE_LINE_WORDS = 16;
+/** Entries that are set wait for so many others, 2 KiB, as long as nobody asks; twice or four times as many bring no more (measured, 300,000 entries). */
+const TOGETHER = 32;
+const APPROACHED_MIN = 4;
 /** in a bucket's preimage, with the one id that there usually is */
-const LEAF_ENTRY_BYTES = 2 + 2 * HASH_BYTES;
+const LEAF_ENTRY_BYTES = 2 + PAIR_BYTES;
+/** So many take a millisecond or a few. */
+const PIECE_ENTRIES = 256;
 /** A chunk is about 140 KiB of either kind. */
 const ENTRY_SHIFT = 11;
 const INNER_SHIFT = 8;
@@ -59,13 +75,16 @@ const pathWords = new Uint32Array(pathBytes.buffer);
 const idBytes = Buffer.from(new ArrayBuffer(HASH_BYTES));
 const idWords = new Uint32Array(idBytes.buffer);
 const trail = new Int32Array(PATH_DIGITS + 1);
+/** of each waiting entry, how far it came */
+const ways = new Int32Array(TOGETHER);
 const tails = new Int32Array(WIDTH);
 /** What `#seek` found: the entry of the path or 0, what is before it or would be, what is after it, how many there are. */
 const place = { found: 0, previous: 0, next: 0, length: 0 };
-/** What is hashed for a bucket, by number of entries; all of the same memory. */
-const leaves = ((longest) =>
-  Array.from({ length: BUCKET_MAX + 1 }, (_, count) => longest.subarray(0, 1 + count * LEAF_ENTRY_BYTES)))(
-  Buffer.alloc(1 + BUCKET_MAX * LEAF_ENTRY_BYTES),
+/** What is hashed for a bucket; by number of entries, views of the same memory. */
+const leaf = new DataView(new ArrayBuffer(1 + BUCKET_MAX * LEAF_ENTRY_BYTES));
+const leaves = Array.from(
+  { length: BUCKET_MAX + 1 },
+  (_, count) => new Uint8Array(leaf.buffer, 0, 1 + count * LEAF_ENTRY_BYTES),
 );
 
 /** A key's place in the trie with what lives there. */
@@ -76,47 +95,84 @@ export interface TrieEntry {
   readonly ids: readonly RecordId[];
 }
 
+/** Entries of one id each in path order, no path twice; a rank is a number below `count`. */
+export interface SortedEntries {
+  readonly count: number;
+  /** where the entry is: `words(rank)` from `word(rank)` on are path and id, in the processor's order of bytes */
+  words(rank: number): Uint32Array;
+  word(rank: number): number;
+  /** the first eight digits of the path, as a number */
+  head(rank: number): number;
+}
+
 export class MerkleTrie {
   readonly #entries = new Slab(ENTRY_BYTES, ENTRY_SHIFT);
   readonly #inners = new Slab(INNER_BYTES, INNER_SHIFT);
   /** by entry, sorted */
   readonly #conflicts = new Map<number, readonly RecordId[]>();
+  /** Entries that were set and have not gone in: path, id. */
+  readonly #waiting = newChunk(TOGETHER * PAIR_BYTES);
+  #waitingCount = 0;
   #top = 0;
   #size = 0;
   #root: Digest | null = null;
 
   /** Number of keys. */
   get size(): number {
+    this.#settle();
     return this.#size;
   }
 
   /** Memory held, but for the ids of conflicts. */
   get bytes(): number {
+    this.#settle();
     return this.#entries.bytes + this.#inners.bytes;
   }
 
   /** Makes `ids` the entry of this path; no ids, no entry. @param ids in any order */
   set(path: string, ids: readonly RecordId[]): void {
     if (ids.length > IDS_MAX) throw new RangeError(`${ids.length} live records of one key`);
-    readHex(path, pathBytes);
     const [first] = ids;
-    if (first === undefined) {
-      this.#remove();
+    if (ids.length === 1 && first !== undefined) {
+      const at = this.#waitingCount * PAIR_BYTES;
+      readHex(path, this.#waiting.bytes, at);
+      readHex(first, this.#waiting.bytes, at + HASH_BYTES);
+      this.#wait();
       return;
     }
-    for (const id of ids) readHex(id, idBytes);
-    if (ids.length === 1) this.#put(null);
+    this.#settle();
+    readHex(path, pathBytes, 0);
+    for (const id of ids) readHex(id, idBytes, 0);
+    if (first === undefined) this.#remove();
     else this.#put(ids.toSorted());
   }
 
-  /** As `set` with one id, from 64 bytes at `at`: path, id. */
-  setBytes(entry: Buffer, at: number): void {
-    entry.copy(pathBytes, 0, at, at + HASH_BYTES);
-    entry.copy(idBytes, 0, at + HASH_BYTES, at + 2 * HASH_BYTES);
-    this.#put(null);
+  /**
+   * As `set` of every entry, in pieces. A trie that was empty is built at once, bottom up: no place is sought, no bucket
+   * split, a bucket's entries lie side by side, and no digest is left to be made. It stays empty until the last piece.
+   */
+  *filling(entries: SortedEntries): Pieces<void> {
+    if (this.size > 0) {
+      for (let rank = 0; rank < entries.count; rank++) {
+        const from = entries.word(rank);
+        const pair = entries.words(rank).subarray(from, from + PAIR_WORDS);
+        this.#waiting.words.set(pair, this.#waitingCount * PAIR_WORDS);
+        this.#wait();
+        if (rank % PIECE_ENTRIES === 0) yield;
+      }
+      return;
+    }
+    const { count } = entries;
+    const top =
+      count > BUCKET_MAX ? yield* this.#planting(entries, 0, count, 0) : this.#lay(entries, 0, count);
+    if (this.size > 0) throw new Error('a trie that is being filled was changed');
+    this.#top = top;
+    this.#size = count;
+    this.#root = null;
   }
 
   root(): Digest {
+    this.#settle();
     this.#root ??= this.#digest(this.#top);
     return this.#root;
   }
@@ -165,11 +221,70 @@ export class MerkleTrie {
     return isInner(tree) ? null : this.#below(tree, prefix);
   }
 
+  /** One more entry waits. */
+  #wait(): void {
+    this.#waitingCount += 1;
+    if (this.#waitingCount === TOGETHER) this.#settle();
+  }
+
+  /** Puts in what waits; before anything else is done or told. */
+  #settle(): void {
+    const count = this.#waitingCount;
+    if (count === 0) return;
+    this.#waitingCount = 0;
+    if (count >= APPROACHED_MIN) this.#approach(count);
+    const { words } = this.#waiting;
+    for (let from = 0; from < count * PAIR_WORDS; from += PAIR_WORDS) {
+      for (let i = 0; i < HASH_WORDS; i++) {
+        pathWords[i] = words[from + i] ?? 0;
+        idWords[i] = words[from + HASH_WORDS + i] ?? 0;
+      }
+      this.#put(null);
+    }
+  }
+
+  /**
+   * Reads what so many waiting entries are about to need: their inner nodes level by level, then the first entries of
+   * their buckets, then the second ones. In a full trie all of it is far away, and a way of ten steps waits for memory ten
+   * times; of thirty-two ways at once, most of the waiting is done at the same time.
+   */
+  #approach(count: number): void {
+    const { bytes } = this.#waiting;
+    let read = 0;
+    ways.fill(this.#top, 0, count);
+    for (let depth = 0, isDeeper = true; isDeeper; depth++) {
+      isDeeper = false;
+      for (let n = 0; n < count; n++) {
+        const tree = ways[n] ?? 0;
+        if (!isInner(tree)) continue;
+        isDeeper = true;
+        const { words } = this.#inners.chunk(tree & ~INNER);
+        const at = this.#inners.word(tree & ~INNER);
+        for (let i = 0; i < INNER_WORDS; i += CACHE_LINE_WORDS) read ^= words[at + i] ?? 0;
+        ways[n] = words[at + CHILD_WORD + nibble(bytes, 2 * n * PAIR_BYTES + depth)] ?? 0;
+      }
+    }
+    for (let isLonger = true; isLonger;) {
+      isLonger = false;
+      for (let n = 0; n < count; n++) {
+        const entry = ways[n] ?? 0;
+        if (entry === 0) continue;
+        isLonger = true;
+        const { words } = this.#entries.chunk(entry);
+        const at = this.#entries.word(entry);
+        read ^= words[at + ID_WORD + HASH_WORDS - 1] ?? 0;
+        ways[n] = (words[at] ?? 0) & ~MANY;
+      }
+    }
+    // Kept, or the compiler might read nothing.
+    ways[0] = read;
+  }
+
   /** Stores the entry of `pathBytes`. @param ids sorted, several; null for the one in `idBytes` */
   #put(ids: readonly RecordId[] | null): void {
     const depth = this.#descend();
     const head = trail[depth] ?? 0;
-    this.#seek(head, depth);
+    this.#seek(head);
     const { found, previous, next, length } = place;
     if (found !== 0) {
       if (this.#fill(found, ids)) this.#grown(depth, 0);
@@ -191,7 +306,7 @@ export class MerkleTrie {
   #remove(): void {
     const depth = this.#descend();
     const head = trail[depth] ?? 0;
-    this.#seek(head, depth);
+    this.#seek(head);
     const { found, previous, next } = place;
     if (found === 0) return;
     if (previous === 0) this.#replace(depth, next);
@@ -221,37 +336,29 @@ export class MerkleTrie {
   }
 
   /** Leaves in `place` where `pathBytes` is in a bucket. */
-  #seek(head: number, depth: number): void {
+  #seek(head: number): void {
     let previous = 0;
     let found = 0;
     let length = 0;
     let entry = head;
-    for (; entry !== 0; entry = this.#next(entry)) {
-      const order = this.#compare(entry, depth >>> 1);
+    while (entry !== 0) {
+      const { words } = this.#entries.chunk(entry);
+      const at = this.#entries.word(entry);
+      const order = comparePaths(words, at + PATH_WORD, pathWords, 0);
       if (order > 0) break;
       length += 1;
+      const current = entry;
+      entry = (words[at] ?? 0) & ~MANY;
       if (order === 0) {
-        found = entry;
-        entry = this.#next(entry);
+        found = current;
         break;
       }
-      previous = entry;
+      previous = current;
     }
     place.found = found;
     place.previous = previous;
     place.next = entry;
     place.length = length + this.#lengthOf(entry);
-  }
-
-  /** How the entry's path stands to `pathBytes`. @param from bytes that are known to be equal */
-  #compare(entry: number, from: number): number {
-    const { bytes } = this.#entries.chunk(entry);
-    const at = 4 * (this.#entries.word(entry) + PATH_WORD);
-    for (let i = from; i < HASH_BYTES; i++) {
-      const order = (bytes[at + i] ?? 0) - (pathBytes[i] ?? 0);
-      if (order !== 0) return order;
-    }
-    return 0;
   }
 
   /** Gives the entry its ids. @returns whether that changed anything */
@@ -300,13 +407,10 @@ export class MerkleTrie {
 
   /** Makes an inner node of a bucket that is too long. */
   #split(head: number, depth: number): number {
-    const tree = this.#inners.allocate() | INNER;
-    const inner = tree & ~INNER;
-    const { words, bytes } = this.#inners.chunk(inner);
+    const inner = this.#newInner();
+    const { words } = this.#inners.chunk(inner);
     const at = this.#inners.word(inner);
-    words.fill(0, at, at + CHILD_WORD + WIDTH);
     words[at + MARKS_WORD] = ALL_MARKS;
-    bytes[4 * at + HASHED_BYTE] = 1;
     tails.fill(0);
     let count = 0;
     for (let entry = head; entry !== 0; count++) {
@@ -321,11 +425,66 @@ export class MerkleTrie {
       entry = next;
     }
     words[at] = count;
+    const tree = inner | INNER;
     for (let digit = 0; digit < WIDTH; digit++) {
       const child = this.#child(tree, digit);
       if (this.#lengthOf(child) > BUCKET_MAX) this.#setChild(tree, digit, this.#split(child, depth + 1));
     }
     return tree;
+  }
+
+  /** Without children, nothing marked. */
+  #newInner(): number {
+    const inner = this.#inners.allocate();
+    const { words, bytes } = this.#inners.chunk(inner);
+    const at = this.#inners.word(inner);
+    words.fill(0, at, at + CHILD_WORD + WIDTH);
+    bytes[4 * at + HASHED_BYTE] = 1;
+    return inner;
+  }
+
+  /** Makes an inner node of so many entries, with the digests of its children. */
+  *#planting(entries: SortedEntries, from: number, to: number, depth: number): Pieces<number> {
+    const inner = this.#newInner();
+    this.#inners.chunk(inner).words[this.#inners.word(inner)] = to - from;
+    let end = from;
+    for (let digit = 0; digit < WIDTH; digit++) {
+      const start = end;
+      while (end < to && digitOf(entries, end, depth) === digit) end += 1;
+      const child =
+        end - start > BUCKET_MAX
+          ? yield* this.#planting(entries, start, end, depth + 1)
+          : this.#lay(entries, start, end);
+      // Asked for anew: a child may have moved it.
+      const { words, bytes } = this.#inners.chunk(inner);
+      const at = this.#inners.word(inner);
+      words[at + CHILD_WORD + digit] = child;
+      const target = 4 * at + HASHED_BYTE + 1 + digit * HASH_BYTES;
+      if (child === 0) bytes.set(EMPTY_DIGEST, target);
+      else writeBinary(isInner(child) ? sha256(this.#hashed(child)) : hashLeafOf(end - start), bytes, target);
+    }
+    if (to - from > PIECE_ENTRIES) yield;
+    return inner | INNER;
+  }
+
+  /** Makes a bucket of so many entries, and leaves in `leaf` what is hashed for it. @returns the first entry */
+  #lay(entries: SortedEntries, from: number, to: number): number {
+    let first = 0;
+    let previous = 0;
+    for (let rank = from; rank < to; rank++) {
+      const source = entries.words(rank);
+      const start = entries.word(rank);
+      const entry = this.#entries.allocate();
+      const { words } = this.#entries.chunk(entry);
+      const at = this.#entries.word(entry);
+      words[at] = 0;
+      for (let i = 0; i < PAIR_WORDS; i++) words[at + PATH_WORD + i] = source[start + i] ?? 0;
+      writeToLeaf(rank - from, source, start);
+      if (previous === 0) first = entry;
+      else this.#setNext(previous, entry);
+      previous = entry;
+    }
+    return first;
   }
 
   /** Makes one bucket of a tree and frees its inner nodes. @param after the entries that follow @returns the first entry */
@@ -350,7 +509,7 @@ export class MerkleTrie {
 
   #writeDigest(tree: number, target: Buffer, at: number): void {
     if (tree === 0) target.set(EMPTY_DIGEST, at);
-    else target.write(isInner(tree) ? sha256(this.#hashed(tree)) : this.#hashBucket(tree), at, 'binary');
+    else writeBinary(isInner(tree) ? sha256(this.#hashed(tree)) : this.#hashBucket(tree), target, at);
   }
 
   /** What is hashed for an inner node, up to date; a view, for that is quicker to make than a copy. */
@@ -378,28 +537,21 @@ export class MerkleTrie {
 
   /** Bytes as 'binary' text. The usual bucket is hashed from bytes to bytes, one with a conflict the plain way. */
   #hashBucket(head: number): string {
-    const leaf = leaves[BUCKET_MAX] ?? pathBytes;
-    let to = 1;
     let count = 0;
     for (let entry = head; entry !== 0; count++) {
-      const { bytes, words } = this.#entries.chunk(entry);
+      const { words } = this.#entries.chunk(entry);
       const at = this.#entries.word(entry);
       const next = words[at] ?? 0;
       if ((next & MANY) !== 0) return Buffer.from(hashLeaf(this.#below(head, '')), 'hex').toString('binary');
-      const path = 4 * (at + PATH_WORD);
-      for (let i = 0; i < HASH_BYTES; i++) leaf[to + i] = bytes[path + i] ?? 0;
-      to += HASH_BYTES;
-      leaf[to + 1] = 1;
-      to += 2;
-      for (let i = 0; i < HASH_BYTES; i++) leaf[to + i] = bytes[path + HASH_BYTES + i] ?? 0;
-      to += HASH_BYTES;
+      writeToLeaf(count, words, at + PATH_WORD);
       entry = next;
     }
-    return sha256(leaves[count] ?? leaf);
+    return hashLeafOf(count);
   }
 
   /** The subtree of the prefix, or the bucket in which it ends. */
   #find(prefix: string): number {
+    this.#settle();
     if (!PREFIX.test(prefix)) throw new RangeError(`no prefix of a path: ${prefix.slice(0, 80)}`);
     let tree = this.#top;
     for (let depth = 0; depth < prefix.length && isInner(tree); depth++) {
@@ -459,6 +611,11 @@ export function pathOf(key: string): string {
   return hash('sha256', `aethel/path/v1\0${key}`, 'hex');
 }
 
+/** As `pathOf`, in 32 bytes. */
+export function writePath(key: string, target: Buffer, at: number): void {
+  writeBinary(hash('sha256', `aethel/path/v1\0${key}`, 'binary'), target, at);
+}
+
 /** The digest of at most sixteen entries. @param entries in path order, their ids sorted */
 export function hashLeaf(entries: readonly TrieEntry[]): Digest {
   let length = 1;
@@ -483,8 +640,53 @@ function sha256(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'binary');
 }
 
+function writeBinary(digest: string, target: Buffer, at: number): void {
+  target.write(digest, at, HASH_BYTES, 'latin1');
+}
+
+/** Puts into `leaf`, as its entry of this number, the path and the one id that are at `from`. */
+function writeToLeaf(number: number, words: Uint32Array, from: number): void {
+  let to = 1 + number * LEAF_ENTRY_BYTES;
+  for (let i = 0; i < HASH_WORDS; i++, to += 4) leaf.setUint32(to, words[from + i] ?? 0, true);
+  leaf.setUint16(to, 1);
+  to += 2;
+  for (let i = HASH_WORDS; i < PAIR_WORDS; i++, to += 4) leaf.setUint32(to, words[from + i] ?? 0, true);
+}
+
+/** The digest of so many entries of `leaf`. */
+function hashLeafOf(count: number): string {
+  const hashed = leaves[count];
+  if (hashed === undefined) throw new RangeError(`${count} entries in a bucket`);
+  return sha256(hashed);
+}
+
+/** How the path at `from` stands to the other one: below 0, 0, or above. */
+export function comparePaths(words: Uint32Array, from: number, others: Uint32Array, other: number): number {
+  for (let i = 0; i < HASH_WORDS; i++) {
+    const a = words[from + i] ?? 0;
+    const b = others[other + i] ?? 0;
+    if (a !== b) return bigEndian(a) - bigEndian(b);
+  }
+  return 0;
+}
+
+/**
+ * As if its first byte were the highest, as paths are ordered; the lowest is what it is on every processor that Node runs
+ * on but s390x.
+ */
+export function bigEndian(word: number): number {
+  return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
+}
+
 function isInner(tree: number): boolean {
   return (tree & INNER) !== 0;
+}
+
+/** Of a path. @param depth from the first digit */
+function digitOf(entries: SortedEntries, rank: number, depth: number): number {
+  if (depth < HEAD_DIGITS) return (entries.head(rank) >>> (4 * (HEAD_DIGITS - 1 - depth))) & 0xf;
+  const word = entries.words(rank)[entries.word(rank) + Math.floor(depth / HEAD_DIGITS)] ?? 0;
+  return (bigEndian(word) >>> (4 * (HEAD_DIGITS - 1 - (depth % HEAD_DIGITS)))) & 0xf;
 }
 
 /** @param at in half bytes */
@@ -493,8 +695,8 @@ function nibble(bytes: Buffer, at: number): number {
   return (at & 1) === 0 ? byte >>> 4 : byte & 0xf;
 }
 
-function readHex(text: string, target: Buffer): void {
-  if (text.length !== PATH_DIGITS || target.write(text, 0, 'hex') !== HASH_BYTES) {
+function readHex(text: string, target: Buffer, at: number): void {
+  if (text.length !== PATH_DIGITS || target.write(text, at, 'hex') !== HASH_BYTES) {
     throw new RangeError(`not 64 hex digits: ${text.slice(0, 80)}`);
   }
 }

@@ -14,7 +14,7 @@ export function passingWords(length: number): Uint32Array<ArrayBuffer> {
   return new Uint32Array(Math.max(WORDS_MIN, length));
 }
 
-/** Given back now, not when the collector comes by. */
+/** Given back now, not when the collector comes by; two of the same memory may both be. */
 export function giveBack({ buffer }: Uint32Array<ArrayBuffer> | Buffer): void {
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+  if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
 }

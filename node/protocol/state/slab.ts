@@ -83,7 +83,12 @@ export class Slab {
   }
 
   #newChunk(items: number): Chunk {
-    const memory = new ArrayBuffer(items * this.#wordsPerItem * 4);
-    return { bytes: Buffer.from(memory), words: new Uint32Array(memory) };
+    return newChunk(items * this.#wordsPerItem * 4);
   }
+}
+
+/** Zeros. */
+export function newChunk(bytes: number): Chunk {
+  const memory = new ArrayBuffer(bytes);
+  return { bytes: Buffer.from(memory), words: new Uint32Array(memory) };
 }
