@@ -143,6 +143,11 @@ export interface KeptBatch {
 
 /** Signs and stores for the driver. */
 export interface Keeper {
+  /**
+   * Drafts that one of the next batches brings, all of them, in the order in which they come: they may be signed ahead. Their bytes
+   * must stay as they are until then.
+   */
+  prepare(drafts: readonly StoredRecord[]): void;
   /** Resolves when the drafts have their signatures in their bytes and the batch is durable, as with `Storage.commit`. */
   keep(batch: KeptBatch): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { CORE_DEFAULTS } from '../protocol/defaults.ts';
 import type { Digest } from '../protocol/ids.ts';
 import { decodeKnowledge } from '../protocol/state/knowledge.ts';
 import { signDraft, verifyRecord } from '../protocol/state/record.ts';
+import type { StoredRecord } from '../protocol/state/write.ts';
 import type { VerifiedRecord } from '../protocol/state/record.ts';
 import { TEST_SALT, testIdentity, testRecord } from '../protocol/state/test-records.ts';
 import { VersionVector } from '../protocol/state/version-vector.ts';
@@ -51,6 +52,7 @@ describe('the driver', () => {
     await store.asked(1);
     const [draft] = store.batches[0]?.drafts ?? [];
     expect(draft && verifyRecord(draft.record)).toBeNull();
+    expect(store.prepared).toEqual([draft]);
     expect(store.batches[0]?.put.get(draft?.slot ?? -1)).toBe(draft?.record);
     store.finish();
     await writing;
@@ -293,7 +295,12 @@ describe('the driver', () => {
 /** A store whose commits end when the test says so. */
 class HeldKeeper implements Keeper {
   readonly batches: KeptBatch[] = [];
+  readonly prepared: StoredRecord[] = [];
   #end: { resolve: () => void; reject: (error: Error) => void } | null = null;
+
+  prepare(drafts: readonly StoredRecord[]): void {
+    this.prepared.push(...drafts);
+  }
 
   async keep(batch: KeptBatch): Promise<void> {
     this.batches.push(batch);
@@ -362,7 +369,10 @@ function make(options: { readonly keeper?: Keeper; readonly signsLater?: boolean
 }
 
 function keeperOf(storage: Storage): Keeper {
-  return { keep: (batch) => storage.commit(signedBatch(batch, (bytes) => testIdentity(1).sign(bytes))) };
+  return {
+    prepare: () => undefined,
+    keep: (batch) => storage.commit(signedBatch(batch, (bytes) => testIdentity(1).sign(bytes))),
+  };
 }
 
 /** A member that only HTTP reaches, so that a fresh record is pushed to it. */

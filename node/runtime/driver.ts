@@ -254,16 +254,19 @@ export class Driver {
     group.meta = meta;
     for (const { slot, record } of effect.put) group.put.set(slot, record);
     for (const [key, live] of effect.before) if (!group.before.has(key)) group.before.set(key, live);
-    group.drafts.push(...drafts);
+    if (drafts.length > 0) {
+      group.drafts.push(...drafts);
+      this.#modules.keeper.prepare(drafts);
+    }
     // A record that came and went within one group was never stored.
     for (const slot of effect.remove) if (!group.put.delete(slot)) group.remove.add(slot);
   }
 
   /** Runs until nothing waits; never rejects. */
   async #commit(): Promise<void> {
+    if (this.#gathering !== null) await gathered(this.#gathering, this.#modules.clock);
     while (this.#gathering !== null) {
       const group = this.#gathering;
-      await gathered(group, this.#modules.clock);
       this.#committing = group;
       this.#gathering = null;
       const state = this.#state();
@@ -455,8 +458,9 @@ export class Driver {
 }
 
 /**
- * A commit takes as much of the processor as four writes do, whatever is in it. So where several came at once it waits for
- * more, turn by turn of the event loop, until a turn brings none, or there is enough.
+ * A commit takes as much of the processor as ten writes do, whatever is in it. So where several came at once while there was none it
+ * waits for more, turn by turn of the event loop, until a turn brings none, or there is enough. While one is under way the next gathers
+ * anyway.
  */
 async function gathered({ put }: Group, clock: Clock): Promise<void> {
   const giveUpAt = clock.monotonicMs() + GATHER_MS_MAX;

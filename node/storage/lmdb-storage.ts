@@ -15,6 +15,7 @@
  */
 import { resolve as resolvePath } from 'node:path';
 import type { Identity, KeptBatch, Keeper, Storage, StoreBatch, StoreFault } from '../ports.ts';
+import type { StoredRecord } from '../protocol/state/write.ts';
 import { StorageCorruptError, StorageFailedError, StorageFormatError } from './errors.ts';
 import { signedBatch } from './kept-batch.ts';
 import {
@@ -146,6 +147,10 @@ export class LmdbStorage implements Storage, Keeper {
 
   commit(batch: StoreBatch): Promise<void> {
     return this.#enqueue(batch);
+  }
+
+  prepare(drafts: readonly StoredRecord[]): void {
+    if (this.#isThreads && this.hasThread && drafts.length > 0) this.#thread?.prepare(drafts);
   }
 
   keep(batch: KeptBatch): Promise<void> {

@@ -1,97 +1,146 @@
 /**
- * How a batch goes to the thread that signs and writes, and comes back, in one piece of memory that is handed over and not copied.
- * Numbers are little-endian.
+ * How batches go to the thread that signs and writes, and come back, each in one piece of memory that is handed over and not copied.
+ * Numbers are little-endian; slots and numbers of chunks are f64.
  *
- *     u32 epoch, u32 entries, u32 removes, u32 bytes of knowledge + 1 (0: none), f64 sequence, f64 wallMs, f64 counter
- *     entries × (u8 kind, f64 slot, u32 length, bytes)
- *     removes × f64 slot
+ *     u32 0, chunk, u32 entries                     a chunk of drafts, to be signed and held until a batch takes it
+ *     entries × (slot, u32 length, canonical bytes)
+ *
+ *     u32 1, u32 epoch                              a batch
+ *     u32 chunks, u32 skips, u32 records, u32 values, u32 removes, u32 bytes of knowledge + 1 (0: none)
+ *     f64 sequence, f64 wallMs, f64 counter
+ *     chunks × chunk                                what it takes of what was signed before it,
+ *     skips × slot                                  without what was replaced meanwhile
+ *     records × (slot, u32 length, canonical bytes)
+ *     values × (slot, u32 length, bytes as they are kept)
+ *     removes × slot
  *     knowledge
  *
- *     kind   0 bytes to be kept as they are, 1 a record, 2 a draft, 3 a draft that is signed and not kept
- *
- * What comes back begins with u32 0 and has the signatures in the drafts; or it begins with u32 1, u32 length, and why not, as
- * JSON text.
+ * A chunk comes back with the signatures in its drafts. Of a batch comes back u32 0; or u32 1, u32 length, and why not, as JSON text.
  */
 import type { KeptBatch, StoreBatch, StoreMeta } from '../ports.ts';
 import { keptFormOf } from '../protocol/state/kept-record.ts';
 import { signDraft } from '../protocol/state/record.ts';
 import { SIGNATURE_BYTES } from '../protocol/state/signature.ts';
+import type { StoredRecord } from '../protocol/state/write.ts';
 import { StorageFailedError } from './errors.ts';
 
-const HEAD_BYTES = 4 * 4 + 3 * 8;
-const ENTRY_HEAD_BYTES = 1 + 8 + 4;
-const ANSWER_HEAD_BYTES = 2 * 4;
-const VALUE = 0;
-const RECORD = 1;
-const DRAFT = 2;
-const DRAFT_ONLY = 3;
+const CHUNK = 0;
+const BATCH = 1;
 const FAILED = 1;
-/** Escaped, and with what is around it, they fit into the least memory that is sent. */
+const CHUNK_HEAD_BYTES = 4 + 8 + 4;
+const BATCH_HEAD_BYTES = 8 * 4 + 3 * 8;
+const ENTRY_HEAD_BYTES = 8 + 4;
+const ANSWER_HEAD_BYTES = 2 * 4;
+/** Escaped, and with what is around it, it fits into the least memory that is sent. */
 const DETAIL_CHARS_MAX = 300;
 const MESSAGE_BYTES_MIN = 4_096;
 
-type Entry = { readonly kind: number; readonly slot: number; readonly bytes: Uint8Array };
+/** What is stored under a slot, as canonical bytes or as they are kept. */
+interface Entry {
+  readonly slot: number;
+  readonly bytes: Uint8Array;
+}
 
-/** @param epoch how many batches are known to have failed before this one was sent */
+/** @returns at least so many bytes */
+type MemoryOf = (bytes: number) => ArrayBuffer;
+
+/** What of a batch goes over with it. */
+interface BatchParts {
+  readonly epoch: number;
+  readonly chunks: readonly number[];
+  readonly skips: readonly number[];
+  readonly records: readonly Entry[];
+}
+
+export function writeChunk(chunk: number, drafts: readonly StoredRecord[], memoryOf: MemoryOf): ArrayBuffer {
+  let bytes = CHUNK_HEAD_BYTES;
+  for (const { record } of drafts) bytes += ENTRY_HEAD_BYTES + record.bytes.length;
+  const message = new Writer(memoryOf(bytes));
+  message.u32(CHUNK);
+  message.f64(chunk);
+  message.u32(drafts.length);
+  for (const { slot, record } of drafts) message.entry(slot, record.bytes);
+  return message.memory;
+}
+
 export function writeBatch(
   batch: KeptBatch | StoreBatch,
-  epoch: number,
-  memoryOf: (bytes: number) => ArrayBuffer,
+  parts: BatchParts,
+  memoryOf: MemoryOf,
 ): ArrayBuffer {
   const { remove, meta } = batch;
-  const { knowledge } = meta;
-  const entries = entriesOf(batch);
-  let bytes = HEAD_BYTES + 8 * remove.length + (knowledge?.length ?? 0);
-  for (const entry of entries) bytes += ENTRY_HEAD_BYTES + entry.bytes.length;
-  const memory = memoryOf(Math.max(MESSAGE_BYTES_MIN, bytes));
-  const message = Buffer.from(memory);
-  let at = message.writeUInt32LE(epoch, 0);
-  at = message.writeUInt32LE(entries.length, at);
-  at = message.writeUInt32LE(remove.length, at);
-  at = message.writeUInt32LE(knowledge === null ? 0 : knowledge.length + 1, at);
-  for (const number of [meta.sequence, meta.wallMs, meta.counter]) at = message.writeDoubleLE(number, at);
-  for (const entry of entries) {
-    at = message.writeUInt8(entry.kind, at);
-    at = message.writeDoubleLE(entry.slot, at);
-    at = message.writeUInt32LE(entry.bytes.length, at);
-    message.set(entry.bytes, at);
-    at += entry.bytes.length;
-  }
-  for (const slot of remove) at = message.writeDoubleLE(slot, at);
-  if (knowledge !== null) message.set(knowledge, at);
-  return memory;
+  const { chunks, skips, records } = parts;
+  const values = 'drafts' in batch ? [] : batch.put;
+  const knowledge = meta.knowledge ?? NO_BYTES;
+  let bytes = BATCH_HEAD_BYTES + 8 * (chunks.length + skips.length + remove.length) + knowledge.length;
+  for (const entry of [...records, ...values]) bytes += ENTRY_HEAD_BYTES + entry.bytes.length;
+  const message = new Writer(memoryOf(Math.max(MESSAGE_BYTES_MIN, bytes)));
+  message.u32(BATCH);
+  message.u32(parts.epoch);
+  for (const list of [chunks, skips, records, values, remove]) message.u32(list.length);
+  message.u32(meta.knowledge === null ? 0 : knowledge.length + 1);
+  for (const number of [meta.sequence, meta.wallMs, meta.counter, ...chunks, ...skips]) message.f64(number);
+  for (const { slot, bytes: canonical } of records) message.entry(slot, canonical);
+  for (const { slot, bytes: kept } of values) message.entry(slot, kept);
+  for (const slot of remove) message.f64(slot);
+  message.bytes(knowledge);
+  return message.memory;
 }
 
-/** On the other side: signs the drafts in the message. The batch's bytes are good for as long as the message is not sent back. */
-export function readBatch(
-  memory: ArrayBuffer,
-  sign: (bytes: Uint8Array) => Uint8Array,
-): { readonly epoch: number; readonly batch: StoreBatch } {
-  const message = Buffer.from(memory);
-  const [epoch, entries, removes, known] = [0, 4, 8, 12].map((at) => message.readUInt32LE(at)) as Counts;
-  const [sequence, wallMs, counter] = [16, 24, 32].map((at) => message.readDoubleLE(at)) as Numbers;
-  let at = HEAD_BYTES;
-  const put: { readonly slot: number; readonly bytes: Uint8Array }[] = [];
-  for (let left = entries; left > 0; left -= 1) {
-    const kind = message.readUInt8(at);
-    const slot = message.readDoubleLE(at + 1);
-    const from = at + ENTRY_HEAD_BYTES;
-    const bytes = message.subarray(from, from + message.readUInt32LE(at + 9));
-    at = from + bytes.length;
-    if (kind >= DRAFT) signDraft({ bytes }, sign);
-    if (kind !== DRAFT_ONLY) put.push({ slot, bytes: kind === VALUE ? bytes : keptFormOf(bytes) });
+/** On the other side. The bytes of a batch are good for as long as the message is not sent back; those of a chunk are copies. */
+export type Message =
+  | { readonly type: 'chunk'; readonly chunk: number; readonly put: readonly Entry[] }
+  | {
+      readonly type: 'batch';
+      readonly epoch: number;
+      readonly chunks: readonly number[];
+      readonly skips: ReadonlySet<number>;
+      readonly batch: StoreBatch;
+    };
+
+/** Signs the drafts of a chunk where they lie. */
+export function readMessage(memory: ArrayBuffer, sign: (bytes: Uint8Array) => Uint8Array): Message {
+  const message = new Reader(memory);
+  if (message.u32() === CHUNK) {
+    const chunk = message.f64();
+    const put = times(message.u32(), () => {
+      const { slot, bytes } = message.entry();
+      signDraft({ bytes }, sign);
+      return { slot, bytes: keptFormOf(bytes) };
+    });
+    return { type: 'chunk', chunk, put };
   }
-  const remove = Array.from({ length: removes }, (_, i) => message.readDoubleLE(at + 8 * i));
-  at += 8 * removes;
-  const knowledge = known === 0 ? null : message.subarray(at, at + known - 1);
+  const epoch = message.u32();
+  const [chunks, skips, records, values, removes] = times(5, () => message.u32()) as Counts;
+  const knowledgeBytes = message.u32();
+  const [sequence, wallMs, counter] = times(3, () => message.f64()) as Numbers;
+  const taken = times(chunks, () => message.f64());
+  const skipped = new Set(times(skips, () => message.f64()));
+  const put: Entry[] = times(records, () => {
+    const { slot, bytes } = message.entry();
+    return { slot, bytes: keptFormOf(bytes) };
+  });
+  put.push(...times(values, () => message.entry()));
+  const remove = times(removes, () => message.f64());
+  const knowledge = knowledgeBytes === 0 ? null : message.bytes(knowledgeBytes - 1);
   const meta: StoreMeta = { sequence, wallMs, counter, knowledge };
-  return { epoch, batch: { put, remove, meta } };
+  return { type: 'batch', epoch, chunks: taken, skips: skipped, batch: { put, remove, meta } };
 }
 
-type Counts = [number, number, number, number];
+type Counts = [number, number, number, number, number];
 type Numbers = [number, number, number];
 
-/** Makes an answer of the message. */
+/** Puts the signatures into the drafts of which the chunk was made. */
+export function takeSignatures(memory: ArrayBuffer, drafts: readonly StoredRecord[]): void {
+  const message = Buffer.from(memory);
+  let at = CHUNK_HEAD_BYTES;
+  for (const { record } of drafts) {
+    at += ENTRY_HEAD_BYTES + record.bytes.length;
+    message.copy(record.bytes, record.bytes.length - SIGNATURE_BYTES, at - SIGNATURE_BYTES, at);
+  }
+}
+
+/** Makes an answer of the memory that a batch came in. */
 export function writeAnswer(memory: ArrayBuffer, failure: StorageFailedError | null): void {
   const message = Buffer.from(memory);
   message.writeUInt32LE(failure === null ? 0 : FAILED, 0);
@@ -101,34 +150,75 @@ export function writeAnswer(memory: ArrayBuffer, failure: StorageFailedError | n
   message.writeUInt32LE(message.write(text, ANSWER_HEAD_BYTES), 4);
 }
 
-/** Puts the signatures into the drafts of which the message was made. @returns why it was not written, or null */
-export function readAnswer(memory: ArrayBuffer, batch: KeptBatch | StoreBatch): StorageFailedError | null {
+/** @returns why a batch was not written, or null */
+export function readAnswer(memory: ArrayBuffer): StorageFailedError | null {
   const message = Buffer.from(memory);
-  if (message.readUInt32LE(0) === FAILED) {
-    const text = message.toString('utf8', ANSWER_HEAD_BYTES, ANSWER_HEAD_BYTES + message.readUInt32LE(4));
-    return new StorageFailedError(JSON.parse(text) as { readonly code: string; readonly detail: string });
-  }
-  if (!('drafts' in batch)) return null;
-  let at = HEAD_BYTES;
-  for (const { record } of batch.drafts) {
-    at += ENTRY_HEAD_BYTES + record.bytes.length;
-    message.copy(record.bytes, record.bytes.length - SIGNATURE_BYTES, at - SIGNATURE_BYTES, at);
-  }
-  return null;
+  if (message.readUInt32LE(0) !== FAILED) return null;
+  const text = message.toString('utf8', ANSWER_HEAD_BYTES, ANSWER_HEAD_BYTES + message.readUInt32LE(4));
+  return new StorageFailedError(JSON.parse(text) as { readonly code: string; readonly detail: string });
 }
 
-/** Drafts come first, so that their signatures are found. */
-function entriesOf(batch: KeptBatch | StoreBatch): readonly Entry[] {
-  if (!('drafts' in batch)) return batch.put.map(({ slot, bytes }) => ({ kind: VALUE, slot, bytes }));
-  const { put, drafts } = batch;
-  const entries: Entry[] = [];
-  const unsigned = new Set<number>();
-  for (const { slot, record } of drafts) {
-    const isKept = put.has(slot);
-    if (isKept) unsigned.add(slot);
-    entries.push({ kind: isKept ? DRAFT : DRAFT_ONLY, slot, bytes: record.bytes });
+const NO_BYTES = new Uint8Array(0);
+
+function times<T>(count: number, make: () => T): T[] {
+  return Array.from({ length: count }, make);
+}
+
+class Writer {
+  readonly memory: ArrayBuffer;
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(memory: ArrayBuffer) {
+    this.memory = memory;
+    this.#bytes = Buffer.from(memory);
   }
-  if (unsigned.size < put.size)
-    for (const [slot, { bytes }] of put) if (!unsigned.has(slot)) entries.push({ kind: RECORD, slot, bytes });
-  return entries;
+
+  u32(value: number): void {
+    this.#at = this.#bytes.writeUInt32LE(value, this.#at);
+  }
+
+  f64(value: number): void {
+    this.#at = this.#bytes.writeDoubleLE(value, this.#at);
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
+  }
+
+  entry(slot: number, value: Uint8Array): void {
+    this.f64(slot);
+    this.u32(value.length);
+    this.bytes(value);
+  }
+}
+
+class Reader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(memory: ArrayBuffer) {
+    this.#bytes = Buffer.from(memory);
+  }
+
+  u32(): number {
+    this.#at += 4;
+    return this.#bytes.readUInt32LE(this.#at - 4);
+  }
+
+  f64(): number {
+    this.#at += 8;
+    return this.#bytes.readDoubleLE(this.#at - 8);
+  }
+
+  bytes(length: number): Buffer {
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  entry(): { readonly slot: number; readonly bytes: Buffer } {
+    const slot = this.f64();
+    return { slot, bytes: this.bytes(this.u32()) };
+  }
 }

@@ -1,13 +1,16 @@
 /**
  * The thread that signs and writes, as the store sees it: batches go over whole and come back durable. So a write takes of the node's
- * own thread what it takes to copy its record there, and neither a signature nor a B-tree nor a flush; and it is one way there and
- * back for a group, where signing and writing apart are two.
+ * own thread what it takes to copy its record there, and neither a signature nor a B-tree nor a flush.
+ *
+ * Drafts go ahead of their batch, in chunks, as soon as there are any: they are signed while the batch before theirs is on its way
+ * back, so that what a batch waits for is its flush.
  */
 import { BatchThread } from '../batch-thread.ts';
 import type { KeptBatch, Logger, StoreBatch } from '../ports.ts';
-import type { WritingWorkerData } from './writing-worker.ts';
-import { readAnswer, writeBatch } from './writing-message.ts';
+import type { StoredRecord } from '../protocol/state/write.ts';
 import type { StorageFailedError } from './errors.ts';
+import { readAnswer, takeSignatures, writeBatch, writeChunk } from './writing-message.ts';
+import type { WritingWorkerData } from './writing-worker.ts';
 
 /** Beside the sources, and beside the bundle. */
 const PROGRAM = new URL(
@@ -24,8 +27,16 @@ export interface WritingThreadModules {
 /** `died`: nobody knows whether it is durable. */
 export type Outcome = StorageFailedError | 'died' | null;
 
+interface Chunk {
+  readonly number: number;
+  readonly drafts: readonly StoredRecord[];
+}
+
 export class WritingThread {
   readonly #thread: BatchThread;
+  /** chunks that no batch has taken, by their first draft */
+  readonly #chunks = new Map<StoredRecord, Chunk>();
+  #lastChunk = 0;
   #failures = 0;
 
   constructor({ logger, program = PROGRAM }: WritingThreadModules, workerData: WritingWorkerData) {
@@ -37,22 +48,26 @@ export class WritingThread {
     return this.#thread.isUp;
   }
 
-  /** Batches that it has. */
-  get away(): number {
-    return this.#thread.away;
-  }
-
   /** Once; later calls do nothing. */
   wake(): void {
     this.#thread.wake();
   }
 
+  /** Only while it is up. @param drafts at least one, of a batch to come, which has them one after the other */
+  prepare(drafts: readonly StoredRecord[]): void {
+    const [first] = drafts;
+    if (first !== undefined) this.#chunks.set(first, this.#sendChunk(drafts));
+  }
+
   /** Only while it is up. Outcomes come in the order of the calls. */
   write(batch: KeptBatch | StoreBatch, told: (outcome: Outcome) => void): void {
-    const memory = writeBatch(batch, this.#failures, (bytes) => this.#thread.memoryOf(bytes));
+    const chunks = 'drafts' in batch ? this.#take(batch.drafts) : [];
+    const { skips, records } = 'drafts' in batch ? beside(batch) : NOTHING;
+    const parts = { epoch: this.#failures, chunks, skips, records };
+    const memory = writeBatch(batch, parts, (bytes) => this.#thread.memoryOf(bytes));
     this.#thread.send(memory, (answer) => {
       if (answer === null) return told('died');
-      const failure = readAnswer(answer, batch);
+      const failure = readAnswer(answer);
       if (failure !== null) this.#failures += 1;
       told(failure);
     });
@@ -62,4 +77,44 @@ export class WritingThread {
   end(): Promise<void> {
     return this.#thread.end();
   }
+
+  /** The chunks that these drafts are in; what is in none is sent now. */
+  #take(drafts: readonly StoredRecord[]): readonly number[] {
+    const taken: number[] = [];
+    let from = 0;
+    for (const [at, draft] of drafts.entries()) {
+      const chunk = this.#chunks.get(draft);
+      if (chunk === undefined) continue;
+      this.#chunks.delete(draft);
+      if (from < at) taken.push(this.#sendChunk(drafts.slice(from, at)).number);
+      taken.push(chunk.number);
+      from = at + chunk.drafts.length;
+    }
+    if (from < drafts.length) taken.push(this.#sendChunk(drafts.slice(from)).number);
+    return taken;
+  }
+
+  #sendChunk(drafts: readonly StoredRecord[]): Chunk {
+    const number = ++this.#lastChunk;
+    const memory = writeChunk(number, drafts, (bytes) => this.#thread.memoryOf(bytes));
+    this.#thread.send(memory, (signed) => {
+      if (signed !== null) takeSignatures(signed, drafts);
+    });
+    return { number, drafts };
+  }
+}
+
+const NOTHING = { skips: [], records: [] };
+
+/** Of a batch, drafts that are not kept any more, and what is kept and is no draft. */
+function beside({ put, drafts }: KeptBatch): {
+  readonly skips: readonly number[];
+  readonly records: readonly { readonly slot: number; readonly bytes: Uint8Array }[];
+} {
+  const skips: number[] = [];
+  const signed = new Set<number>();
+  for (const { slot } of drafts) put.has(slot) ? signed.add(slot) : skips.push(slot);
+  if (signed.size === put.size) return { skips, records: [] };
+  const others = [...put].filter(([slot]) => !signed.has(slot));
+  return { skips, records: others.map(([slot, { bytes }]) => ({ slot, bytes })) };
 }

@@ -1,48 +1,64 @@
 /**
- * The program of a thread that signs and writes: takes every batch that comes, in order, and hands it back once it is durable, or was
- * refused; a null before says that it is up. It is a file of its own also where the node is bundled, and ends with its process.
+ * The program of a thread that signs and writes: takes every message that comes, in order, and hands it back; a batch once it is
+ * durable, or was refused. A null before says that it is up, and a null told ends it. It is a file of its own also where the node
+ * is bundled, and ends with its process.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { identityFromSeed } from '../protocol/state/signature.ts';
-import { StorageFailedError } from './errors.ts';
+import type { StorageFailedError } from './errors.ts';
 import { openDatabase } from './lmdb-environment.ts';
 import { failureOf } from './lmdb-failure.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
-import { readBatch, writeAnswer } from './writing-message.ts';
+import { readMessage, writeAnswer, type Message } from './writing-message.ts';
 
 /** What it is started with. */
 export interface WritingWorkerData {
   readonly dir: string;
-  /** of the drafts' author; null: it gets none */
-  readonly seed: Uint8Array | null;
+  /** of the drafts' author */
+  readonly seed: Uint8Array;
 }
 
+type Batch = Extract<Message, { readonly type: 'batch' }>;
+type Put = Batch['batch']['put'];
+
 const { dir, seed } = workerData as WritingWorkerData;
-const identity = seed === null ? null : identityFromSeed(seed);
+const identity = identityFromSeed(seed);
 const db = openDatabase(dir);
 const writer = new LmdbWriter(db, dir, { mayBlock: true });
+/** signed, until a batch takes them */
+const chunks = new Map<number, Put>();
 /** What was sent before a failure was known builds on what was lost. */
 let failed: { readonly epoch: number; readonly failure: StorageFailedError } | null = null;
 let last = Promise.resolve();
 
-function sign(bytes: Uint8Array): Uint8Array {
-  if (identity === null) throw new Error('a draft for a thread that cannot sign');
-  return identity.sign(bytes);
+async function take(memory: ArrayBuffer): Promise<void> {
+  const message = readMessage(memory, (bytes) => identity.sign(bytes));
+  if (message.type === 'chunk') chunks.set(message.chunk, message.put);
+  else writeAnswer(memory, await write(message));
+  parentPort?.postMessage(memory, [memory]);
 }
 
-async function write(memory: ArrayBuffer): Promise<void> {
-  const { epoch, batch } = readBatch(memory, sign);
-  let failure = failed !== null && failed.epoch >= epoch ? failed.failure : null;
-  if (failure === null) {
-    try {
-      await writer.write([batch]);
-    } catch (error) {
-      failure = await failureOf(error, dir);
-      failed = { epoch, failure };
-    }
+async function write(message: Batch): Promise<StorageFailedError | null> {
+  const put = [...signedOf(message), ...message.batch.put];
+  if (failed !== null && failed.epoch >= message.epoch) return failed.failure;
+  try {
+    await writer.write([{ ...message.batch, put }]);
+    return null;
+  } catch (error) {
+    failed = { epoch: message.epoch, failure: await failureOf(error, dir) };
+    return failed.failure;
   }
-  writeAnswer(memory, failure);
-  parentPort?.postMessage(memory, [memory]);
+}
+
+function signedOf({ chunks: numbers, skips }: Batch): Put {
+  const put: Put[number][] = [];
+  for (const number of numbers) {
+    const chunk = chunks.get(number);
+    if (chunk === undefined) throw new Error(`no chunk ${number}`);
+    chunks.delete(number);
+    for (const entry of chunk) if (!skips.has(entry.slot)) put.push(entry);
+  }
+  return put;
 }
 
 async function close(): Promise<void> {
@@ -52,6 +68,6 @@ async function close(): Promise<void> {
 }
 
 parentPort?.on('message', (memory: ArrayBuffer | null) => {
-  last = last.then(() => (memory === null ? close() : write(memory)));
+  last = last.then(() => (memory === null ? close() : take(memory)));
 });
 parentPort?.postMessage(null);
