@@ -471,7 +471,7 @@ async function gathered({ put }: Group, clock: Clock): Promise<void> {
 }
 
 /** Writes of a turn with more entries are stepped at once: some milliseconds in which nobody else has a turn. */
-const STEP_ENTRIES_MAX = 256;
+const STEP_ENTRIES_MAX = 16;
 /** Twice as many would halve what a commit adds to a write once more, but leave the node idle while they are committed. */
 const GATHER_ENOUGH = 32;
 /** Where turns take that long, writes are not few: two milliseconds, a guess. */
