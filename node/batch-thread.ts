@@ -58,8 +58,8 @@ export class BatchThread {
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 32 },
     });
     this.#thread = thread;
-    thread.on('message', (memory: ArrayBuffer | null) => {
-      if (memory !== null) this.#back(memory);
+    thread.on('message', (memories: readonly ArrayBuffer[] | null) => {
+      if (memories !== null) for (const memory of memories) this.#back(memory);
       else if (this.#state === 'starting') this.#state = 'up';
     });
     thread.once('error', (error) => this.#died(error.message));

@@ -7,6 +7,6 @@ import { verifyBatch } from './signature-batch.ts';
 
 parentPort?.on('message', (batch: ArrayBuffer) => {
   verifyBatch(batch);
-  parentPort?.postMessage(batch, [batch]);
+  parentPort?.postMessage([batch], [batch]);
 });
 parentPort?.postMessage(null);

@@ -29,13 +29,20 @@ const writer = new LmdbWriter(db, dir, { mayBlock: true });
 const chunks = new Map<number, Put>();
 /** What was sent before a failure was known builds on what was lost. */
 let failed: { readonly epoch: number; readonly failure: StorageFailedError } | null = null;
+/** Messages that are done with. Those of chunks go back with the next batch: to wake the node's thread costs as much as to sign. */
+let done: ArrayBuffer[] = [];
 let last = Promise.resolve();
 
 async function take(memory: ArrayBuffer): Promise<void> {
   const message = readMessage(memory, (bytes) => identity.sign(bytes));
-  if (message.type === 'chunk') chunks.set(message.chunk, message.put);
-  else writeAnswer(memory, await write(message));
-  parentPort?.postMessage(memory, [memory]);
+  done.push(memory);
+  if (message.type === 'chunk') {
+    chunks.set(message.chunk, message.put);
+    return;
+  }
+  writeAnswer(memory, await write(message));
+  parentPort?.postMessage(done, done);
+  done = [];
 }
 
 async function write(message: Batch): Promise<StorageFailedError | null> {
