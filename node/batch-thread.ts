@@ -22,6 +22,8 @@ export interface BatchThreadOptions {
   readonly workerData: unknown;
   /** what the log says when it dies */
   readonly lament: string;
+  /** whether the process lives on until it has done what it was given */
+  readonly mustFinish: boolean;
 }
 
 export class BatchThread {
@@ -82,7 +84,7 @@ export class BatchThread {
    */
   send(memory: ArrayBuffer, back: (memory: ArrayBuffer | null) => void): void {
     assert(this.#thread !== null && this.isUp, 'batches are sent to a thread that is up');
-    if (this.#away.push(back) === 1) this.#thread.ref();
+    if (this.#away.push(back) === 1 && this.#options.mustFinish) this.#thread.ref();
     this.#thread.postMessage(memory, [memory]);
   }
 

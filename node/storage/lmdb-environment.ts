@@ -16,6 +16,8 @@ export type Database = RootDatabase<Buffer, number>;
 export const META_KEY = -1;
 export const FORMAT_KEY = -2;
 export const OWNER_KEY = -3;
+/** names the frames of the journal that are not here yet; absent where none are */
+export const JOURNAL_KEY = -4;
 
 /**
  * lmdb reads into memory that it uses again, and by itself copies every value out of it: at a start a million copies, which are

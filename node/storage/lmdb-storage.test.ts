@@ -94,7 +94,7 @@ describe('LmdbStorage', () => {
     const opened = LmdbStorage.open(dir);
     await expect(opened).rejects.toMatchObject({
       name: 'StorageFormatError',
-      message: expect.stringMatching(/aethel-store\/99.*aethel-store\/3/),
+      message: expect.stringMatching(/aethel-store\/99.*aethel-store\/4/),
     });
   });
 

@@ -27,6 +27,7 @@ import {
   sealedMeta,
   type Database,
 } from './lmdb-environment.ts';
+import { recover } from './journaled-writer.ts';
 import { failureOf } from './lmdb-failure.ts';
 import { examine } from './lmdb-salvage.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
@@ -35,9 +36,9 @@ import { contentOf, sealOf, unseal } from './seal.ts';
 import { difference, faultOfTally, RunningTally, TALLY_LOST, TALLY_ZERO } from './tally.ts';
 import { WritingThread, type WritingThreadModules } from './writing-thread.ts';
 
-const FORMAT = 'aethel-store/3';
-/** What reads the values tells theirs from ours; it is ours from now on. */
-const FORMAT_BEFORE = 'aethel-store/2';
+const FORMAT = 'aethel-store/4';
+/** What reads the values tells theirs from ours, and they had no journal; it is ours from now on. */
+const FORMATS_BEFORE = ['aethel-store/2', 'aethel-store/3'];
 
 /** What a store begins with that has lost everything: sequence and clock are as a new node's, who must not rely on them. */
 const VITAL: ReadonlyMap<number, Buffer> = new Map([
@@ -82,12 +83,19 @@ export class LmdbStorage implements Storage, Keeper {
   #flushing: Promise<void> | null = null;
   /** the thread writes, and nobody else */
   #isThreads = false;
+  /** the thread wrote, and may have left something in the journal */
+  #mustRecover = false;
   #closing: Promise<void> | null = null;
   /** What was found and done to the file before it was opened, as sentences. */
   readonly repairs: readonly string[];
 
   private constructor(
-    opened: { readonly dir: string; readonly db: Database; readonly release: () => Promise<void> },
+    opened: {
+      readonly dir: string;
+      readonly db: Database;
+      readonly writer: LmdbWriter;
+      readonly release: () => Promise<void>;
+    },
     repairs: readonly string[],
     modules: LmdbStorageModules | null,
   ) {
@@ -96,7 +104,7 @@ export class LmdbStorage implements Storage, Keeper {
     this.#release = opened.release;
     this.repairs = repairs;
     this.#identity = modules?.identity ?? null;
-    this.#writer = new LmdbWriter(opened.db, opened.dir, { mayBlock: false });
+    this.#writer = opened.writer;
     this.#thread =
       modules === null ? null : new WritingThread(modules, { dir: opened.dir, seed: modules.identity.seed });
   }
@@ -119,7 +127,13 @@ export class LmdbStorage implements Storage, Keeper {
       const release = await takeOwnership(path, ownerCell(db));
       try {
         checkFormat(db, path);
-        return new LmdbStorage({ dir: path, db, release }, repairs, modules);
+        const writer = new LmdbWriter(db, path, { mayBlock: false });
+        const lost = await recover(db, path, { writer, maySalvage: options.salvage }).catch(
+          async (error: unknown) => {
+            throw error instanceof StorageCorruptError ? error : await failureOf(error, path);
+          },
+        );
+        return new LmdbStorage({ dir: path, db, writer, release }, [...repairs, ...lost], modules);
       } catch (error) {
         await release();
         throw error;
@@ -213,7 +227,7 @@ export class LmdbStorage implements Storage, Keeper {
   /** For good. What comes from now on waits until the thread has done what it has. */
   #takeBack(thread: WritingThread | null): void {
     this.#isThreads = false;
-    this.#writer.forget();
+    this.#mustRecover = true;
     this.#flushing = (thread?.end() ?? Promise.resolve()).then(() => this.#flush());
   }
 
@@ -238,6 +252,7 @@ export class LmdbStorage implements Storage, Keeper {
       const group = this.#waiting;
       this.#waiting = [];
       try {
+        if (this.#mustRecover) await this.#recover();
         await this.#writer.write(group.map(({ job }) => this.#asBatch(job)));
         for (const { resolve } of group) resolve();
       } catch (error) {
@@ -248,6 +263,12 @@ export class LmdbStorage implements Storage, Keeper {
       }
     }
     this.#flushing = null;
+  }
+
+  async #recover(): Promise<void> {
+    this.#writer.forget();
+    await recover(this.#db, this.#dir, { writer: this.#writer, maySalvage: false });
+    this.#mustRecover = false;
   }
 
   #asBatch(job: Job): StoreBatch | null {
@@ -289,7 +310,7 @@ function checkFormat(db: Database, dir: string): void {
   if (found === FORMAT) return;
   const isNew =
     found === undefined && db.get(META_KEY) === undefined && db.getKeysCount({ start: 0, limit: 1 }) === 0;
-  if (!isNew && found !== FORMAT_BEFORE)
+  if (!isNew && !FORMATS_BEFORE.includes(found ?? ''))
     throw new StorageFormatError({ dir, found: found?.slice(0, 80) ?? 'none', known: FORMAT });
   db.transactionSync(() => db.putSync(FORMAT_KEY, Buffer.from(FORMAT)));
 }

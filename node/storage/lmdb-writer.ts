@@ -7,7 +7,14 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { StoreBatch } from '../ports.ts';
 import { StorageFailedError } from './errors.ts';
-import { META_KEY, readDescribed, sealedMeta, slotMaxOf, type Database } from './lmdb-environment.ts';
+import {
+  JOURNAL_KEY,
+  META_KEY,
+  readDescribed,
+  sealedMeta,
+  slotMaxOf,
+  type Database,
+} from './lmdb-environment.ts';
 import { FILE_NAME } from './lmdb-salvage.ts';
 import { RoomAhead, roomFor, type CommitSize } from './room-ahead.ts';
 import { seal, sealOf } from './seal.ts';
@@ -27,6 +34,14 @@ const NO_LOSS: Loss = { damaged: new Set(), tally: TALLY_ZERO };
 export interface LmdbWriterOptions {
   /** Whether a commit may hold up its thread: it then takes half of the processor, for lmdb's own thread is not woken. */
   readonly mayBlock: boolean;
+}
+
+/** What else a write says. */
+interface Beside {
+  /** Frames of this name may follow, which are not here yet; null: none do. Default as it was. */
+  readonly journal?: Buffer | null;
+  /** Records that should be there besides, and are lost. Default 0. */
+  readonly missing?: number;
 }
 
 /** What a group comes to: each slot's last value (null: none), and the description of the store with it. */
@@ -73,7 +88,39 @@ export class LmdbWriter {
    * @param batches null: drop what the last load found damaged
    * @throws what `failureOf` names
    */
-  async write(batches: readonly (StoreBatch | null)[]): Promise<void> {
+  async write(batches: readonly (StoreBatch | null)[], { journal, missing = 0 }: Beside = {}): Promise<void> {
+    const described = this.#begin();
+    const slotMax = this.#slotMax;
+    const plan = this.#plan(batches, described, missing);
+    const meta = plan.described === null ? null : sealedMeta(plan.described);
+    const others = new Map<number, Buffer | null>();
+    if (meta !== null) others.set(META_KEY, meta);
+    if (journal !== undefined) others.set(JOURNAL_KEY, journal);
+    try {
+      const sizes = new Map(Array.from(plan.slots, ([slot, sealed]) => [slot, sealed?.length ?? 0]));
+      this.#usedBytesMax += await this.#makeRoom(sizeOf(sizes, slotMax, meta?.length ?? 0));
+      await this.#commit(plan.slots, others);
+    } catch (error) {
+      this.#mustProbe = true;
+      throw error;
+    }
+    this.#described = plan.described;
+    this.loss = plan.loss;
+  }
+
+  /**
+   * Sees to it that such a write will find room.
+   *
+   * @param sizes bytes by slot, 0 where it is to be empty
+   * @throws what `failureOf` names
+   */
+  async reserve(sizes: ReadonlyMap<number, number>, metaBytes: number): Promise<void> {
+    this.#begin();
+    await this.#makeRoom(sizeOf(sizes, this.#slotMax, metaBytes));
+  }
+
+  /** @returns what the store says of itself */
+  #begin(): Described | null {
     if (this.#mustProbe) {
       probe(this.#db);
       // a commit that failed may have reached the disk all the same
@@ -85,26 +132,15 @@ export class LmdbWriter {
       this.#slotMax = slotMaxOf(this.#db);
       this.#usedBytesMax = Infinity;
     }
-    const slotMax = this.#slotMax;
-    const plan = this.#plan(batches, this.#described);
-    const meta = plan.described === null ? null : sealedMeta(plan.described);
-    try {
-      await this.#makeRoom(sizeOf(plan.slots, slotMax, meta));
-      await this.#commit(plan.slots, meta);
-    } catch (error) {
-      this.#mustProbe = true;
-      throw error;
-    }
-    this.#described = plan.described;
-    this.loss = plan.loss;
+    return this.#described;
   }
 
   async close(): Promise<void> {
     await this.#ahead.close();
   }
 
-  /** For the next commit, without which LMDB may not begin it: see room-ahead.ts. */
-  async #makeRoom(size: CommitSize): Promise<void> {
+  /** For the next commit, without which LMDB may not begin it: see room-ahead.ts. @returns how many bytes it may take at most */
+  async #makeRoom(size: CommitSize): Promise<number> {
     const needAt = (usedBytes: number): number => roomFor(size, { usedBytes, pageBytes: this.#pageBytes });
     if (!this.#ahead.has(this.#usedBytesMax, needAt(this.#usedBytesMax))) {
       const { lastPageNumber, pageSize } = statsOf(this.#db);
@@ -112,35 +148,32 @@ export class LmdbWriter {
       this.#usedBytesMax = (lastPageNumber + 1) * pageSize;
       await this.#ahead.keep(this.#usedBytesMax, needAt(this.#usedBytesMax));
     }
-    this.#usedBytesMax += needAt(this.#usedBytesMax);
+    return needAt(this.#usedBytesMax);
   }
 
   /** Resolves when all of it is durable. */
-  async #commit(slots: ReadonlyMap<number, Buffer | null>, meta: Buffer | null): Promise<void> {
+  async #commit(...entries: readonly ReadonlyMap<number, Buffer | null>[]): Promise<void> {
     const db = this.#db;
     if (this.#options.mayBlock) {
       db.transactionSync(() => {
-        for (const [slot, sealed] of slots) {
-          if (sealed === null) db.removeSync(slot);
-          else db.putSync(slot, sealed);
+        for (const [key, value] of entries.flatMap((list) => [...list])) {
+          if (value === null) db.removeSync(key);
+          else db.putSync(key, value);
         }
-        if (meta !== null) db.putSync(META_KEY, meta);
       });
       return;
     }
     await db.batch(() => {
-      for (const [slot, sealed] of slots) {
+      for (const [key, value] of entries.flatMap((list) => [...list])) {
         // oxlint-disable-next-line typescript/no-floating-promises -- the promise of the whole batch is awaited
-        if (sealed === null) db.remove(slot);
+        if (value === null) db.remove(key);
         // oxlint-disable-next-line typescript/no-floating-promises -- as above
-        else db.put(slot, sealed);
+        else db.put(key, value);
       }
-      // oxlint-disable-next-line typescript/no-floating-promises -- as above
-      if (meta !== null) db.put(META_KEY, meta);
     });
   }
 
-  #plan(batches: readonly (StoreBatch | null)[], before: Described | null): Plan {
+  #plan(batches: readonly (StoreBatch | null)[], before: Described | null, missing: number): Plan {
     const slots = new Map<number, Buffer | null>();
     let { damaged, tally: lost } = this.loss;
     let meta = before?.meta ?? null;
@@ -165,6 +198,7 @@ export class LmdbWriter {
       for (const slot of batch.remove) set(slot, null);
       meta = batch.meta;
     }
+    tally = { ...tally, records: tally.records + missing };
     return { slots, described: meta === null ? null : { meta, tally }, loss: { damaged, tally: lost } };
   }
 
@@ -185,11 +219,11 @@ function statsOf(db: Database): { readonly lastPageNumber: number; readonly page
   return db.getStats() as { readonly lastPageNumber: number; readonly pageSize: number };
 }
 
-function sizeOf(slots: ReadonlyMap<number, Buffer | null>, slotMax: number, meta: Buffer | null): CommitSize {
+function sizeOf(sizes: ReadonlyMap<number, number>, slotMax: number, metaBytes: number): CommitSize {
   const appended: number[] = [];
   const scattered: number[] = [];
-  for (const [slot, value] of slots) (slot > slotMax ? appended : scattered).push(value?.length ?? 0);
-  return { appended, scattered, metaBytes: meta?.length ?? 0 };
+  for (const [slot, bytes] of sizes) (slot > slotMax ? appended : scattered).push(bytes);
+  return { appended, scattered, metaBytes };
 }
 
 /** An environment that LMDB has given up refuses an empty transaction; its writer thread would hang on it instead. */

@@ -33,7 +33,6 @@ const ENTRY_HEAD_BYTES = 8 + 4;
 const ANSWER_HEAD_BYTES = 2 * 4;
 /** Escaped, and with what is around it, it fits into the least memory that is sent. */
 const DETAIL_CHARS_MAX = 300;
-const MESSAGE_BYTES_MIN = 4_096;
 
 /** What is stored under a slot, as canonical bytes or as they are kept. */
 interface Entry {
@@ -41,7 +40,7 @@ interface Entry {
   readonly bytes: Uint8Array;
 }
 
-/** @returns at least so many bytes */
+/** @returns at least so many bytes, and enough for any answer */
 type MemoryOf = (bytes: number) => ArrayBuffer;
 
 /** What of a batch goes over with it. */
@@ -74,7 +73,7 @@ export function writeBatch(
   const knowledge = meta.knowledge ?? NO_BYTES;
   let bytes = BATCH_HEAD_BYTES + 8 * (chunks.length + skips.length + remove.length) + knowledge.length;
   for (const entry of [...records, ...values]) bytes += ENTRY_HEAD_BYTES + entry.bytes.length;
-  const message = new Writer(memoryOf(Math.max(MESSAGE_BYTES_MIN, bytes)));
+  const message = new Writer(memoryOf(bytes));
   message.u32(BATCH);
   message.u32(parts.epoch);
   for (const list of [chunks, skips, records, values, remove]) message.u32(list.length);
@@ -87,7 +86,7 @@ export function writeBatch(
   return message.memory;
 }
 
-/** On the other side. The bytes of a batch are good for as long as the message is not sent back; those of a chunk are copies. */
+/** On the other side. All bytes are copies. */
 export type Message =
   | { readonly type: 'chunk'; readonly chunk: number; readonly put: readonly Entry[] }
   | {
@@ -120,15 +119,38 @@ export function readMessage(memory: ArrayBuffer, sign: (bytes: Uint8Array) => Ui
     const { slot, bytes } = message.entry();
     return { slot, bytes: keptFormOf(bytes) };
   });
-  put.push(...times(values, () => message.entry()));
+  put.push(
+    ...times(values, () => {
+      const { slot, bytes } = message.entry();
+      return { slot, bytes: Buffer.from(bytes) };
+    }),
+  );
   const remove = times(removes, () => message.f64());
-  const knowledge = knowledgeBytes === 0 ? null : message.bytes(knowledgeBytes - 1);
+  const knowledge = knowledgeBytes === 0 ? null : Buffer.from(message.bytes(knowledgeBytes - 1));
   const meta: StoreMeta = { sequence, wallMs, counter, knowledge };
   return { type: 'batch', epoch, chunks: taken, skips: skipped, batch: { put, remove, meta } };
 }
 
 type Counts = [number, number, number, number, number];
 type Numbers = [number, number, number];
+
+/** A batch as bytes, of its own, for the journal. */
+export function encodeBatch(batch: StoreBatch): Uint8Array {
+  return new Uint8Array(writeBatch(batch, NO_PARTS, (bytes) => new ArrayBuffer(bytes)));
+}
+
+/** @param bytes as encoded: a checksum vouches for them */
+export function decodeBatch(bytes: Uint8Array): StoreBatch {
+  const message = readMessage(new Uint8Array(bytes).buffer, cannotSign);
+  if (message.type !== 'batch') throw new Error('a frame of the journal that is no batch');
+  return message.batch;
+}
+
+const NO_PARTS: BatchParts = { epoch: 0, chunks: [], skips: [], records: [] };
+
+function cannotSign(): never {
+  throw new Error('a draft in the journal');
+}
 
 /** Puts the signatures into the drafts of which the chunk was made. */
 export function takeSignatures(memory: ArrayBuffer, drafts: readonly StoredRecord[]): void {

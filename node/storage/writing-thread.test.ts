@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { KeptBatch } from '../ports.ts';
+import type { KeptBatch, StoreMeta } from '../ports.ts';
 import { canonicalOf } from '../protocol/state/kept-record.ts';
 import { decodeRecord, draftRecord, verifyRecord, type SignedRecord } from '../protocol/state/record.ts';
 import { testIdentity, testRecord } from '../protocol/state/test-records.ts';
@@ -68,13 +68,15 @@ async function up(made: Awaited<ReturnType<typeof open>>): Promise<void> {
 }
 
 /** What a new process finds, by slot. */
-async function found(): Promise<ReadonlyMap<number, SignedRecord>> {
+async function found(): Promise<{
+  readonly meta: StoreMeta | null;
+  readonly records: ReadonlyMap<number, SignedRecord>;
+}> {
   const storage = await LmdbStorage.open(dir);
-  const records = new Map(
-    Array.from(storage.load().records, ({ slot, bytes }) => [slot, decodeRecord(canonicalOf(bytes))]),
-  );
+  const { meta, records } = storage.load();
+  const bySlot = new Map(Array.from(records, ({ slot, bytes }) => [slot, decodeRecord(canonicalOf(bytes))]));
   await storage.close();
-  return records;
+  return { meta, records: bySlot };
 }
 
 function expectSigned(list: readonly StoredRecord[]): void {
@@ -95,7 +97,7 @@ it('signs and writes in place until three come at once, and in its thread once t
   expect(made.signedHere()).toBe(before);
   expectSigned([...few, ...more, ...away]);
   await made.storage.close();
-  expect([...(await found()).keys()]).toEqual([...few, ...more, ...away].map(({ slot }) => slot));
+  expect([...(await found()).records.keys()]).toEqual([...few, ...more, ...away].map(({ slot }) => slot));
 });
 
 it('keeps bit by bit what is kept in place: drafts, members’ records, what was replaced left out, and what is beside them', async () => {
@@ -107,11 +109,10 @@ it('keeps bit by bit what is kept in place: drafts, members’ records, what was
   const made = await open();
   await up(made);
   await made.storage.keep(whole);
-  const meta = made.storage.load().meta;
   await made.storage.close();
-  expect(meta).toEqual(whole.meta);
   expectSigned([...replaced, ...kept]);
-  const records = await found();
+  const { meta, records } = await found();
+  expect(meta).toEqual(whole.meta);
   expect([...records.keys()].toSorted()).toEqual([...whole.put.keys()].toSorted());
   for (const [slot, { id, bytes }] of records) {
     expect(id).toBe(whole.put.get(slot)?.id);
@@ -128,7 +129,7 @@ it('takes a batch that is larger than the memory it keeps, and several that do n
   expect(told).toEqual([0, 1, 2]);
   expectSigned(batches.flat());
   await made.storage.close();
-  expect((await found()).size).toBe(261);
+  expect((await found()).records.size).toBe(261);
 });
 
 it('does in place what a thread had that died with it, says so once, and goes on', async () => {
@@ -142,7 +143,7 @@ it('does in place what a thread had that died with it, says so once, and goes on
   expectSigned(later);
   expect(made.warnings).toEqual(['the writing thread died, records are signed and written in place']);
   await made.storage.close();
-  expect((await found()).size).toBe(15);
+  expect((await found()).records.size).toBe(15);
 });
 
 it('writes in place where the thread cannot start', async () => {
@@ -153,7 +154,7 @@ it('writes in place where the thread cannot start', async () => {
   await made.storage.keep(batchOf(list));
   expectSigned(list);
   await made.storage.close();
-  expect((await found()).size).toBe(5);
+  expect((await found()).records.size).toBe(5);
 });
 
 it('ends its thread when it is closed, and one that is only starting too', async () => {
@@ -165,5 +166,5 @@ it('ends its thread when it is closed, and one that is only starting too', async
   starting.storage.wake();
   await starting.storage.close();
   expect([...made.warnings, ...starting.warnings]).toEqual([]);
-  expect((await found()).size).toBe(3);
+  expect((await found()).records.size).toBe(3);
 });

@@ -41,7 +41,7 @@ export class WritingThread {
 
   constructor({ logger, program = PROGRAM }: WritingThreadModules, workerData: WritingWorkerData) {
     const lament = 'the writing thread died, records are signed and written in place';
-    this.#thread = new BatchThread({ logger, program }, { workerData, lament });
+    this.#thread = new BatchThread({ logger, program }, { workerData, lament, mustFinish: true });
   }
 
   get isUp(): boolean {

@@ -8,6 +8,7 @@ import { identityFromSeed } from '../protocol/state/signature.ts';
 import type { StorageFailedError } from './errors.ts';
 import { openDatabase } from './lmdb-environment.ts';
 import { failureOf } from './lmdb-failure.ts';
+import { JournaledWriter } from './journaled-writer.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
 import { readMessage, writeAnswer, type Message } from './writing-message.ts';
 
@@ -24,13 +25,17 @@ type Put = Batch['batch']['put'];
 const { dir, seed } = workerData as WritingWorkerData;
 const identity = identityFromSeed(seed);
 const db = openDatabase(dir);
-const writer = new LmdbWriter(db, dir, { mayBlock: true });
+const lmdb = new LmdbWriter(db, dir, { mayBlock: true });
+const writer = new JournaledWriter(lmdb, dir);
+/** Nothing came for so long: what is in the journal is written to LMDB. */
+const QUIET_MS = 20;
 /** signed, until a batch takes them */
 const chunks = new Map<number, Put>();
 /** What was sent before a failure was known builds on what was lost. */
 let failed: { readonly epoch: number; readonly failure: StorageFailedError } | null = null;
 /** Messages that are done with. Those of chunks go back with the next batch: to wake the node's thread costs as much as to sign. */
 let done: ArrayBuffer[] = [];
+let settling: NodeJS.Timeout | null = null;
 let last = Promise.resolve();
 
 async function take(memory: ArrayBuffer): Promise<void> {
@@ -43,15 +48,26 @@ async function take(memory: ArrayBuffer): Promise<void> {
   writeAnswer(memory, await write(message));
   parentPort?.postMessage(done, done);
   done = [];
+  if (writer.isDue) await settle();
+  else if (writer.hasPending) settling ??= setTimeout(() => (last = last.then(settle)), QUIET_MS);
+}
+
+/** Where it fails, the next write that needs it says so. */
+async function settle(): Promise<void> {
+  clearTimeout(settling ?? undefined);
+  settling = null;
+  await writer.settle().catch(() => undefined);
 }
 
 async function write(message: Batch): Promise<StorageFailedError | null> {
   const put = [...signedOf(message), ...message.batch.put];
   if (failed !== null && failed.epoch >= message.epoch) return failed.failure;
   try {
-    await writer.write([{ ...message.batch, put }]);
+    await writer.write({ ...message.batch, put });
     return null;
   } catch (error) {
+    // Who looks into LMDB now finds all that was promised.
+    await settle();
     failed = { epoch: message.epoch, failure: await failureOf(error, dir) };
     return failed.failure;
   }
@@ -69,7 +85,9 @@ function signedOf({ chunks: numbers, skips }: Batch): Put {
 }
 
 async function close(): Promise<void> {
-  await writer.close();
+  clearTimeout(settling ?? undefined);
+  await writer.close().catch(() => undefined);
+  await lmdb.close();
   await db.close();
   process.exit(0);
 }

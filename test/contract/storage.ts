@@ -115,6 +115,7 @@ export function describeStorage(name: string, makeWorld: () => Promise<StorageWo
       });
       await done;
       bytes.fill(0);
+      await reopen();
       expect(dump(storage).records).toEqual([[1, 'first']]);
     });
 
