@@ -24,6 +24,8 @@ export interface BatchThreadOptions {
   readonly lament: string;
   /** whether the process lives on until it has done what it was given */
   readonly mustFinish: boolean;
+  /** of objects that live for long; null: as many as fit into memory */
+  readonly heapMb: number | null;
 }
 
 export class BatchThread {
@@ -53,11 +55,15 @@ export class BatchThread {
   wake(): void {
     if (this.#state !== 'asleep') return;
     this.#state = 'starting';
+    const { workerData, heapMb } = this.#options;
     const thread = new Worker(this.#modules.program, {
-      workerData: this.#options.workerData,
+      workerData,
       execArgv: [],
       env: {},
-      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 32 },
+      resourceLimits: {
+        maxYoungGenerationSizeMb: 8,
+        ...(heapMb === null ? {} : { maxOldGenerationSizeMb: heapMb }),
+      },
     });
     this.#thread = thread;
     thread.on('message', (memories: readonly ArrayBuffer[] | null) => {

@@ -61,7 +61,7 @@ export class VerifyingThreads implements Verifier {
     const lament = 'a verifying thread died, its records are verified elsewhere';
     this.#threads = Array.from(
       { length: options.threads },
-      () => new BatchThread({ logger, program }, { workerData: null, lament, mustFinish: false }),
+      () => new BatchThread({ logger, program }, { workerData: null, lament, mustFinish: false, heapMb: 32 }),
     );
   }
 

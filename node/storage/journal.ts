@@ -1,14 +1,16 @@
 /**
  * The journal: a file of fixed size beside LMDB's, to which a batch is appended in one write that is durable when it returns, where
- * a commit of LMDB is twice as many pages and two flushes. What is in it is in LMDB soon (journaled-writer.ts), and then it begins
- * anew under another name.
+ * a commit of LMDB is twice as many pages and two flushes. It has two halves, which take turns: while what is in one is being
+ * written to LMDB (journaled-writer.ts), the other fills.
  *
- *     frame   u32 0x314a4541, u32 CRC-32 of what follows, 8 bytes name, u32 number from 0 on, u32 length, content; zeros up to the
- *             next 512 bytes, a disk's sector. Numbers are little-endian
+ *     frame   u32 0x314a4541, u32 CRC-32 of what follows, u64 name, u32 number, u32 length, content; zeros up to the next 512
+ *             bytes, a disk's sector
+ *     mark    u64 name, u32 number, of the first frame that LMDB lacks, which keeps it (JOURNAL_KEY)
  *
- * LMDB keeps the name under which frames count (JOURNAL_KEY); names are random, so that what is left of earlier ones is never taken
- * for a frame. A frame that is not whole was being written when the power went, and nobody was told of it: unless there is
- * one behind it, which shows that it was whole once.
+ * All numbers are little-endian. Names count from a random one on, each turn of a half has the next, an even one the first half; so
+ * what is left of earlier turns is never taken for a frame of this one. Frames are numbered one after the other, also from turn to turn. A
+ * frame that is not whole was being written when the power went, and nobody was told of it: unless there is one behind it,
+ * which shows that it was whole once.
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
@@ -21,18 +23,42 @@ const SECTOR = 512;
 const HEAD_BYTES = 24;
 const NAME_BYTES = 8;
 const CHECKED_FROM = 8;
-/** Some 40 groups of 32 writes before they have to be in LMDB, and room for one of the largest behind them. */
-const FILE_BYTES = 2 * 1_048_576;
+/** Some 80 groups of 32 writes. */
+const HALF_BYTES = 1_048_576;
+const FILE_BYTES = 2 * HALF_BYTES;
 
-export function newJournalName(): Buffer {
-  return randomBytes(NAME_BYTES);
+/** The names of the turns of a half, one after the other. */
+export type JournalName = bigint;
+
+/** Where a turn begins. */
+export interface JournalMark {
+  readonly name: JournalName;
+  /** of its first frame */
+  readonly number: number;
+}
+
+export function encodeMark({ name, number }: JournalMark): Buffer {
+  const bytes = Buffer.alloc(NAME_BYTES + 4);
+  bytes.writeUInt32LE(number, bytes.writeBigUInt64LE(name, 0));
+  return bytes;
+}
+
+export function decodeMark(bytes: Buffer): JournalMark {
+  return { name: bytes.readBigUInt64LE(0), number: bytes.readUInt32LE(NAME_BYTES) };
+}
+
+function startOf(name: JournalName): number {
+  return name % 2n === 0n ? 0 : HALF_BYTES;
 }
 
 export class Journal {
   readonly #descriptor: number;
-  #name = newJournalName();
+  // below 2^63: no journal lives to see the end of the names
+  #mark: JournalMark = { name: randomBytes(NAME_BYTES).readBigUInt64LE() >> 1n, number: 0 };
+  /** of the next frame */
   #number = 0;
-  #at = 0;
+  /** bytes of this turn's frames */
+  #used = 0;
 
   /**
    * Makes the file where there is none, whole and durable.
@@ -57,33 +83,42 @@ export class Journal {
     }
   }
 
-  /** Bytes of frames in it. */
-  get bytes(): number {
-    return this.#at;
+  /** Where the turn that began last begins. */
+  get mark(): JournalMark {
+    return this.#mark;
   }
 
-  /** Where frames are written from now on: at the front, under this name. */
-  restart(name: Buffer): void {
-    this.#name = name;
-    this.#number = 0;
-    this.#at = 0;
+  /** Where the next would, if it began now. */
+  get nextMark(): JournalMark {
+    return { name: this.#mark.name + 1n, number: this.#number };
+  }
+
+  /** Bytes of its frames. */
+  get bytes(): number {
+    return this.#used;
+  }
+
+  /** The other half's turn. What was in it must be elsewhere. */
+  turn(): void {
+    this.#mark = this.nextMark;
+    this.#used = 0;
   }
 
   hasRoomFor(content: Uint8Array): boolean {
-    return this.#at + frameBytes(content.length) <= FILE_BYTES;
+    return this.#used + frameBytes(content.length) <= HALF_BYTES;
   }
 
   /** Durable when it returns. @throws the system's error; then it is as if nothing had been asked */
   append(content: Uint8Array): void {
     const frame = Buffer.alloc(frameBytes(content.length));
     frame.writeUInt32LE(MAGIC, 0);
-    this.#name.copy(frame, CHECKED_FROM);
+    frame.writeBigUInt64LE(this.#mark.name, CHECKED_FROM);
     frame.writeUInt32LE(this.#number, CHECKED_FROM + NAME_BYTES);
     frame.writeUInt32LE(content.length, CHECKED_FROM + NAME_BYTES + 4);
     frame.set(content, HEAD_BYTES);
     frame.writeUInt32LE(crc32(frame.subarray(CHECKED_FROM, HEAD_BYTES + content.length)), 4);
-    writeAll(this.#descriptor, frame, this.#at);
-    this.#at += frame.length;
+    writeAll(this.#descriptor, frame, startOf(this.#mark.name) + this.#used);
+    this.#used += frame.length;
     this.#number += 1;
   }
 
@@ -98,29 +133,36 @@ export interface JournalContent {
   readonly isDamaged: boolean;
 }
 
-/** What the journal of a store holds under a name. */
-export function readJournal(dir: string, name: Buffer): JournalContent {
+/** What the journal of a store holds: the frames of the turn that begins there, then those of the next. */
+export function readJournal(dir: string, { name, number }: JournalMark): JournalContent {
   const file = readFileOf(join(dir, FILE_NAME));
-  const frames: Buffer[] = [];
-  let isDamaged = false;
-  for (let at = 0; at + HEAD_BYTES <= file.length;) {
+  const found = [...framesOf(file, name), ...framesOf(file, name + 1n)];
+  return {
+    frames: found.map(({ content }) => content),
+    isDamaged: found.some((frame, i) => frame.number !== number + i),
+  };
+}
+
+interface Frame {
+  readonly number: number;
+  readonly content: Buffer;
+}
+
+/** The whole frames of a turn. */
+function framesOf(file: Buffer, name: JournalName): readonly Frame[] {
+  const frames: Frame[] = [];
+  const start = startOf(name);
+  for (let at = start; at + HEAD_BYTES <= Math.min(start + HALF_BYTES, file.length);) {
     const content = frameAt(file, at, name);
-    if (content === null) {
-      at += SECTOR;
-      continue;
-    }
-    const number = file.readUInt32LE(at + CHECKED_FROM + NAME_BYTES);
-    isDamaged ||= number !== frames.length;
-    frames.push(content);
-    at += frameBytes(content.length);
+    if (content !== null) frames.push({ number: file.readUInt32LE(at + CHECKED_FROM + NAME_BYTES), content });
+    at += content === null ? SECTOR : frameBytes(content.length);
   }
-  return { frames, isDamaged };
+  return frames;
 }
 
 /** @returns its content, or null where there is no whole frame of this name */
-function frameAt(file: Buffer, at: number, name: Buffer): Buffer | null {
-  if (file.readUInt32LE(at) !== MAGIC) return null;
-  if (file.compare(name, 0, NAME_BYTES, at + CHECKED_FROM, at + CHECKED_FROM + NAME_BYTES) !== 0) return null;
+function frameAt(file: Buffer, at: number, name: JournalName): Buffer | null {
+  if (file.readUInt32LE(at) !== MAGIC || file.readBigUInt64LE(at + CHECKED_FROM) !== name) return null;
   const end = at + HEAD_BYTES + file.readUInt32LE(at + HEAD_BYTES - 4);
   if (end > file.length) return null;
   return crc32(file.subarray(at + CHECKED_FROM, end)) === file.readUInt32LE(at + 4)

@@ -1,16 +1,17 @@
 /**
- * Writes batches to the journal first, and to LMDB many at a time: when the journal has a good deal in it, and when nothing came for
- * a moment. Durable is a batch once it is in either; what waits in the journal has room in LMDB's file already. Where there can be
- * no journal, or a batch is too large for it, LMDB is written at once.
+ * Writes batches to the journal first, and to LMDB many at a time, while the journal goes on: when it has a good deal in it, and when
+ * nothing came for a moment. Durable is a batch once it is in either; what waits in the journal has room in LMDB's file already. Where
+ * there can be no journal, or a batch is too large for it, LMDB is written at once.
  */
 import type { StoreBatch } from '../ports.ts';
 import { StorageCorruptError } from './errors.ts';
-import { Journal, newJournalName, readJournal } from './journal.ts';
+import { decodeMark, encodeMark, Journal, readJournal } from './journal.ts';
 import { JOURNAL_KEY, type Database } from './lmdb-environment.ts';
 import type { LmdbWriter } from './lmdb-writer.ts';
+import type { CommitSize } from './room-ahead.ts';
 import { decodeBatch, encodeBatch } from './writing-message.ts';
 
-/** In the journal before it is written to LMDB: some 600 records, which take 4 ms. */
+/** In a half of the journal before it is written to LMDB: some 600 records. */
 const DUE_BYTES = 262_144;
 /** Of what describes the store, beside the knowledge. */
 const META_BYTES_MAX = 512;
@@ -19,9 +20,13 @@ const SEAL_BYTES = 4;
 export class JournaledWriter {
   readonly #writer: LmdbWriter;
   readonly #journal: Journal | null;
-  #pending: StoreBatch[] = [];
-  /** bytes by slot, 0 where it will be empty, of what is pending */
-  #sizes = new Map<number, number>();
+  /** in the half of the journal whose turn it is */
+  #filling: StoreBatch[] = [];
+  /** in the other half */
+  #leaving: StoreBatch[] = [];
+  /** what all of them will do to LMDB */
+  #size = new PendingSize();
+  #settling: Promise<void> | null = null;
   #isBegun = false;
 
   constructor(writer: LmdbWriter, dir: string) {
@@ -29,52 +34,103 @@ export class JournaledWriter {
     this.#journal = journalIn(dir);
   }
 
-  /** Enough is pending to be written to LMDB. */
+  /** Enough is in the journal to be written to LMDB. */
   get isDue(): boolean {
-    return (this.#journal?.bytes ?? 0) >= DUE_BYTES;
+    return this.#settling === null && (this.#journal?.bytes ?? 0) >= DUE_BYTES;
   }
 
-  get hasPending(): boolean {
-    return this.#pending.length > 0;
+  get isSettled(): boolean {
+    return this.#filling.length + this.#leaving.length === 0;
   }
 
-  /** Resolves when it is durable. @param batch whose bytes stay as they are. @throws what `failureOf` names */
+  /** Resolves when it is durable; one call at a time. @param batch whose bytes stay as they are. @throws what `failureOf` names */
   async write(batch: StoreBatch): Promise<void> {
     const journal = this.#journal;
     const content = encodeBatch(batch);
-    if (journal === null || content.length > DUE_BYTES) return this.#toLmdb([batch]);
+    if (journal === null || content.length > DUE_BYTES) return this.#writeThrough(batch);
     // Only from now on does LMDB say that there is a journal.
-    if (!this.#isBegun || !journal.hasRoomFor(content)) await this.#toLmdb([]);
-    const sizes = new Map(this.#sizes);
-    for (const { slot, bytes } of batch.put) sizes.set(slot, bytes.length + SEAL_BYTES);
-    for (const slot of batch.remove) sizes.set(slot, 0);
-    await this.#writer.reserve(sizes, META_BYTES_MAX + (batch.meta.knowledge?.length ?? 0));
-    journal.append(content);
-    this.#pending.push(batch);
-    this.#sizes = sizes;
+    if (!this.#isBegun) await this.#writeThrough(null);
+    while (!journal.hasRoomFor(content)) await this.settle();
+    const takeBack = this.#size.add(batch, this.#writer.slotMax);
+    try {
+      await this.#writer.reserve(this.#size);
+      journal.append(content);
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
+    this.#filling.push(batch);
   }
 
-  /** What is pending is in LMDB. @throws what `failureOf` names; then it stays in the journal */
+  /** What is in the journal now is in LMDB when it resolves. @throws what `failureOf` names; then it stays in the journal */
   async settle(): Promise<void> {
-    if (this.hasPending) await this.#toLmdb([]);
+    if (this.#settling !== null) return this.#settling;
+    if (this.isSettled) return;
+    this.#settling = this.#settle().finally(() => {
+      this.#settling = null;
+    });
+    await this.#settling;
   }
 
   /** Everything is in LMDB, and the journal empty, unless that fails: the next who opens the store finds it then. */
   async close(): Promise<void> {
     try {
-      await this.#writer.write(this.#pending, { journal: null });
+      await this.#settling?.catch(() => undefined);
+      await this.#writer.write([...this.#leaving, ...this.#filling], { journal: null });
     } finally {
       this.#journal?.close();
     }
   }
 
-  async #toLmdb(batches: readonly StoreBatch[]): Promise<void> {
-    const name = this.#journal === null ? null : newJournalName();
-    await this.#writer.write([...this.#pending, ...batches], { journal: name });
-    if (name !== null) this.#journal?.restart(name);
+  async #settle(): Promise<void> {
+    const journal = this.#journal;
+    if (journal === null) return;
+    // After a failure the other half is still full: it goes first, and this one fills on meanwhile.
+    if (this.#leaving.length === 0) {
+      this.#leaving = this.#filling;
+      this.#filling = [];
+      journal.turn();
+    }
+    await this.#writer.write(this.#leaving, { journal: encodeMark(journal.mark) });
+    this.#leaving = [];
+    this.#size = new PendingSize();
+    for (const batch of this.#filling) this.#size.add(batch, this.#writer.slotMax);
+  }
+
+  /** Past the journal: all that is in it, and this. */
+  async #writeThrough(batch: StoreBatch | null): Promise<void> {
+    await this.#settling?.catch(() => undefined);
+    const batches = [...this.#leaving, ...this.#filling, ...(batch === null ? [] : [batch])];
+    const next = this.#journal?.nextMark ?? null;
+    await this.#writer.write(batches, { journal: next === null ? null : encodeMark(next) });
+    this.#journal?.turn();
     this.#isBegun = true;
-    this.#pending = [];
-    this.#sizes = new Map();
+    this.#leaving = [];
+    this.#filling = [];
+    this.#size = new PendingSize();
+  }
+}
+
+/** At least what batches do to LMDB when they are written at once. */
+class PendingSize implements CommitSize {
+  readonly appended: number[] = [];
+  readonly scattered: number[] = [];
+  metaBytes = 0;
+  #slotMax = -1;
+
+  /** @param slotMax none beyond is in LMDB. @returns takes it out again, before the next one is added */
+  add({ put, remove, meta }: StoreBatch, slotMax: number): () => void {
+    const before = [this.appended.length, this.scattered.length] as const;
+    this.#slotMax = Math.max(this.#slotMax, slotMax);
+    for (const { slot, bytes } of put) {
+      (slot > this.#slotMax ? this.appended : this.scattered).push(bytes.length + SEAL_BYTES);
+      this.#slotMax = Math.max(this.#slotMax, slot);
+    }
+    for (const _slot of remove) this.scattered.push(0);
+    this.metaBytes = Math.max(this.metaBytes, META_BYTES_MAX + (meta.knowledge?.length ?? 0));
+    return () => {
+      [this.appended.length, this.scattered.length] = before;
+    };
   }
 }
 
@@ -99,9 +155,9 @@ export async function recover(
   dir: string,
   { writer, maySalvage }: { readonly writer: LmdbWriter; readonly maySalvage: boolean },
 ): Promise<readonly string[]> {
-  const name = db.get(JOURNAL_KEY);
-  if (name === undefined) return [];
-  const { frames, isDamaged } = readJournal(dir, Buffer.from(name));
+  const mark = db.get(JOURNAL_KEY);
+  if (mark === undefined) return [];
+  const { frames, isDamaged } = readJournal(dir, decodeMark(mark));
   const detail = 'the journal holds a batch that is not what was written, with later ones behind it';
   if (isDamaged && !maySalvage) throw new StorageCorruptError({ slot: null, detail });
   writer.forget();

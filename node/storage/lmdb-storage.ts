@@ -80,6 +80,8 @@ export class LmdbStorage implements Storage, Keeper {
   readonly #writer: LmdbWriter;
   readonly #thread: WritingThread | null;
   #waiting: Waiting[] = [];
+  /** so many of them, the first ones, a thread had that died */
+  #revived = 0;
   #flushing: Promise<void> | null = null;
   /** the thread writes, and nobody else */
   #isThreads = false;
@@ -127,7 +129,7 @@ export class LmdbStorage implements Storage, Keeper {
       const release = await takeOwnership(path, ownerCell(db));
       try {
         checkFormat(db, path);
-        const writer = new LmdbWriter(db, path, { mayBlock: false });
+        const writer = new LmdbWriter(db, path);
         const lost = await recover(db, path, { writer, maySalvage: options.salvage }).catch(
           async (error: unknown) => {
             throw error instanceof StorageCorruptError ? error : await failureOf(error, path);
@@ -237,7 +239,9 @@ export class LmdbStorage implements Storage, Keeper {
       if (outcome !== 'died') return waiting.reject(outcome);
       // What it had, and may have done, is done once more: a batch says what is under each slot.
       if (this.#isThreads) this.#takeBack(null);
-      this.#waiting.push(waiting);
+      // before what came later
+      this.#waiting.splice(this.#revived, 0, waiting);
+      this.#revived += 1;
     });
   }
 
@@ -251,6 +255,7 @@ export class LmdbStorage implements Storage, Keeper {
     while (this.#waiting.length > 0) {
       const group = this.#waiting;
       this.#waiting = [];
+      this.#revived = 0;
       try {
         if (this.#mustRecover) await this.#recover();
         await this.#writer.write(group.map(({ job }) => this.#asBatch(job)));
@@ -282,6 +287,8 @@ export class LmdbStorage implements Storage, Keeper {
   async #close(): Promise<void> {
     await this.#flushing;
     await this.#thread?.end();
+    // what it had, should it have died instead
+    while (this.#flushing !== null) await this.#flushing;
     await this.#writer.close();
     await this.#db.close();
     await this.#release();

@@ -31,11 +31,6 @@ interface Loss {
 
 const NO_LOSS: Loss = { damaged: new Set(), tally: TALLY_ZERO };
 
-export interface LmdbWriterOptions {
-  /** Whether a commit may hold up its thread: it then takes half of the processor, for lmdb's own thread is not woken. */
-  readonly mayBlock: boolean;
-}
-
 /** What else a write says. */
 interface Beside {
   /** Frames of this name may follow, which are not here yet; null: none do. Default as it was. */
@@ -53,7 +48,6 @@ interface Plan {
 
 export class LmdbWriter {
   readonly #db: Database;
-  readonly #options: LmdbWriterOptions;
   readonly #ahead: RoomAhead;
   /** what the last load missed */
   loss = NO_LOSS;
@@ -66,9 +60,8 @@ export class LmdbWriter {
   #usedBytesMax = Infinity;
   #pageBytes = 4_096;
 
-  constructor(db: Database, dir: string, options: LmdbWriterOptions) {
+  constructor(db: Database, dir: string) {
     this.#db = db;
-    this.#options = options;
     this.#ahead = new RoomAhead(join(dir, FILE_NAME));
   }
 
@@ -97,8 +90,7 @@ export class LmdbWriter {
     if (meta !== null) others.set(META_KEY, meta);
     if (journal !== undefined) others.set(JOURNAL_KEY, journal);
     try {
-      const sizes = new Map(Array.from(plan.slots, ([slot, sealed]) => [slot, sealed?.length ?? 0]));
-      this.#usedBytesMax += await this.#makeRoom(sizeOf(sizes, slotMax, meta?.length ?? 0));
+      this.#usedBytesMax += await this.#makeRoom(sizeOf(plan.slots, slotMax, meta?.length ?? 0));
       await this.#commit(plan.slots, others);
     } catch (error) {
       this.#mustProbe = true;
@@ -111,12 +103,16 @@ export class LmdbWriter {
   /**
    * Sees to it that such a write will find room.
    *
-   * @param sizes bytes by slot, 0 where it is to be empty
    * @throws what `failureOf` names
    */
-  async reserve(sizes: ReadonlyMap<number, number>, metaBytes: number): Promise<void> {
+  async reserve(size: CommitSize): Promise<void> {
     this.#begin();
-    await this.#makeRoom(sizeOf(sizes, this.#slotMax, metaBytes));
+    await this.#makeRoom(size);
+  }
+
+  /** No slot beyond it is in use, or will be by a write under way; -1 before the first. */
+  get slotMax(): number {
+    return this.#slotMax;
   }
 
   /** @returns what the store says of itself */
@@ -154,15 +150,6 @@ export class LmdbWriter {
   /** Resolves when all of it is durable. */
   async #commit(...entries: readonly ReadonlyMap<number, Buffer | null>[]): Promise<void> {
     const db = this.#db;
-    if (this.#options.mayBlock) {
-      db.transactionSync(() => {
-        for (const [key, value] of entries.flatMap((list) => [...list])) {
-          if (value === null) db.removeSync(key);
-          else db.putSync(key, value);
-        }
-      });
-      return;
-    }
     await db.batch(() => {
       for (const [key, value] of entries.flatMap((list) => [...list])) {
         // oxlint-disable-next-line typescript/no-floating-promises -- the promise of the whole batch is awaited
@@ -219,10 +206,10 @@ function statsOf(db: Database): { readonly lastPageNumber: number; readonly page
   return db.getStats() as { readonly lastPageNumber: number; readonly pageSize: number };
 }
 
-function sizeOf(sizes: ReadonlyMap<number, number>, slotMax: number, metaBytes: number): CommitSize {
+function sizeOf(slots: ReadonlyMap<number, Buffer | null>, slotMax: number, metaBytes: number): CommitSize {
   const appended: number[] = [];
   const scattered: number[] = [];
-  for (const [slot, bytes] of sizes) (slot > slotMax ? appended : scattered).push(bytes);
+  for (const [slot, value] of slots) (slot > slotMax ? appended : scattered).push(value?.length ?? 0);
   return { appended, scattered, metaBytes };
 }
 

@@ -37,11 +37,15 @@ export class WritingThread {
   /** chunks that no batch has taken, by their first draft */
   readonly #chunks = new Map<StoredRecord, Chunk>();
   #lastChunk = 0;
-  #failures = 0;
+  /** counts failures that are known; the thread refuses what was sent before */
+  #epoch = 0;
 
   constructor({ logger, program = PROGRAM }: WritingThreadModules, workerData: WritingWorkerData) {
     const lament = 'the writing thread died, records are signed and written in place';
-    this.#thread = new BatchThread({ logger, program }, { workerData, lament, mustFinish: true });
+    this.#thread = new BatchThread(
+      { logger, program },
+      { workerData, lament, mustFinish: true, heapMb: null },
+    );
   }
 
   get isUp(): boolean {
@@ -63,12 +67,14 @@ export class WritingThread {
   write(batch: KeptBatch | StoreBatch, told: (outcome: Outcome) => void): void {
     const chunks = 'drafts' in batch ? this.#take(batch.drafts) : [];
     const { skips, records } = 'drafts' in batch ? beside(batch) : NOTHING;
-    const parts = { epoch: this.#failures, chunks, skips, records };
+    const epoch = this.#epoch;
+    const parts = { epoch, chunks, skips, records };
     const memory = writeBatch(batch, parts, (bytes) => this.#thread.memoryOf(bytes));
     this.#thread.send(memory, (answer) => {
       if (answer === null) return told('died');
       const failure = readAnswer(answer);
-      if (failure !== null) this.#failures += 1;
+      // Several that were sent in one epoch fail together.
+      if (failure !== null) this.#epoch = Math.max(this.#epoch, epoch + 1);
       told(failure);
     });
   }

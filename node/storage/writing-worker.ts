@@ -25,7 +25,7 @@ type Put = Batch['batch']['put'];
 const { dir, seed } = workerData as WritingWorkerData;
 const identity = identityFromSeed(seed);
 const db = openDatabase(dir);
-const lmdb = new LmdbWriter(db, dir, { mayBlock: true });
+const lmdb = new LmdbWriter(db, dir);
 const writer = new JournaledWriter(lmdb, dir);
 /** Nothing came for so long: what is in the journal is written to LMDB. */
 const QUIET_MS = 20;
@@ -35,7 +35,9 @@ const chunks = new Map<number, Put>();
 let failed: { readonly epoch: number; readonly failure: StorageFailedError } | null = null;
 /** Messages that are done with. Those of chunks go back with the next batch: to wake the node's thread costs as much as to sign. */
 let done: ArrayBuffer[] = [];
-let settling: NodeJS.Timeout | null = null;
+const quiet = setTimeout(() => {
+  last = last.then(settle);
+}, QUIET_MS).unref();
 let last = Promise.resolve();
 
 async function take(memory: ArrayBuffer): Promise<void> {
@@ -48,15 +50,13 @@ async function take(memory: ArrayBuffer): Promise<void> {
   writeAnswer(memory, await write(message));
   parentPort?.postMessage(done, done);
   done = [];
-  if (writer.isDue) await settle();
-  else if (writer.hasPending) settling ??= setTimeout(() => (last = last.then(settle)), QUIET_MS);
+  if (writer.isDue) void settle();
+  quiet.refresh();
 }
 
 /** Where it fails, the next write that needs it says so. */
-async function settle(): Promise<void> {
-  clearTimeout(settling ?? undefined);
-  settling = null;
-  await writer.settle().catch(() => undefined);
+function settle(): Promise<void> {
+  return writer.settle().catch(() => undefined);
 }
 
 async function write(message: Batch): Promise<StorageFailedError | null> {
@@ -85,7 +85,7 @@ function signedOf({ chunks: numbers, skips }: Batch): Put {
 }
 
 async function close(): Promise<void> {
-  clearTimeout(settling ?? undefined);
+  clearTimeout(quiet);
   await writer.close().catch(() => undefined);
   await lmdb.close();
   await db.close();

@@ -1,7 +1,8 @@
 /**
- * Power loss, played: strace writes down every write and flush of a store at work; then, for many instants, the file is put together
- * as a disk may hold it when the power goes: everything flushed, and of the rest any sectors in any mixture. Each such
- * file must open with every promised batch and no half of one. Needs strace; says so where it is missing.
+ * Power loss, played: strace writes down every write and flush of a store at work; then, for many instants, its files are put together
+ * as a disk may hold them when the power goes: everything flushed, and of the rest, what is being flushed included, any sectors in
+ * any mixture. Each such pair of files must open with every promised batch and no half of one. Needs strace; says so where it is
+ * missing.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,13 +18,25 @@ import { WRITERS, type WrittenBy } from '../fixtures/open-store.ts';
 const WRITER = fileURLToPath(new URL('../fixtures/storage-writer.ts', import.meta.url));
 const SECTOR = 512;
 const PROMISES = 60;
-/** ways in which the power may go at each instant */
-const VARIANTS = 5;
+/** So large that the journal is written to LMDB several times meanwhile. */
+const VALUE_BYTES = { caller: '100', thread: '3000' } as const;
+const FILES = ['data.mdb', 'journal'] as const;
+type StoreFile = (typeof FILES)[number];
+/** ways in which the power may go at each instant; the journal is a large file to make anew */
+const VARIANTS = { caller: 5, thread: 2 } as const;
 
-/** What happened to the store's file, in order; `promised`: the writer was told that batch n is durable. */
+interface Write {
+  readonly type: 'write';
+  readonly file: StoreFile;
+  readonly at: number;
+  readonly bytes: Buffer;
+  readonly isFlushed: boolean;
+}
+
+/** What happened to the store's files, in order; `promised`: the writer was told that batch n is durable. */
 type Step =
-  | { readonly type: 'write'; readonly at: number; readonly bytes: Buffer; readonly isFlushed: boolean }
-  | { readonly type: 'flush' }
+  | Write
+  | { readonly type: 'flush'; readonly file: StoreFile }
   | { readonly type: 'promised'; readonly batch: number };
 
 describe.each(WRITERS)('a store whose power goes, written by %s', (writtenBy) => {
@@ -38,15 +51,18 @@ describe.each(WRITERS)('a store whose power goes, written by %s', (writtenBy) =>
 
   it('has every promised batch, whole, wherever that happens', async () => {
     if (steps === null) return;
-    expect(steps.filter(({ type }) => type === 'flush').length).toBeGreaterThan(10);
-    expect(await faultsAfter(steps, directory)).toEqual([]);
+    const flushes = steps.filter(({ type }) => type === 'flush').length;
+    const frames = steps.filter((step) => step.type === 'write' && step.file === 'journal');
+    expect(flushes).toBeGreaterThan(writtenBy === 'thread' ? 3 : 10);
+    expect(frames.length).toBeGreaterThan(writtenBy === 'thread' ? PROMISES : -1);
+    expect(await faultsAfter(steps, { directory, writtenBy })).toEqual([]);
   }, 120_000);
 
-  it('is found out when it does not flush its pages before its head', async () => {
+  it('is found out when it does not flush', async () => {
     if (steps === null) return;
     const first = steps.findIndex(({ type }) => type === 'promised');
-    const unflushed = steps.filter(({ type }, i) => type !== 'flush' || i < first);
-    expect((await faultsAfter(unflushed, directory)).length).toBeGreaterThan(0);
+    const unflushed = steps.map((step, i) => (i < first ? step : withoutFlush(step)));
+    expect((await faultsAfter(unflushed, { directory, writtenBy })).length).toBeGreaterThan(0);
   }, 120_000);
 });
 
@@ -63,10 +79,14 @@ async function record(directory: string, writtenBy: WrittenBy): Promise<readonly
   const store = join(directory, 'recorded');
   const calls = 'trace=openat,close,lseek,write,writev,pwrite64,pwritev,fdatasync,fsync,msync,ftruncate';
   const options = ['-ff', '-ttt', '-y', '-xx', '-s', '10000000', '-e', calls, '-o', join(directory, 'trace')];
-  const child = spawn('strace', [...options, process.execPath, '--no-warnings', WRITER, store, writtenBy], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    detached: true,
-  });
+  const child = spawn(
+    'strace',
+    [...options, process.execPath, '--no-warnings', WRITER, store, writtenBy, VALUE_BYTES[writtenBy]],
+    {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      detached: true,
+    },
+  );
   let lines = 0;
   for await (const _line of createInterface({ input: child.stdout })) {
     lines += 1;
@@ -92,11 +112,14 @@ function stepsOf(calls: readonly string[]): readonly Step[] {
     const promised = /^write\(1<[^>]*>, "((?:\\x[0-9a-f]{2})+)"/.exec(call);
     if (promised !== null)
       steps.push({ type: 'promised', batch: Number(bytesOf(promised[1] ?? '').toString()) });
-    const opened = /^openat\(.*data\.mdb.*, (\S+?)(?:, \d+)?\) = (\d+)</.exec(decodedPath(call));
+    const opened = /^openat\(.*(?:data\.mdb|journal).*, (O_\S+?)(?:, \d+)?\) = (\d+)</.exec(
+      decodedPath(call),
+    );
     if (opened !== null && opened[1]?.includes('O_DSYNC') === true) flushing.add(opened[2] ?? '');
-    const used = /^(\w+)\((\d+)<[^>]*data\.mdb>(.*)$/s.exec(decodedPath(call));
+    const used = /^(\w+)\((\d+)<[^>]*\/(data\.mdb|journal)>(.*)$/s.exec(decodedPath(call));
     if (used === null) continue;
-    const [, name = '', descriptor = '', rest = ''] = used;
+    const [, name = '', descriptor = '', path = '', rest = ''] = used;
+    const file = path === 'journal' ? 'journal' : 'data.mdb';
     // What the kill broke off told nobody anything: it is as if it had never been asked for.
     if (!/\) += \d+$/.test(rest.trimEnd())) continue;
     const isFlushed = flushing.has(descriptor);
@@ -108,6 +131,7 @@ function stepsOf(calls: readonly string[]): readonly Step[] {
       case 'pwrite64':
         steps.push({
           type: 'write',
+          file,
           at: Number(/, (\d+)\) = /.exec(rest)?.[1]),
           bytes: Buffer.concat(chunks),
           isFlushed,
@@ -116,6 +140,7 @@ function stepsOf(calls: readonly string[]): readonly Step[] {
       case 'writev':
         steps.push({
           type: 'write',
+          file,
           at: positions.get(descriptor) ?? NaN,
           bytes: Buffer.concat(chunks),
           isFlushed,
@@ -124,6 +149,7 @@ function stepsOf(calls: readonly string[]): readonly Step[] {
       case 'pwritev':
         steps.push({
           type: 'write',
+          file,
           at: Number(/\], \d+, (\d+)\) = /.exec(rest)?.[1]),
           bytes: Buffer.concat(chunks),
           isFlushed,
@@ -131,7 +157,7 @@ function stepsOf(calls: readonly string[]): readonly Step[] {
         break;
       case 'fdatasync':
       case 'fsync':
-        steps.push({ type: 'flush' });
+        steps.push({ type: 'flush', file });
         break;
       case 'close':
         break;
@@ -156,31 +182,47 @@ function bytesOf(hex: string): Buffer {
   return Buffer.from(hex.replaceAll('\\x', ''), 'hex');
 }
 
-/** Lets the power go at many instants. @returns what was wrong with which file */
-async function faultsAfter(steps: readonly Step[], directory: string): Promise<readonly string[]> {
+/** Lets the power go at many instants. @returns what was wrong, and when; some of it is enough */
+async function faultsAfter(
+  steps: readonly Step[],
+  { directory, writtenBy }: { readonly directory: string; readonly writtenBy: WrittenBy },
+): Promise<readonly string[]> {
   const faults: string[] = [];
   const random = rngOf(1);
-  const disk = new Disk();
+  const disks = { 'data.mdb': new Disk(), journal: new Disk() };
   let promised = 0;
   let losses = 0;
   for (const [i, step] of steps.entries()) {
-    if (step.type === 'promised') promised = Math.max(promised, step.batch);
-    else disk.take(step);
+    if (faults.length >= FAULTS_MAX) return faults;
     // before the first promise there is nothing to lose, and the file may not even be one
-    if (promised === 0) continue;
-    for (let variant = 0; variant < VARIANTS; variant += 1) {
+    const variants = promised === 0 || step.type === 'promised' ? 0 : VARIANTS[writtenBy];
+    for (let variant = 0; variant < variants; variant += 1) {
       losses += 1;
-      const fault = await faultOf(disk.afterLoss(random), promised, directory);
-      if (fault !== null) faults.push(`after step ${i}: ${fault}`);
+      const images = FILES.map((file) =>
+        disks[file].afterLoss(random, step.type === 'write' && step.file === file ? step : null),
+      );
+      const fault = await faultOf(images, promised, directory);
+      if (fault !== null) faults.push(`in step ${i}: ${fault}`);
     }
+    if (step.type === 'promised') promised = Math.max(promised, step.batch);
+    else disks[step.file].take(step);
   }
   expect(losses).toBeGreaterThan(PROMISES);
   return faults;
 }
 
+const FAULTS_MAX = 10;
+
+function withoutFlush(step: Step): Step {
+  if (step.type === 'write') return { ...step, isFlushed: false };
+  // a promise changes nothing
+  return step.type === 'flush' ? { type: 'promised', batch: 0 } : step;
+}
+
+/** What a disk holds of one file. */
 class Disk {
   #flushed: Buffer = Buffer.alloc(0);
-  #waiting: { readonly at: number; readonly bytes: Buffer }[] = [];
+  #waiting: Write[] = [];
 
   take(step: Exclude<Step, { type: 'promised' }>): void {
     if (step.type === 'flush') {
@@ -190,10 +232,10 @@ class Disk {
     else this.#waiting.push(step);
   }
 
-  /** Of what was not flushed any sectors may be there. */
-  afterLoss(random: () => number): Buffer {
+  /** Of what was not flushed any sectors may be there. @param underWay what is being written */
+  afterLoss(random: () => number, underWay: Write | null): Buffer {
     let image: Buffer = Buffer.from(this.#flushed);
-    for (const { at, bytes } of this.#waiting) {
+    for (const { at, bytes } of underWay === null ? this.#waiting : [...this.#waiting, underWay]) {
       for (let from = 0; from < bytes.length;) {
         const to = Math.min(bytes.length, from + SECTOR - ((at + from) % SECTOR));
         if (random() < 0.5) image = written(image, at + from, bytes.subarray(from, to));
@@ -213,11 +255,18 @@ function written(file: Buffer, at: number, bytes: Uint8Array): Buffer {
   return longer;
 }
 
-async function faultOf(image: Buffer, promised: number, directory: string): Promise<string | null> {
+async function faultOf(
+  images: readonly Buffer[],
+  promised: number,
+  directory: string,
+): Promise<string | null> {
   const store = join(directory, 'after');
   rmSync(store, { recursive: true, force: true });
   mkdirSync(store);
-  writeFileSync(join(store, 'data.mdb'), image);
+  for (const [i, file] of FILES.entries()) {
+    const image = images[i] ?? Buffer.alloc(0);
+    if (image.length > 0) writeFileSync(join(store, file), image);
+  }
   try {
     const storage = await LmdbStorage.open(store);
     try {

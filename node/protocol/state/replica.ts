@@ -212,6 +212,8 @@ export class Replica {
     if (vector !== null) this.#vector.join(vector);
     this.#sequence = firstSequence(this.#sequence, wallMs);
     this.#sequenceTaken = this.#sequence;
+    // All of it is durable, the records of a conflict that came after the first one too.
+    this.#before = new Map();
   }
 
   /**
