@@ -62,11 +62,11 @@ export class Api implements LatticeApi {
   read(key: string): ReadEntry | null | Promise<ReadEntry | null> {
     const { healing, driver, core } = this.#modules;
     healing.assertOver();
-    const entry = entryOf(seenOf(key, core.replica.live(key)));
-    const durably = (isSettled: boolean): ReadEntry | null =>
-      isSettled ? entry : entryOf(driver.durable(key));
+    const entry = entryIn(key, core.replica.live(key));
     const settled = driver.settled();
-    return typeof settled === 'boolean' ? durably(settled) : settled.then(durably);
+    if (settled === true) return entry;
+    const durable = (): ReadEntry | null => entryOf(driver.durable(key));
+    return settled === false ? durable() : settled.then((isSettled) => (isSettled ? entry : durable()));
   }
 
   async proof(key: string): Promise<ProofDocument> {
@@ -187,6 +187,12 @@ export class Api implements LatticeApi {
 
 /** Of records that stand alone: the same record is the same entry, which is made once for all who read it. */
 const entries = new WeakMap<SignedRecord, ReadEntry>();
+
+/** As `entryOf`, quicker where one record was read before and nothing is beside it. */
+function entryIn(key: string, live: readonly SignedRecord[]): ReadEntry | null {
+  const known = live.length === 1 && live[0] !== undefined ? entries.get(live[0]) : undefined;
+  return known ?? entryOf(seenOf(key, live));
+}
 
 function entryOf({ view, version }: Seen): ReadEntry | null {
   if (view === null) return null;

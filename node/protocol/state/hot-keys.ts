@@ -2,14 +2,16 @@
  * What was found lately for keys that were asked for: a hot key is not made anew for every reader, and the keys of a batch,
  * which are mostly new, are not looked for three times.
  *
- * Each key has two places, and the one asked for before the last makes room: of a thousand keys in turn, a fifth would push out each
- * other where there is one. A map with its oldest entry deleted for each new one would do as well, but its tables are outgrown all the
- * time, and those that got old before they died keep thousands of dead records from the collector of the young.
+ * Each key has four places, and the one put there first makes room: of a thousand keys asked for in turn, 9 of 100 would
+ * always find theirs taken where there are two, and 2 of 100 do. A map with its oldest entry deleted for each new one
+ * would do as well, but its tables are outgrown all the time, and those that got old before they died keep thousands of dead
+ * records from the collector of the young.
  */
 import type { SignedRecord } from './record.ts';
 
 /** At most some 10 MB where records are small. A guess at how many keys are hot at a time. */
 const PLACES = 4_096;
+const WAYS = 4;
 
 export class HotKeys {
   readonly #keys: (string | undefined)[] = [];
@@ -22,31 +24,41 @@ export class HotKeys {
   }
 
   get(key: string): readonly SignedRecord[] | null {
-    const place = placeOf(key);
-    if (this.#keys[place] === key) return this.#live[place] ?? null;
-    return this.#keys[place + 1] === key ? (this.#live[place + 1] ?? null) : null;
+    const at = this.#placeOf(key);
+    return at < 0 ? null : (this.#live[at] ?? null);
   }
 
   set(key: string, live: readonly SignedRecord[]): void {
-    const place = placeOf(key);
-    if (this.#keys[place] !== key) {
-      this.#keys[place + 1] = this.#keys[place];
-      this.#live[place + 1] = this.#live[place];
+    const at = this.#placeOf(key);
+    if (at >= 0) {
+      this.#live[at] = live;
+      return;
     }
-    this.#keys[place] = key;
-    this.#live[place] = live;
+    const first = firstPlaceOf(key);
+    for (let place = first + WAYS - 1; place > first; place -= 1) {
+      this.#keys[place] = this.#keys[place - 1];
+      this.#live[place] = this.#live[place - 1];
+    }
+    this.#keys[first] = key;
+    this.#live[first] = live;
   }
 
   delete(key: string): void {
-    const place = placeOf(key);
-    if (this.#keys[place] === key) this.#live[place] = null;
-    if (this.#keys[place + 1] === key) this.#live[place + 1] = null;
+    const at = this.#placeOf(key);
+    if (at >= 0) this.#live[at] = null;
+  }
+
+  /** @returns -1 where it has none */
+  #placeOf(key: string): number {
+    const first = firstPlaceOf(key);
+    for (let place = first; place < first + WAYS; place += 1) if (this.#keys[place] === key) return place;
+    return -1;
   }
 }
 
-/** The first of two. FNV-1a; who seeks keys with one place finds that they are not kept, and no more. */
-function placeOf(key: string): number {
+/** The first of its places. FNV-1a; who seeks keys with the same ones finds that they are not kept, and no more. */
+function firstPlaceOf(key: string): number {
   let sum = 0x811c_9dc5;
   for (let i = 0; i < key.length; i++) sum = Math.imul(sum ^ key.charCodeAt(i), 0x0100_0193);
-  return (sum ^ (sum >>> 16)) & (PLACES - 2);
+  return (sum ^ (sum >>> 16)) & (PLACES - WAYS);
 }
