@@ -45,6 +45,29 @@ describe('the driver', () => {
     expect(store.batches.map(({ put }) => put.size)).toEqual([3, 2]);
   });
 
+  it('steps the writes of a turn together, and sixteen at once, so that their signing begins', async () => {
+    const { driver, store, steps } = make({ signsLater: true });
+    const writes = Array.from({ length: 20 }, (_, n) => driver.write([{ key: `k${n}`, value: '1' }], null));
+    expect(steps()).toBe(1);
+    expect(store.prepared).toHaveLength(16);
+    await store.asked(1);
+    expect(steps()).toBe(2);
+    expect(store.prepared).toHaveLength(20);
+    expect(store.batches[0]?.drafts).toEqual(store.prepared);
+    store.finish();
+    expect((await Promise.all(writes)).every(({ ok }) => ok)).toBe(true);
+  });
+
+  it('refuses the writes of a turn in which the disk was found to refuse', async () => {
+    const { driver, store } = make();
+    const first = driver.write([{ key: 'a', value: '1' }], null);
+    await store.asked(1);
+    const second = driver.write([{ key: 'b', value: '1' }], null);
+    store.fail(new Error('disk full'));
+    await expect(first).rejects.toThrow('disk full');
+    await expect(second).rejects.toThrow('disk full');
+  });
+
   it('hands over drafts without a signature, and shows them to a member with one', async () => {
     const { driver, store, sent } = make({ signsLater: true });
     linkPeer(driver);
@@ -340,6 +363,7 @@ function make(options: { readonly keeper?: Keeper; readonly signsLater?: boolean
     CORE_DEFAULTS,
   );
   const sent: LungEffect[] = [];
+  let steps = 0;
   const timers: { ms: number; run: () => void }[] = [];
   const clock: Clock = {
     wallMs: () => 1_767_225_600_000,
@@ -358,14 +382,24 @@ function make(options: { readonly keeper?: Keeper; readonly signsLater?: boolean
   };
   const quiet = { error() {}, warn() {}, info() {}, debug() {} };
   const driver = new Driver(
-    { core, keeper, clock, logger: quiet, emit: () => {}, lungs: { http: lung } },
+    {
+      core,
+      keeper,
+      clock,
+      logger: quiet,
+      emit: () => {},
+      lungs: { http: lung },
+      stepped: () => {
+        steps += 1;
+      },
+    },
     DRIVER_DEFAULTS,
   );
   const fire = async (ms: number): Promise<void> => {
     await turn();
     timers.find((timer) => timer.ms === ms)?.run();
   };
-  return { driver, core, sent, fire, store: keeper as HeldKeeper };
+  return { driver, core, sent, fire, steps: () => steps, store: keeper as HeldKeeper };
 }
 
 function keeperOf(storage: Storage): Keeper {

@@ -168,3 +168,60 @@ it('ends its thread when it is closed, and one that is only starting too', async
   expect([...made.warnings, ...starting.warnings]).toEqual([]);
   expect((await found()).records.size).toBe(3);
 });
+
+const META = (sequence: number) => ({ sequence, wallMs: 1, counter: 0, knowledge: null });
+const value = (sequence: number, text: string) => ({
+  put: [{ slot: 1, bytes: Buffer.from(text) }],
+  remove: [],
+  meta: META(sequence),
+});
+/** Takes everything and does nothing; told to end, it dies. */
+const DIES_AT_THE_END = new URL(
+  'data:text/javascript,import{parentPort}from"node:worker_threads";parentPort.on("message",(m)=>m===null&&process.exit(3));parentPort.postMessage(null)',
+);
+/** Refuses every batch, and tells with which epoch it came. */
+const REFUSES = new URL(
+  `data:text/javascript,${encodeURIComponent(`
+    import { parentPort } from 'node:worker_threads';
+    parentPort.on('message', (memory) => {
+      const message = Buffer.from(memory);
+      const text = JSON.stringify({ code: 'ENOSPC', detail: 'epoch ' + message.readUInt32LE(4) });
+      message.writeUInt32LE(1, 0);
+      message.writeUInt32LE(message.write(text, 8), 4);
+      parentPort.postMessage([memory], [memory]);
+    });
+    parentPort.postMessage(null);`)}`,
+);
+
+it('does what a dying thread had before what came later, and waits for it when it is closed', async () => {
+  const made = await open(DIES_AT_THE_END);
+  await up(made);
+  const told = [made.storage.commit(value(1, 'a')), made.storage.mend(), made.storage.commit(value(2, 'b'))];
+  await made.storage.close();
+  await Promise.all(told);
+  const storage = await LmdbStorage.open(dir);
+  const { meta, records } = storage.load();
+  expect(Array.from(records, ({ bytes }) => Buffer.from(bytes).toString())).toEqual(['b']);
+  expect(meta?.sequence).toBe(2);
+  await storage.close();
+});
+
+it('counts as one what fails together: what is sent after the first failure is known comes after all of it', async () => {
+  const made = await open(REFUSES);
+  await up(made);
+  const commit = (sequence: number): Promise<string> =>
+    made.storage.commit(value(sequence, 'x')).then(
+      () => 'kept',
+      (error: Error) => error.message,
+    );
+  const [one, two] = [commit(1), commit(2)];
+  const [three, four] = [one.then(() => commit(3)), two.then(() => commit(4))];
+  const epochs = await Promise.all([one, two, three, four]);
+  expect(epochs.map((text) => /epoch \d/.exec(text)?.[0])).toEqual([
+    'epoch 0',
+    'epoch 0',
+    'epoch 1',
+    'epoch 1',
+  ]);
+  await made.storage.close().catch(() => undefined);
+});

@@ -245,6 +245,22 @@ describe('replica', () => {
     expect(replica.takeChanges()).toBeNull();
   });
 
+  it('says nothing of before a start when it first changes: what was loaded is durable, conflicts too', () => {
+    const records = [bob, eve].map((author, i) => testRecord({ author, key: 'conflict', sequence: i + 1 }));
+    const replica = replicaOf(ada);
+    toEnd(
+      replica.loading(
+        null,
+        records.map((record, i) => ({ slot: i + 1, bytes: keptForm(record) })),
+        null,
+        0,
+      ),
+    );
+    expect(replica.live('conflict')).toHaveLength(2);
+    replica.write([{ key: 'other', value: '1' }], null, 10);
+    expect([...(replica.takeChanges()?.before.keys() ?? [])]).toEqual(['other']);
+  });
+
   it('drops from the store what no longer lives when it loads', () => {
     const replica = replicaOf(ada);
     const old = testRecord({ author: bob });
