@@ -138,8 +138,8 @@ export type Effect =
       /** each key of which a record came or went, with what lived of it before this step */
       readonly before: ReadonlyMap<string, readonly SignedRecord[]>;
       /**
-       * Own records without their signatures, none where the core signs itself: the caller puts them in and says so (`Core.signed`)
-       * before anything of this step is durable or told.
+       * Own records without their signatures, none where the core signs itself: they get them before anything of this step is durable, and
+       * the caller says so (`Core.signed`) before anything of it is told.
        */
       readonly drafts: readonly StoredRecord[];
       /** last sequence this node used, and the greatest stamp it has seen: durable before use */

@@ -139,7 +139,7 @@ export function readJournal(dir: string, { name, number }: JournalMark): Journal
   const found = [...framesOf(file, name), ...framesOf(file, name + 1n)];
   return {
     frames: found.map(({ content }) => content),
-    isDamaged: found.some((frame, i) => frame.number !== number + i),
+    isDamaged: file.length < FILE_BYTES || found.some((frame, i) => frame.number !== number + i),
   };
 }
 

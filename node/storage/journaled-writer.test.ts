@@ -70,8 +70,17 @@ describe('a store with a journal', () => {
     await writeFile(join(dir, 'journal'), file);
     await expect(LmdbStorage.open(dir)).rejects.toMatchObject({ code: 'CORRUPT' });
     const { faults } = await found(true);
-    expect(faults).toEqual([expect.stringMatching(/should be there.*the journal holds a batch/)]);
+    expect(faults).toEqual([expect.stringMatching(/should be there.*the journal is not whole/)]);
     // The loss is known until it is mended.
+    expect((await found(true)).faults).toHaveLength(1);
+  });
+
+  it('takes a journal that is gone, or cut short, for damage where LMDB expects one', async () => {
+    killed();
+    await writeFile(join(dir, 'journal'), (await readFile(join(dir, 'journal'))).subarray(0, 1_000_000));
+    await expect(LmdbStorage.open(dir)).rejects.toMatchObject({ code: 'CORRUPT' });
+    await rm(join(dir, 'journal'));
+    await expect(LmdbStorage.open(dir)).rejects.toMatchObject({ code: 'CORRUPT' });
     expect((await found(true)).faults).toHaveLength(1);
   });
 

@@ -135,6 +135,8 @@ class PendingSize implements CommitSize {
 }
 
 function journalIn(dir: string): Journal | null {
+  // Elsewhere O_DSYNC is not there, or leaves the drive's cache as it is; LMDB knows what to do there.
+  if (process.platform !== 'linux') return null;
   try {
     return new Journal(dir);
   } catch {
@@ -158,7 +160,8 @@ export async function recover(
   const mark = db.get(JOURNAL_KEY);
   if (mark === undefined) return [];
   const { frames, isDamaged } = readJournal(dir, decodeMark(mark));
-  const detail = 'the journal holds a batch that is not what was written, with later ones behind it';
+  const detail =
+    'the journal is not whole, or holds a batch that is not what was written, with later ones behind it';
   if (isDamaged && !maySalvage) throw new StorageCorruptError({ slot: null, detail });
   writer.forget();
   await writer.write(frames.map(decodeBatch), { journal: null, missing: isDamaged ? 1 : 0 });

@@ -119,7 +119,10 @@ function beside({ put, drafts }: KeptBatch): {
 } {
   const skips: number[] = [];
   const signed = new Set<number>();
-  for (const { slot } of drafts) put.has(slot) ? signed.add(slot) : skips.push(slot);
+  for (const { slot } of drafts) {
+    if (put.has(slot)) signed.add(slot);
+    else skips.push(slot);
+  }
   if (signed.size === put.size) return { skips, records: [] };
   const others = [...put].filter(([slot]) => !signed.has(slot));
   return { skips, records: others.map(([slot, { bytes }]) => ({ slot, bytes })) };
