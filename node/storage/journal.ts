@@ -13,7 +13,16 @@
  * which shows that it was whole once.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
@@ -135,7 +144,8 @@ export interface JournalContent {
 
 /** What the journal of a store holds: the frames of the turn that begins there, then those of the next. */
 export function readJournal(dir: string, { name, number }: JournalMark): JournalContent {
-  const file = readFileOf(join(dir, FILE_NAME));
+  const path = join(dir, FILE_NAME);
+  const file = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
   const found = [...framesOf(file, name), ...framesOf(file, name + 1n)];
   return {
     frames: found.map(({ content }) => content),
@@ -168,15 +178,6 @@ function frameAt(file: Buffer, at: number, name: JournalName): Buffer | null {
   return crc32(file.subarray(at + CHECKED_FROM, end)) === file.readUInt32LE(at + 4)
     ? file.subarray(at + HEAD_BYTES, end)
     : null;
-}
-
-function readFileOf(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
-    throw error;
-  }
 }
 
 function frameBytes(length: number): number {
