@@ -37,7 +37,7 @@ const HALF_BYTES = 1_048_576;
 const FILE_BYTES = 2 * HALF_BYTES;
 
 /** The names of the turns of a half, one after the other. */
-export type JournalName = bigint;
+type JournalName = bigint;
 
 /** Where a turn begins. */
 export interface JournalMark {

@@ -186,6 +186,7 @@ export class LmdbWriter {
       meta = batch.meta;
     }
     tally = { ...tally, records: tally.records + missing };
+    if (missing > 0) meta ??= { sequence: 0, wallMs: 0, counter: 0, knowledge: null };
     return { slots, described: meta === null ? null : { meta, tally }, loss: { damaged, tally: lost } };
   }
 
