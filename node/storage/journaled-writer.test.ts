@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openStore } from '../../test/fixtures/open-store.ts';
 import type { StoreBatch } from '../ports.ts';
+import { encodeMark, Journal } from './journal.ts';
+import { JOURNAL_KEY, openDatabase } from './lmdb-environment.ts';
 import { LmdbStorage } from './lmdb-storage.ts';
+import { encodeBatch } from './writing-message.ts';
 
 const WRITER = fileURLToPath(new URL('../../test/fixtures/storage-writer.ts', import.meta.url));
 
@@ -31,7 +34,17 @@ describe('a store with a journal', () => {
     await storage.close();
     return { slots, sequence: meta?.sequence ?? 0, faults };
   };
-  /** A process that is killed right after its first promises: LMDB has nothing of them. */
+  /** As a process leaves a store that is killed before LMDB has these. */
+  const left = async (...batches: readonly StoreBatch[]): Promise<void> => {
+    await (await LmdbStorage.open(dir)).close();
+    const journal = new Journal(dir);
+    const db = openDatabase(dir);
+    await db.put(JOURNAL_KEY, encodeMark(journal.mark));
+    await db.close();
+    for (const one of batches) journal.append(encodeBatch(one));
+    journal.close();
+  };
+  /** A process that dies right after its first promises. */
   const killed = (): number => {
     const args = ['-c', `"$0" --no-warnings "$@" | head -4`, process.execPath, WRITER, dir, 'thread'];
     const { stdout } = spawnSync('sh', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
@@ -50,7 +63,14 @@ describe('a store with a journal', () => {
     });
   });
 
-  it('brings to LMDB what a killed process has left, also where that happens again and again', async () => {
+  it('brings to LMDB what is left in the journal, once', async () => {
+    await left(batch(1), batch(2), batch(103));
+    expect(await found()).toEqual({ slots: [1, 2, 103], sequence: 103, faults: [] });
+    await rm(join(dir, 'journal'));
+    expect((await found()).slots).toEqual([1, 2, 103]);
+  });
+
+  it('has what a killed process was promised, also where that happens again and again', async () => {
     let promised = 0;
     for (let round = 0; round < 3; round += 1) {
       promised = Math.max(promised, killed());
@@ -62,7 +82,7 @@ describe('a store with a journal', () => {
   });
 
   it('refuses to open where a batch of the journal is damaged, or tells of the loss where it may be made good', async () => {
-    killed();
+    await left(batch(1), batch(2), batch(3));
     const file = await readFile(join(dir, 'journal'));
     const magic = Buffer.from([0x41, 0x45, 0x4a, 0x31]);
     const at = [0, 1_048_576].find((start) => file.subarray(start, start + 4).equals(magic)) ?? -1;
@@ -76,7 +96,7 @@ describe('a store with a journal', () => {
   });
 
   it('takes a journal that is gone, or cut short, for damage where LMDB expects one', async () => {
-    killed();
+    await left(batch(1));
     await writeFile(join(dir, 'journal'), (await readFile(join(dir, 'journal'))).subarray(0, 1_000_000));
     await expect(LmdbStorage.open(dir)).rejects.toMatchObject({ code: 'CORRUPT' });
     await rm(join(dir, 'journal'));

@@ -51,7 +51,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'hashes a bucket in the order of arrival', file: MERKLE, find: 'if (order > 0) break;', replace: '', seedsMax: 10, broken: ['P8'] },
   { name: 'takes the holes in a vector for seen', file: VECTOR, find: 'if (from === (ranges[last] ?? 0) + 1) {', replace: 'if (from > (ranges[last] ?? 0)) {', seedsMax: 10, broken: ['P1', 'P2', 'P5', 'P8'] },
   { name: 'never pushes in a session', file: CORE, find: "this.#effects.push({ type: 'ask', peer, lung, exchange, message });", replace: "this.#effects.push({ type: 'ask', peer, lung, exchange, message: purpose.kind === 'session' && 'records' in message ? { ...message, records: [] } : message });", seedsMax: 10, broken: ['P2'] },
-  { name: 'loads without symbols', file: REPLICA, find: '      this.#sketch.add(record.id);\n      if (digests', replace: '      if (digests', seedsMax: 10, broken: ['P2', 'P8'] },
+  { name: 'loads without symbols', file: REPLICA, find: 'this.#sketch.addShort(short);', replace: '', seedsMax: 10, broken: ['P2', 'P8'] },
   { name: 'never returns to P2P', file: MODE, find: 'now - (state.p2pSince ?? now) < returnAfter(state.flaps, options)', replace: 'options.returnAfterMs > 0', seedsMax: 10, broken: ['P3'] },
   { name: 'says P2P because the lung is up', file: CORE, find: "const p2pReached = this.#detector.reached('p2p');", replace: 'const p2pReached = this.#lungUp.p2p ? 1 : 0;', seedsMax: 10, broken: ['P3'] },
   { name: 'says P2P because a link is open', file: CORE, find: "const p2pReached = this.#detector.reached('p2p');", replace: 'const p2pReached = [...this.#peers.values()].filter(({ linked }) => linked.p2p).length;', seedsMax: 15, broken: ['P3'] },
