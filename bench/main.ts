@@ -72,7 +72,12 @@ async function bench({ suite, n, gate, save, json, options }: Args): Promise<num
   const machine = describeMachine(suite.packages);
   console.log(`${suite.name}, ${n} ${suite.size.what}`);
   console.log(renderMachine(machine, os.loadavg()[0] ?? 0));
-  const rows = await suite.run({ n, options, say: (line) => console.error(`… ${line}`) });
+  const rows = await suite.run({
+    n,
+    options,
+    note: (line) => console.log(line),
+    say: (line) => console.error(`… ${line}`),
+  });
   const judged = judge(suite.bars, rows);
   const baseline = readBaseline(suite.name);
   console.log(`\n${renderTable(rows, baseline)}\n\n${renderBars(judged)}\n`);

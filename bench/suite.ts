@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly n: number;
   /** tells whoever waits what is going on */
   readonly say: (line: string) => void;
+  /** a line of the report */
+  readonly note: (line: string) => void;
   /** by name, as `Suite.options` has them */
   readonly options: Readonly<Record<string, string>>;
 }

@@ -59,7 +59,7 @@ const READ_KEYS = 1000;
 const WARM_UP_ROUNDS = 2;
 const START_BUDGET_MS = 15_000;
 
-async function run({ n, say, options }: RunOptions): Promise<readonly Row[]> {
+async function run({ n, say, note, options }: RunOptions): Promise<readonly Row[]> {
   const generator = makeGenerator(generatorNamed(options['generator'] ?? 'auto'), n);
   const directory = mkdtempSync(join(tmpdir(), 'aethel-bench-'));
   const processes: ChildProcess[] = [];
@@ -98,7 +98,8 @@ async function run({ n, say, options }: RunOptions): Promise<readonly Row[]> {
       sameGet: turn('sameGet', constantProcess, GETS),
       batches: turn('batches', nodeProcess, POSTS),
     };
-    say(`${generator.describe}, ${WARM_UP_ROUNDS} rounds to warm up`);
+    note(`load by ${generator.describe}`);
+    say(`${WARM_UP_ROUNDS} rounds to warm up`);
     await takeTurns(per, WARM_UP_ROUNDS);
     costs.clear();
     say(`${ROUNDS} rounds`);

@@ -51,7 +51,13 @@ export class JournaledWriter {
     // Only from now on does LMDB say that there is a journal.
     if (!this.#isBegun) await this.#writeThrough(null);
     while (!journal.hasRoomFor(content)) await this.settle();
-    const takeBack = this.#size.add(batch, this.#writer.slotMax);
+    let takeBack = this.#size.add(batch, this.#writer.slotMax);
+    if (this.#settling !== null && !this.#writer.hasRoomFor(this.#size)) {
+      // Room in LMDB's file is not made while LMDB writes to it.
+      takeBack();
+      await this.#settling.catch(() => undefined);
+      takeBack = this.#size.add(batch, this.#writer.slotMax);
+    }
     try {
       await this.#writer.reserve(this.#size);
       journal.append(content);

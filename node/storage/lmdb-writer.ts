@@ -100,8 +100,14 @@ export class LmdbWriter {
     this.loss = plan.loss;
   }
 
+  /** Whether such a write will find room without anything to be done for it. */
+  hasRoomFor(size: CommitSize): boolean {
+    const usedBytes = this.#usedBytesMax;
+    return this.#ahead.has(usedBytes, roomFor(size, { usedBytes, pageBytes: this.#pageBytes }));
+  }
+
   /**
-   * Sees to it that such a write will find room.
+   * Sees to it that such a write will find room; while none is under way.
    *
    * @throws what `failureOf` names
    */
