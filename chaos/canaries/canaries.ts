@@ -59,13 +59,13 @@ export const CANARIES: readonly Canary[] = [
   },
   {
     name: 'acknowledges before the disk has it',
-    edits: [{ file: STORE, find: 'commit(batch: StoreBatch): Promise<void> {\n    return this.#enqueue(batch);', replace: 'commit(batch: StoreBatch): Promise<void> {\n    setTimeout(() => void this.#enqueue(batch).catch(() => undefined), 2_000);\n    return Promise.resolve();' }],
+    edits: [{ file: STORE, find: 'if (batch.drafts.length >= AWAY_MIN) this.wake();\n    return this.#enqueue(batch);', replace: 'const signed = this.#asBatch(batch);\n    setTimeout(() => void this.#enqueue(signed).catch(() => undefined), 2_000);\n    return Promise.resolve();' }],
     scenario: 'kill-alone',
     caughtBy: ['lost-writes', 'monotonic-reads'],
   },
   {
     name: 'loses its newest records when it starts again',
-    edits: [{ file: STORE, find: 'for (const { key: slot, value } of this.#db.getRange({ start: 0 })) {', replace: 'for (const { key: slot, value } of [...this.#db.getRange({ start: 0 })].slice(0, -3)) {' }],
+    edits: [{ file: STORE, find: 'for (const { key: slot, value } of this.#db.getRange({ start: 0 })) {', replace: 'for (const { key: slot, value } of Array.from(this.#db.getRange({ start: 0 }), (entry) => ({ key: entry.key, value: Buffer.from(entry.value) })).slice(0, -3)) {' }],
     scenario: 'kill-alone',
     caughtBy: ['lost-writes', 'monotonic-reads'],
   },
