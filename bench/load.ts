@@ -34,7 +34,6 @@ interface Loaded {
 }
 
 export interface Generator {
-  readonly name: GeneratorName;
   /** name and version, for the report */
   readonly describe: string;
   /** @throws when a request was not answered well */
@@ -60,7 +59,6 @@ export function wrkVersion(): string | null {
 
 /** A process for each load, as wrk has it. */
 class Wrk implements Generator {
-  readonly name = 'wrk';
   readonly describe = wrkVersion() ?? 'wrk';
   readonly #seconds: number;
   readonly #directory = mkdtempSync(join(tmpdir(), 'aethel-wrk-'));
@@ -91,7 +89,6 @@ class Wrk implements Generator {
 
 /** One process through all loads, so that its compiler is warm for everybody alike. */
 class Autocannon implements Generator {
-  readonly name = 'autocannon';
   readonly describe = 'autocannon';
   readonly #requests: number;
   readonly #process = spawn(process.execPath, [fileURLToPath(new URL('peers/load.mjs', import.meta.url))], {

@@ -70,11 +70,8 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const body = PutRequest.safeParse(await readJson(request, limits.bodyBytesMax));
       if (!body.success) throw new HttpProblem('bad-request', `Body: ${describeIssues(body.error.issues)}`);
       const value = valueText(body.data.value);
-      const {
-        written,
-        root,
-        acks: acked,
-      } = writtenOf(await write(context, [{ key, value }], precondition, acks));
+      const outcome = await write(context, [{ key, value }], precondition, acks);
+      const { written, root, acks: acked } = writtenOf(outcome);
       const [one] = written;
       if (one === undefined) throw new Error('a write of one entry was answered with none');
       const text = writeText(key, one.version, root, acked);
@@ -86,11 +83,8 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const acks = ackDemandOf(request);
       assertKey(key);
       const precondition = preconditionOf(request);
-      const {
-        written,
-        root,
-        acks: acked,
-      } = writtenOf(await write(context, [{ key, value: null }], precondition, acks));
+      const outcome = await write(context, [{ key, value: null }], precondition, acks);
+      const { written, root, acks: acked } = writtenOf(outcome);
       const [one] = written;
       if (one === undefined) throw new Error('a write of one entry was answered with none');
       sendJson(response, 200, writeText(key, one.version, root, acked));

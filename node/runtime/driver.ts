@@ -470,7 +470,7 @@ async function gathered({ put }: Group, clock: Clock): Promise<void> {
   }
 }
 
-/** Writes of a turn with more entries are stepped at once: some milliseconds in which nobody else has a turn. */
+/** So many entries of a turn are stepped at once, without waiting for its end: they are signed while the others are still being read. */
 const STEP_ENTRIES_MAX = 16;
 /** Twice as many would halve what a commit adds to a write once more, but leave the node idle while they are committed. */
 const GATHER_ENOUGH = 32;

@@ -23,8 +23,9 @@ import {
   readFileSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { flushDirectory } from './lmdb-environment.ts';
 
 const FILE_NAME = 'journal';
 const MAGIC = 0x314a_4541;
@@ -76,16 +77,13 @@ export class Journal {
    */
   constructor(dir: string) {
     const file = join(dir, FILE_NAME);
-    // oxlint-disable-next-line no-bitwise
     this.#descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC, 0o600);
     try {
       const { size } = fstatSync(this.#descriptor);
-      if (size >= FILE_BYTES) return;
-      writeAll(this.#descriptor, Buffer.alloc(FILE_BYTES - size), size);
+      if (size < FILE_BYTES) writeAll(this.#descriptor, Buffer.alloc(FILE_BYTES - size), size);
       fsyncSync(this.#descriptor);
-      const directory = openSync(dirname(file), 'r');
-      fsyncSync(directory);
-      closeSync(directory);
+      // also where it is there: who made it may have been killed before this
+      flushDirectory(dir);
     } catch (error) {
       closeSync(this.#descriptor);
       throw error;

@@ -39,15 +39,12 @@ export class JournaledWriter {
     return this.#settling === null && (this.#journal?.bytes ?? 0) >= DUE_BYTES;
   }
 
-  get isSettled(): boolean {
-    return this.#filling.length + this.#leaving.length === 0;
-  }
-
   /** Resolves when it is durable; one call at a time. @param batch whose bytes stay as they are. @throws what `failureOf` names */
   async write(batch: StoreBatch): Promise<void> {
     const journal = this.#journal;
+    if (journal === null) return this.#writeThrough(batch);
     const content = encodeBatch(batch);
-    if (journal === null || content.length > DUE_BYTES) return this.#writeThrough(batch);
+    if (content.length > DUE_BYTES) return this.#writeThrough(batch);
     // Only from now on does LMDB say that there is a journal.
     if (!this.#isBegun) await this.#writeThrough(null);
     while (!journal.hasRoomFor(content)) await this.settle();
@@ -71,7 +68,7 @@ export class JournaledWriter {
   /** What is in the journal now is in LMDB when it resolves. @throws what `failureOf` names; then it stays in the journal */
   async settle(): Promise<void> {
     if (this.#settling !== null) return this.#settling;
-    if (this.isSettled) return;
+    if (this.#filling.length + this.#leaving.length === 0) return;
     this.#settling = this.#settle().finally(() => {
       this.#settling = null;
     });

@@ -67,7 +67,8 @@ export function slotMaxOf(db: Database): number {
   return [...db.getKeys({ reverse: true, limit: 1 })][0] ?? -1;
 }
 
-function flushDirectory(path: string): void {
+/** The names of the files in it are durable. */
+export function flushDirectory(path: string): void {
   // Windows can neither open a directory nor needs to
   if (process.platform === 'win32') return;
   const descriptor = openSync(path, 'r');

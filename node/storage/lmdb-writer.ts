@@ -33,7 +33,7 @@ const NO_LOSS: Loss = { damaged: new Set(), tally: TALLY_ZERO };
 
 /** What else a write says. */
 interface Beside {
-  /** Frames of this name may follow, which are not here yet; null: none do. Default as it was. */
+  /** Mark of the journal from which on frames may follow that are not here yet; null: none do. Default as it was. */
   readonly journal?: Buffer | null;
   /** Records that should be there besides, and are lost. Default 0. */
   readonly missing?: number;
@@ -157,11 +157,13 @@ export class LmdbWriter {
   async #commit(...entries: readonly ReadonlyMap<number, Buffer | null>[]): Promise<void> {
     const db = this.#db;
     await db.batch(() => {
-      for (const [key, value] of entries.flatMap((list) => [...list])) {
-        // oxlint-disable-next-line typescript/no-floating-promises -- the promise of the whole batch is awaited
-        if (value === null) db.remove(key);
-        // oxlint-disable-next-line typescript/no-floating-promises -- as above
-        else db.put(key, value);
+      for (const list of entries) {
+        for (const [key, value] of list) {
+          // oxlint-disable-next-line typescript/no-floating-promises -- the promise of the whole batch is awaited
+          if (value === null) db.remove(key);
+          // oxlint-disable-next-line typescript/no-floating-promises -- as above
+          else db.put(key, value);
+        }
       }
     });
   }

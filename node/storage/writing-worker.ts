@@ -35,10 +35,10 @@ const chunks = new Map<number, Put>();
 let failed: { readonly epoch: number; readonly failure: StorageFailedError } | null = null;
 /** Messages that are done with. Those of chunks go back with the next batch: to wake the node's thread costs as much as to sign. */
 let done: ArrayBuffer[] = [];
+let last = Promise.resolve();
 const quiet = setTimeout(() => {
   last = last.then(settle);
 }, QUIET_MS).unref();
-let last = Promise.resolve();
 
 async function take(memory: ArrayBuffer): Promise<void> {
   const message = readMessage(memory, (bytes) => identity.sign(bytes));

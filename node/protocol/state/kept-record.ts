@@ -10,7 +10,7 @@
  */
 import { nodeIdOf, PUBLIC_KEY_BYTES, type NodeId, type RecordId } from '../ids.ts';
 import type { Stamp } from './clock.ts';
-import { pathOf } from './merkle.ts';
+import { writePath } from './merkle.ts';
 import { idOf, type Dot, type SignedRecord } from './record.ts';
 import { SIGNATURE_BYTES } from './signature.ts';
 
@@ -86,7 +86,7 @@ export class KeptRecord {
 }
 
 function writeDigests(key: string, id: RecordId, target: Buffer, at: number): void {
-  target.write(pathOf(key), at, 'hex');
+  writePath(key, target, at);
   target.write(id, at + DIGEST_BYTES, 'hex');
 }
 

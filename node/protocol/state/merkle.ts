@@ -27,6 +27,7 @@ import { newChunk, Slab } from './slab.ts';
 
 export const BUCKET_MAX = 16;
 export const WIDTH = 16;
+const PATH_DOMAIN = 'aethel/path/v1\0';
 const HASH_BYTES = 32;
 const HASH_WORDS = HASH_BYTES / 4;
 const PATH_DIGITS = 2 * HASH_BYTES;
@@ -608,12 +609,12 @@ export class MerkleTrie {
 
 /** Where a key lives in the trie: 64 hex digits. */
 export function pathOf(key: string): string {
-  return hash('sha256', `aethel/path/v1\0${key}`, 'hex');
+  return hash('sha256', `${PATH_DOMAIN}${key}`, 'hex');
 }
 
 /** As `pathOf`, in 32 bytes. */
 export function writePath(key: string, target: Buffer, at: number): void {
-  writeBinary(hash('sha256', `aethel/path/v1\0${key}`, 'binary'), target, at);
+  writeBinary(hash('sha256', `${PATH_DOMAIN}${key}`, 'binary'), target, at);
 }
 
 /** The digest of at most sixteen entries. @param entries in path order, their ids sorted */
