@@ -58,14 +58,50 @@ describe('the driver', () => {
     expect((await Promise.all(writes)).every(({ ok }) => ok)).toBe(true);
   });
 
-  it('refuses the writes of a turn in which the disk was found to refuse', async () => {
+  it('steps together what comes turn by turn while a commit is under way: when that is done, or sixteen at once', async () => {
+    const { driver, store, steps } = make({ signsLater: true });
+    const writes = [driver.write([{ key: 'first', value: '1' }], null)];
+    await store.asked(1);
+    for (let n = 0; n < 20; n++) {
+      writes.push(driver.write([{ key: `k${n}`, value: '1' }], null));
+      await turn();
+    }
+    expect(steps()).toBe(2);
+    expect(store.prepared).toHaveLength(17);
+    store.finish();
+    await store.asked(2);
+    expect(steps()).toBe(3);
+    expect(store.batches.map(({ put }) => put.size)).toEqual([1, 20]);
+    store.finish();
+    expect((await Promise.all(writes)).every(({ ok }) => ok)).toBe(true);
+  });
+
+  it('begins a commit within a turn that brings enough for one, and reads on meanwhile', async () => {
     const { driver, store } = make();
+    const writes = Array.from({ length: 40 }, (_, n) => driver.write([{ key: `k${n}`, value: '1' }], null));
+    let isOver = false;
+    setImmediate(() => {
+      isOver = true;
+    });
+    for (let tasks = 0; tasks < 20 && store.batches.length === 0; tasks++) await Promise.resolve();
+    expect(isOver).toBe(false);
+    expect(store.batches.map(({ put }) => put.size)).toEqual([32]);
+    store.finish();
+    await store.asked(2);
+    expect(store.batches.map(({ put }) => put.size)).toEqual([32, 8]);
+    store.finish();
+    await Promise.all(writes);
+  });
+
+  it('refuses the writes of a turn in which the disk was found to refuse', async () => {
+    const { driver, store, steps } = make();
     const first = driver.write([{ key: 'a', value: '1' }], null);
     await store.asked(1);
     const second = driver.write([{ key: 'b', value: '1' }], null);
     store.fail(new Error('disk full'));
     await expect(first).rejects.toThrow('disk full');
     await expect(second).rejects.toThrow('disk full');
+    expect(steps()).toBe(1);
   });
 
   it('hands over drafts without a signature, and shows them to a member with one', async () => {

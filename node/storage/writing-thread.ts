@@ -34,8 +34,8 @@ interface Chunk {
 
 export class WritingThread {
   readonly #thread: BatchThread;
-  /** chunks that no batch has taken, by their first draft */
-  readonly #chunks = new Map<StoredRecord, Chunk>();
+  /** Chunks that no batch has taken, oldest first: some four. No map, which would keep what was in it for long (ADR 10). */
+  readonly #chunks: Chunk[] = [];
   #lastChunk = 0;
   /** counts failures that are known; the thread refuses what was sent before */
   #epoch = 0;
@@ -59,8 +59,7 @@ export class WritingThread {
 
   /** Only while it is up. @param drafts at least one, of a batch to come, which has them one after the other */
   prepare(drafts: readonly StoredRecord[]): void {
-    const [first] = drafts;
-    if (first !== undefined) this.#chunks.set(first, this.#sendChunk(drafts));
+    if (drafts.length > 0) this.#chunks.push(this.#sendChunk(drafts));
   }
 
   /** Only while it is up. Outcomes come in the order of the calls. */
@@ -89,9 +88,10 @@ export class WritingThread {
     const taken: number[] = [];
     let from = 0;
     for (const [at, draft] of drafts.entries()) {
-      const chunk = this.#chunks.get(draft);
+      if (at < from) continue;
+      const index = this.#chunks.findIndex(({ drafts: [first] }) => first === draft);
+      const [chunk] = index < 0 ? [] : this.#chunks.splice(index, 1);
       if (chunk === undefined) continue;
-      this.#chunks.delete(draft);
       if (from < at) taken.push(this.#sendChunk(drafts.slice(from, at)).number);
       taken.push(chunk.number);
       from = at + chunk.drafts.length;

@@ -29,8 +29,8 @@ const lmdb = new LmdbWriter(db, dir);
 const writer = new JournaledWriter(lmdb, dir);
 /** Nothing came for so long: what is in the journal is written to LMDB. */
 const QUIET_MS = 20;
-/** signed, until a batch takes them */
-const chunks = new Map<number, Put>();
+/** Signed, until a batch takes them, oldest first. No map, which would keep what was in it for long (ADR 10). */
+const chunks: { readonly number: number; readonly put: Put }[] = [];
 /** What was sent before a failure was known builds on what was lost. */
 let failed: { readonly epoch: number; readonly failure: StorageFailedError } | null = null;
 /** Messages that are done with. Those of chunks go back with the next batch: to wake the node's thread costs as much as to sign. */
@@ -44,7 +44,7 @@ async function take(memory: ArrayBuffer): Promise<void> {
   const message = readMessage(memory, (bytes) => identity.sign(bytes));
   done.push(memory);
   if (message.type === 'chunk') {
-    chunks.set(message.chunk, message.put);
+    chunks.push({ number: message.chunk, put: message.put });
     return;
   }
   writeAnswer(memory, await write(message));
@@ -76,10 +76,10 @@ async function write(message: Batch): Promise<StorageFailedError | null> {
 function signedOf({ chunks: numbers, skips }: Batch): Put {
   const put: Put[number][] = [];
   for (const number of numbers) {
-    const chunk = chunks.get(number);
+    const index = chunks.findIndex((chunk) => chunk.number === number);
+    const [chunk] = index < 0 ? [] : chunks.splice(index, 1);
     if (chunk === undefined) throw new Error(`no chunk ${number}`);
-    chunks.delete(number);
-    for (const entry of chunk) if (!skips.has(entry.slot)) put.push(entry);
+    for (const entry of chunk.put) if (!skips.has(entry.slot)) put.push(entry);
   }
   return put;
 }
