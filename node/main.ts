@@ -4,6 +4,7 @@
  *
  *   0 stopped as asked   1 crashed   2 configuration   3 store or identity   4 HTTP port   130 stopped by a second signal
  */
+import './quick-ticks.ts';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
