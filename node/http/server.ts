@@ -33,12 +33,16 @@ const DRAIN_MS = 2000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000;
 const CONNECTIONS_MAX = 4096;
+/** Of one connection, some 4 KB each: who sends more has it cut. */
+const PIPELINED_MAX = 256;
 
 export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
   readonly #Request = messageClass(IncomingMessage);
   readonly #Response = messageClass(ServerResponse);
+  /** requests that wait for the answers before theirs */
+  readonly #pipelined = new WeakMap<Socket, number>();
   #app: ServedApp | null = null;
   #port = 0;
   #closing: Promise<void> | null = null;
@@ -57,10 +61,9 @@ export class HttpServer {
         noDelay: true,
       },
       (request, response) => {
-        const app = this.#app;
-        if (this.#closing !== null) response.setHeader('Connection', 'close');
-        if (app === null) answerStarting(request, response);
-        else if (app.shortWay?.(request, response) !== true) app(request, response);
+        // Where its socket is still another answer's, it waits for that.
+        if (response.socket !== null) this.#answer(request, response);
+        else this.#queue(request, response);
       },
     );
     this.#server.maxConnections = CONNECTIONS_MAX;
@@ -70,6 +73,31 @@ export class HttpServer {
       response.writeHead(problem.status, { 'Content-Type': 'application/problem+json' });
       response.end(JSON.stringify(problem.body()));
     });
+  }
+
+  /**
+   * A request that came without waiting for the answer to the one before: it is taken up when that is sent, so that a read behind a write
+   * sees it (RFC 9112, 9.3.2). Node alone would take it up at once.
+   */
+  #queue(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const waiting = (this.#pipelined.get(socket) ?? 0) + 1;
+    if (waiting > PIPELINED_MAX) {
+      socket.destroy();
+      return;
+    }
+    this.#pipelined.set(socket, waiting);
+    response.once('socket', () => {
+      this.#pipelined.set(socket, (this.#pipelined.get(socket) ?? 1) - 1);
+      this.#answer(request, response);
+    });
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const app = this.#app;
+    if (this.#closing !== null) response.setHeader('Connection', 'close');
+    if (app === null) answerStarting(request, response);
+    else if (app.shortWay?.(request, response) !== true) app(request, response);
   }
 
   /** From the next request on the app answers; once. */

@@ -93,6 +93,26 @@ describe('the driver', () => {
     await Promise.all(writes);
   });
 
+  it('steps what is asked from within a step at the end of a commit that leaves nothing to be stored', async () => {
+    const late: Promise<unknown>[] = [];
+    const { driver, store } = make({
+      stepped: () => {
+        if (store.batches.length === 1 && late.length === 0)
+          late.push(driver.write([{ key: 'late', value: '1' }], null));
+      },
+    });
+    const first = driver.write([{ key: 'k', value: '1' }], null);
+    await store.asked(1);
+    const refused = driver.write([{ key: 'nothing to delete', value: null }], null);
+    store.finish();
+    expect((await first).ok).toBe(true);
+    expect((await refused).ok).toBe(false);
+    await store.asked(2);
+    store.finish();
+    await Promise.all(late);
+    expect(late).toHaveLength(1);
+  });
+
   it('refuses the writes of a turn in which the disk was found to refuse', async () => {
     const { driver, store, steps } = make();
     const first = driver.write([{ key: 'a', value: '1' }], null);
@@ -385,8 +405,14 @@ class HeldKeeper implements Keeper {
   }
 }
 
-function make(options: { readonly keeper?: Keeper; readonly signsLater?: boolean } = {}) {
-  const { keeper = new HeldKeeper(), signsLater = false } = options;
+interface MakeOptions {
+  readonly keeper?: Keeper;
+  readonly signsLater?: boolean;
+  readonly stepped?: () => void;
+}
+
+function make(options: MakeOptions = {}) {
+  const { keeper = new HeldKeeper(), signsLater = false, stepped } = options;
   const identity = testIdentity(1);
   const core = new Core(
     {
@@ -427,6 +453,7 @@ function make(options: { readonly keeper?: Keeper; readonly signsLater?: boolean
       lungs: { http: lung },
       stepped: () => {
         steps += 1;
+        stepped?.();
       },
     },
     DRIVER_DEFAULTS,

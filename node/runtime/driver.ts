@@ -1,8 +1,8 @@
 /**
- * The driver of the pure core: queues nothing but durability. Each input is stepped at once; what its effects may tell
- * others (replies, records, answers) is held until everything stepped before it is on disk. All steps of one turn of the
- * event loop share a commit, and while one is under way the next gathers: group commit. Own records that came without a
- * signature get it with their commit.
+ * The driver of the pure core: queues nothing but durability. Each input but writes is stepped at once; what its effects may tell
+ * others (replies, records, answers) is held until everything stepped before it is on disk. What is stepped in one turn of the
+ * event loop shares a commit, unless it is much, and while one is under way the next gathers: group commit. Own records that came
+ * without a signature get it with their commit.
  *
  * Heartbeats, polls, resets, timers and events do not wait: they carry no record. While the store refuses commits, the
  * rest goes on as well, without the records that are not durable (durable-view.ts).
@@ -88,7 +88,7 @@ export class Driver {
   readonly #options: DriverOptions;
   readonly #timers = new Map<TimerName, () => void>();
   readonly #writes = new Pending<Write>();
-  /** writes of this turn of the event loop, and how many entries they have */
+  /** writes that were not stepped yet, and how many entries they have */
   #asked: WriteRequest[] = [];
   #askedEntries = 0;
   readonly #answers = new Map<number, (bytes: Uint8Array | null) => void>();
@@ -161,7 +161,17 @@ export class Driver {
     const writes = this.#asked;
     this.#asked = [];
     this.#askedEntries = 0;
-    if (this.#failure === null) return this.dispatch({ type: 'write', writes });
+    if (this.#failure === null) {
+      try {
+        return this.dispatch({ type: 'write', writes });
+      } catch (error) {
+        // A core that throws is broken: that ends the process, and is not the affair of the one writer who happened to be the sixteenth.
+        setImmediate(() => {
+          throw error;
+        });
+        return;
+      }
+    }
     for (const { request } of writes) this.#writes.take(request)?.reject(this.#failure);
   }
 
@@ -282,6 +292,8 @@ export class Driver {
       this.#durableState = state;
       this.#stepWrites();
       this.#committing = null;
+      // A listener of that step may have asked.
+      if (this.#asked.length > 0) setImmediate(() => this.#stepWrites());
       for (const effect of group.held) this.#perform(effect);
       for (const done of group.done) done(true);
     }
