@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { parseCommand, UsageError } from './cli.ts';
 import { WorldUnavailableError } from './cluster/port.ts';
 import { perform } from './commands.ts';
+import { endProcess } from './end-process.ts';
 import { KeyUnusableError } from './pack/key.ts';
 import { ResultsUnwritableError, RunUnreadableError } from './runner/run-directory.ts';
 import { EXIT_CODES } from './runner/verdict.ts';
@@ -37,9 +38,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 try {
   const command = parseCommand(process.argv.slice(2), [...SCENARIOS.keys()], () => randomInt(0x1_0000_0000));
-  process.exitCode = await perform(command, interruption.signal);
+  endProcess(await perform(command, interruption.signal));
 } catch (error) {
   const isKnown = KNOWN.some((kind) => error instanceof kind);
   console.error(isKnown && error instanceof Error ? `chaos: ${error.message}` : error);
-  process.exitCode = interruption.signal.aborted ? EXIT_CODES.interrupted : EXIT_CODES.error;
+  endProcess(interruption.signal.aborted ? EXIT_CODES.interrupted : EXIT_CODES.error);
 }

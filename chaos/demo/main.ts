@@ -12,6 +12,7 @@ import type { PageFiles } from '../../dashboard/build.ts';
 import { NodeStartError } from '../cluster/port.ts';
 import type { Cluster } from '../cluster/port.ts';
 import { startProcessCluster } from '../cluster/processes.ts';
+import { endProcess } from '../end-process.ts';
 import { parseDemoArgs } from './args.ts';
 import type { DemoArgs } from './args.ts';
 import { Clients } from './clients.ts';
@@ -30,7 +31,7 @@ import { Ledger, writeContinuously } from './writers.ts';
 const EXIT: Readonly<Record<Verdict, number>> = { pass: 0, fail: 1, inconclusive: 2 };
 const EXIT_BROKEN = 3;
 
-process.exitCode = await main(parseDemoArgs(process.argv.slice(2), process.env));
+endProcess(await main(parseDemoArgs(process.argv.slice(2), process.env)));
 
 async function main(args: DemoArgs): Promise<number> {
   const words = DEMO_WORDS[args.language];

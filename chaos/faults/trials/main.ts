@@ -10,6 +10,7 @@ import { openCluster } from '../../cluster/open.ts';
 import { NodeStartError, WorldUnavailableError } from '../../cluster/port.ts';
 import type { World } from '../../cluster/port.ts';
 import { listenForInterrupts } from '../../demo/interrupt.ts';
+import { endProcess } from '../../end-process.ts';
 import { Bench } from './bench.ts';
 import type { Outcome } from './bench.ts';
 import { preparationFor } from '../support.ts';
@@ -53,14 +54,14 @@ const count = (state: Outcome['state']): number =>
 const summary = `${count('proven')} bite and heal, ${count('failed')} do not, ${count('unsupported')} unsupported here`;
 if (interrupt.signal.aborted) {
   console.log(`verdict: INTERRUPTED, ${summary}`);
-  process.exitCode = interrupt.exitCode();
+  endProcess(interrupt.exitCode());
 } else if (troubles.length > 0) {
   console.log(`verdict: ERROR, ${summary}; ${troubles.join('; ')}`);
-  process.exitCode = 3;
+  endProcess(3);
 } else {
   const passes = count('failed') === 0 && count('proven') > 0;
   console.log(`verdict: ${passes ? 'PASS' : 'FAIL'}, ${summary}`);
-  process.exitCode = passes ? 0 : 1;
+  endProcess(passes ? 0 : 1);
 }
 
 function isWanted(name: string): boolean {
