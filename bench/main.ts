@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { WorldUnavailableError } from '../chaos/cluster/port.ts';
+import { endProcess } from '../chaos/end-process.ts';
 import { readBaseline, saveBaseline } from './baseline.ts';
 import { describeMachine, missing } from './machine.ts';
 import { renderBars, renderMachine, renderTable, verdictOf } from './report.ts';
@@ -152,4 +153,5 @@ function parse(argv: readonly string[]) {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// The failover suite dials containers that go.
+endProcess(await main(process.argv.slice(2)));

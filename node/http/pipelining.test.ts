@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { createApp } from './app.ts';
 import { FakeLattice } from './fake-lattice.ts';
+import { eventually } from './http-client.fixture.ts';
 import { HttpServer } from './server.ts';
 
 const servers: HttpServer[] = [];
@@ -46,13 +47,6 @@ async function start() {
   return { lattice, server, socket, statuses, heard: () => heard };
 }
 
-async function until(isSo: () => boolean): Promise<void> {
-  for (const end = performance.now() + 10_000; !isSo();) {
-    if (performance.now() > end) throw new Error('it never was so');
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 describe('requests that do not wait for the answers before them', () => {
   it('see the write that was sent before them, and are answered in their order', async () => {
     const { lattice, socket, statuses, heard } = await start();
@@ -60,7 +54,7 @@ describe('requests that do not wait for the answers before them', () => {
     for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
     expect(heard()).toBe('');
     lattice.release();
-    await until(() => statuses().length === 3);
+    await eventually(() => statuses().length === 3);
     expect(statuses()).toEqual(['201', '200', '200']);
     expect(heard()).toContain('"value":42');
     socket.destroy();
@@ -77,10 +71,10 @@ describe('requests that do not wait for the answers before them', () => {
     socket.write(PUT + GET.repeat(300));
     await isCut;
     other.write(HEALTH);
-    await until(() => told.includes('200 OK'));
+    await eventually(() => told.includes('200 OK'));
     lattice.release();
     other.write(PUT + GET.repeat(100));
-    await until(() => (told.match(/"value":42/g) ?? []).length === 100);
+    await eventually(() => (told.match(/"value":42/g) ?? []).length === 100);
     other.destroy();
   });
 });

@@ -9,6 +9,7 @@ import { BatchThread } from '../batch-thread.ts';
 import type { KeptBatch, Logger, StoreBatch } from '../ports.ts';
 import type { StoredRecord } from '../protocol/state/write.ts';
 import type { StorageFailedError } from './errors.ts';
+import { takeOut } from './take-out.ts';
 import { readAnswer, takeSignatures, writeBatch, writeChunk } from './writing-message.ts';
 import type { WritingWorkerData } from './writing-worker.ts';
 
@@ -34,7 +35,7 @@ interface Chunk {
 
 export class WritingThread {
   readonly #thread: BatchThread;
-  /** Chunks that no batch has taken, oldest first: some four. No map, which would keep what was in it for long (ADR 10). */
+  /** chunks that no batch has taken, oldest first: some four */
   readonly #chunks: Chunk[] = [];
   #lastChunk = 0;
   /** counts failures that are known; the thread refuses what was sent before */
@@ -89,8 +90,7 @@ export class WritingThread {
     let from = 0;
     for (const [at, draft] of drafts.entries()) {
       if (at < from) continue;
-      const index = this.#chunks.findIndex(({ drafts: [first] }) => first === draft);
-      const [chunk] = index < 0 ? [] : this.#chunks.splice(index, 1);
+      const chunk = takeOut(this.#chunks, ({ drafts: [first] }) => first === draft);
       if (chunk === undefined) continue;
       if (from < at) taken.push(this.#sendChunk(drafts.slice(from, at)).number);
       taken.push(chunk.number);

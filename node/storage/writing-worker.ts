@@ -10,6 +10,7 @@ import { openDatabase } from './lmdb-environment.ts';
 import { failureOf } from './lmdb-failure.ts';
 import { JournaledWriter } from './journaled-writer.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
+import { takeOut } from './take-out.ts';
 import { readMessage, writeAnswer, type Message } from './writing-message.ts';
 
 /** What it is started with. */
@@ -29,7 +30,7 @@ const lmdb = new LmdbWriter(db, dir);
 const writer = new JournaledWriter(lmdb, dir);
 /** Nothing came for so long: what is in the journal is written to LMDB. */
 const QUIET_MS = 20;
-/** Signed, until a batch takes them, oldest first. No map, which would keep what was in it for long (ADR 10). */
+/** signed, until a batch takes them, oldest first */
 const chunks: { readonly number: number; readonly put: Put }[] = [];
 /** What was sent before a failure was known builds on what was lost. */
 let failed: { readonly epoch: number; readonly failure: StorageFailedError } | null = null;
@@ -76,8 +77,7 @@ async function write(message: Batch): Promise<StorageFailedError | null> {
 function signedOf({ chunks: numbers, skips }: Batch): Put {
   const put: Put[number][] = [];
   for (const number of numbers) {
-    const index = chunks.findIndex((chunk) => chunk.number === number);
-    const [chunk] = index < 0 ? [] : chunks.splice(index, 1);
+    const chunk = takeOut(chunks, (one) => one.number === number);
     if (chunk === undefined) throw new Error(`no chunk ${number}`);
     for (const entry of chunk.put) if (!skips.has(entry.slot)) put.push(entry);
   }

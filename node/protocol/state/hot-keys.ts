@@ -3,10 +3,9 @@
  * which are mostly new, are not looked for three times.
  *
  * Each key has four places, and the one put there first makes room: of a thousand keys asked for in turn, 16 of 10,000 always
- * find theirs taken. With half as many places it was 2 of 100, and cost a tenth of all reads: a miss leaves behind a record, an entry and an
- * answer that the collector of the young meets where dead keys of weak maps are (measured, six to fourteen of 100). A map with its oldest entry deleted for each new one
- * would do as well, but its tables are outgrown all the time, and those that got old before they died keep thousands of dead
- * records from the collector of the young.
+ * find theirs taken. With half as many places it was 2 of 100, and there were 6 to 14 of 100 reads fewer (measured; a miss makes the record,
+ * its entry and its answer anew). A map with its oldest entry deleted for each new one would do as well, but its tables are outgrown all the
+ * time, and those that got old before they died keep thousands of dead records from the collector of the young.
  */
 import type { SignedRecord } from './record.ts';
 
