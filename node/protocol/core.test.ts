@@ -183,6 +183,26 @@ describe('a member that left', () => {
   });
 });
 
+describe('what is heard over P2P without a link', () => {
+  it('is no evidence of the lung, be it gossip, a question or a late heartbeat', () => {
+    const node = new Node(1, ['http']);
+    node.step({ type: 'lung', lung: 'p2p', state: 'up', reason: 'test' });
+    const peer = node.peer(0);
+    node.mute = true;
+    node.run(2_000);
+    expect(node.core.mode().mode).toBe('HTTP');
+    node.step({ type: 'gossip', peer, records: [] });
+    node.step({ type: 'asking', peer, lung: 'p2p' });
+    node.beatFrom(peer, true);
+    node.run(1_000);
+    expect([node.states, node.core.mode().mode]).toEqual([[], 'HTTP']);
+    node.step({ type: 'link', peer, lung: 'p2p', state: 'up', reason: 'test' });
+    node.mute = false;
+    node.run(1_000);
+    expect(node.core.mode().mode).toBe('P2P');
+  });
+});
+
 describe('a write that waits for members', () => {
   it('is refused at once where they owe an answer on both lungs, and taken for this node alone', () => {
     const node = new Node(2, ['p2p', 'http']);

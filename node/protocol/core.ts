@@ -521,6 +521,8 @@ export class Core {
   #evidence(id: NodeId, lung: LungName, rttMs: number | null): Peer {
     const peer = this.#peer(id);
     peer.heardAt = this.#now.monotonicMs;
+    // What comes on a connection that is no link (yet, or any more) is good to have, and does not say that this lung carries data.
+    if (lung === 'p2p' && !peer.linked.p2p) return peer;
     const transition = this.#detector.heard(id, lung, this.#now.monotonicMs, rttMs);
     if (transition !== null) this.#changed(transition);
     return peer;

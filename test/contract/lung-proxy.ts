@@ -1,6 +1,7 @@
 /**
  * A TCP proxy that can fall silent: a cut that drops, without root or firewall. Bytes that meet a silent proxy are
- * lost with their connection; the connection itself stays open, so neither end is told.
+ * lost with their connection; the connection itself stays open, so neither end is told. It can also be narrow, as a path that
+ * loses packets above some size: small chunks pass, the first large one blocks its way for good, and new connections begin anew.
  */
 import net from 'node:net';
 import { Transform } from 'node:stream';
@@ -13,6 +14,7 @@ export class SilentProxy {
   readonly #sockets = new Set<net.Socket>();
   #silent = false;
   #bytesPerSecond = Infinity;
+  #chunkBytesMax = Infinity;
 
   constructor(targetPort: number) {
     this.#target = targetPort;
@@ -38,9 +40,15 @@ export class SilentProxy {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
+  /** From now on a chunk above so many bytes blocks its way. */
+  narrow(chunkBytesMax: number): void {
+    this.#chunkBytesMax = chunkBytesMax;
+  }
+
   /** New connections pass again. */
   heal(): void {
     this.#silent = false;
+    this.#chunkBytesMax = Infinity;
   }
 
   /** What the kernel does for a killed process. */
@@ -68,7 +76,10 @@ export class SilentProxy {
   }
 
   #line(): Transform {
-    const pass = async (chunk: Buffer, done: (error: null, chunk: Buffer) => void): Promise<void> => {
+    let isBlocked = false;
+    const pass = async (chunk: Buffer, done: (error: null, chunk?: Buffer) => void): Promise<void> => {
+      isBlocked ||= chunk.length > this.#chunkBytesMax;
+      if (isBlocked) return done(null);
       const ms = (chunk.length * 1_000) / this.#bytesPerSecond;
       if (ms > 0) await delay(ms);
       done(null, chunk);

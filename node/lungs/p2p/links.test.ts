@@ -8,53 +8,87 @@ const TOPIC = 'test';
 const OPTIONS = { topic: TOPIC, gossipTimeoutMinMs: 750, gossipTimeoutMaxMs: 3000 };
 
 describe('a link', () => {
-  it('is up when the peer is subscribed and our gossip has a stream to it', () => {
+  it('is up when the peer is subscribed, our gossip has a stream to it, and large messages pass', async () => {
     const world = new FakeWorld();
     const connection = world.opens();
     expect(world.told).toEqual([]);
     connection.gossips = true;
-    world.pass(100);
+    connection.isNarrow = true;
+    await world.pass(100);
+    expect(world.told).toEqual([]);
+    connection.widen();
+    await world.pass(10);
     expect(world.told).toEqual(['up']);
   });
 
-  it('is given up when gossip does not come up, with more patience each time', () => {
+  it('never is one on connections that pass small messages only, which is told each time, and that they pass again', async () => {
     const world = new FakeWorld();
     for (const patienceMs of [750, 1500, 3000, 3000]) {
       const connection = world.opens();
-      world.pass(patienceMs - 10);
+      connection.gossips = true;
+      connection.isNarrow = true;
+      await world.pass(patienceMs - 10);
       expect(connection.status).toBe('open');
-      world.pass(50);
+      await world.pass(100);
+      expect(connection.status).toBe('aborted');
+    }
+    const wide = world.opens();
+    wide.gossips = true;
+    await world.pass(100);
+    expect(world.told).toEqual(['gone', 'gone', 'gone', 'gone', 'up']);
+    expect(world.narrow).toEqual([1, 2, 3, 4, 0]);
+  });
+
+  it('gives a far member three times as long for it as its gossip took', async () => {
+    const world = new FakeWorld();
+    const connection = world.opens();
+    await world.pass(600);
+    connection.gossips = true;
+    connection.isNarrow = true;
+    await world.pass(1_700);
+    connection.widen();
+    await world.pass(10);
+    expect(world.told).toEqual(['up']);
+  });
+
+  it('is given up when gossip does not come up, with more patience each time', async () => {
+    const world = new FakeWorld();
+    for (const patienceMs of [750, 1500, 3000, 3000]) {
+      const connection = world.opens();
+      await world.pass(patienceMs - 10);
+      expect(connection.status).toBe('open');
+      await world.pass(50);
       expect(connection.status).toBe('aborted');
     }
     expect(world.told).toEqual(['gone', 'gone', 'gone', 'gone']);
   });
 
-  it('is waited for anew when one of two connections was closed, and as briefly as at first once it was up', () => {
+  it('is waited for anew when one of two connections was closed, and as briefly as at first once it was up', async () => {
     const world = new FakeWorld();
     world.opens();
-    world.pass(800);
+    await world.pass(800);
     const [first, second] = [world.opens(), world.opens()];
     first.gossips = true;
-    world.pass(100);
+    await world.pass(100);
     first.abort();
     second.gossips = true;
-    world.pass(100);
+    await world.pass(100);
     second.abort();
     const [third, fourth] = [world.opens(), world.opens()];
-    world.pass(500);
+    await world.pass(500);
     third.abort();
-    world.pass(700);
+    await world.pass(700);
     expect(fourth.status).toBe('open');
-    world.pass(100);
+    await world.pass(100);
     expect(fourth.status).toBe('aborted');
   });
 
-  it('stays where gossip comes up on the other one', () => {
+  it('stays where gossip comes up on the other one', async () => {
     const world = new FakeWorld();
     const [first, second] = [world.opens(), world.opens()];
     first.abort();
     second.gossips = true;
-    world.pass(5_000);
+    await world.pass(5_000);
     expect(second.status).toBe('open');
     expect(world.told).toEqual(['up']);
   });
@@ -65,6 +99,8 @@ class FakeConnection {
   readonly remoteAddr = '/ip4/10.0.0.2/tcp/1';
   status = 'open';
   gossips = false;
+  isNarrow = false;
+  readonly #passed = Promise.withResolvers<void>();
   readonly #closed: (connection: FakeConnection) => void;
 
   constructor(closed: (connection: FakeConnection) => void) {
@@ -73,6 +109,15 @@ class FakeConnection {
 
   get streams(): readonly unknown[] {
     return this.gossips ? [{ direction: 'outbound', status: 'open', protocol: '/meshsub/1.1.0' }] : [];
+  }
+
+  passage(): Promise<void> {
+    if (!this.isNarrow) this.widen();
+    return this.#passed.promise;
+  }
+
+  widen(): void {
+    this.#passed.resolve();
   }
 
   abort(): void {
@@ -84,6 +129,7 @@ class FakeConnection {
 /** A peer that is subscribed, and as much of libp2p and of time as links touch. */
 class FakeWorld {
   readonly told: string[] = [];
+  readonly narrow: number[] = [];
   readonly #stack = new EventTarget();
   #now = 0;
   #timers: { readonly at: number; readonly run: () => void }[] = [];
@@ -109,6 +155,8 @@ class FakeWorld {
         onUp: () => this.told.push('up'),
         onDown: () => this.told.push('down'),
         onGone: () => this.told.push('gone'),
+        passage: (connection) => (connection as unknown as FakeConnection).passage(),
+        onNarrow: (_peer, times) => this.narrow.push(times),
       },
       OPTIONS,
     );
@@ -122,13 +170,14 @@ class FakeWorld {
   }
 
   /** Ten milliseconds at a time, timers as they fall due. */
-  pass(ms: number): void {
+  async pass(ms: number): Promise<void> {
     const until = this.#now + ms;
     while (this.#now < until) {
       this.#now += 10;
       const due = this.#timers.filter(({ at }) => at <= this.#now);
       this.#timers = this.#timers.filter(({ at }) => at > this.#now);
       for (const { run } of due) run();
+      await Promise.resolve();
     }
   }
 

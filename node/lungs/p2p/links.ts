@@ -1,7 +1,7 @@
 /**
- * When a connected peer counts as a link: it is subscribed to our topic, and our gossip has a stream to it. A peer
- * that is connected for too long without that, or loses it, gets a fresh connection, because gossipsub does not open
- * a stream again on an old one.
+ * When a connected peer counts as a link: it is subscribed to our topic, our gossip has a stream to it, and large messages
+ * pass on that connection (`Passage`). A peer that is connected for too long without that, or loses its gossip, gets a fresh
+ * connection, because gossipsub does not open a stream again on an old one.
  *
  * It happens where connections of one peer meet: gossipsub had its stream on the one that was closed, or hears of the old
  * one's end when it already knows the new one, and forgets that as well. So patience is short at first, and grows with each
@@ -19,6 +19,10 @@ export interface LinksModules {
   readonly onDown: (peer: NodeId, reason: string) => void;
   /** the last connection of a peer is gone, whether it was a link or not */
   readonly onGone: (peer: NodeId) => void;
+  /** resolves when large messages pass on this connection; rejects when it ends before */
+  readonly passage: (connection: Connection) => Promise<void>;
+  /** so many connections in a row came up on which small messages pass and large ones do not; 0: they pass again */
+  readonly onNarrow: (peer: NodeId, times: number) => void;
 }
 
 export interface LinksOptions {
@@ -29,6 +33,9 @@ export interface LinksOptions {
 
 interface Member {
   readonly connections: Set<Connection>;
+  readonly openedAt: number;
+  /** connections on which gossip came up, and whether large messages were seen to pass there */
+  readonly passages: Map<Connection, 'asked' | 'passed'>;
   /** monotonic ms when it is no link yet and never will be */
   hopelessAt: number;
   up: boolean;
@@ -37,6 +44,8 @@ interface Member {
 
 /** How often a connection that is not yet a link is looked at. Opening our own gossip stream is not announced by an event. */
 const SETTLE_MS = 25;
+/** A guess: it was measured by handshakes that wait for more than the way there and back. */
+const PASSAGE_PATIENCE = 3;
 const GOSSIP_PROTOCOLS = '/meshsub/';
 
 export class Links {
@@ -45,6 +54,8 @@ export class Links {
   readonly #members = new Map<NodeId, Member>();
   /** connections in a row on which gossip did not come up */
   readonly #inVain = new Map<NodeId, number>();
+  /** the same, where gossip did and large messages did not pass */
+  readonly #narrow = new Map<NodeId, number>();
   readonly #unlisten: (() => void)[] = [];
   #cancelSettle: (() => void) | null = null;
 
@@ -79,6 +90,10 @@ export class Links {
     this.#members.clear();
   }
 
+  isUp(peer: NodeId): boolean {
+    return this.#members.get(peer)?.up ?? false;
+  }
+
   isConnected(peer: NodeId): boolean {
     return this.#members.has(peer);
   }
@@ -104,10 +119,12 @@ export class Links {
     const member = this.#members.get(peer);
     if (member !== undefined) member.connections.add(connection);
     else {
-      const hopelessAt = this.#modules.clock.monotonicMs() + this.#patienceMs(peer);
+      const openedAt = this.#modules.clock.monotonicMs();
       this.#members.set(peer, {
         connections: new Set([connection]),
-        hopelessAt,
+        passages: new Map(),
+        openedAt,
+        hopelessAt: openedAt + this.#patienceMs(peer),
         up: false,
         downReason: null,
       });
@@ -120,6 +137,7 @@ export class Links {
     if (!isNodeId(peer)) return;
     const member = this.#members.get(peer);
     if (member === undefined || !member.connections.delete(connection)) return;
+    member.passages.delete(connection);
     if (member.connections.size > 0) {
       // What gossip had on the closed one it must get anew.
       member.hopelessAt = this.#modules.clock.monotonicMs() + this.#patienceMs(peer);
@@ -139,7 +157,7 @@ export class Links {
   #settle(): void {
     this.#cancelSettle?.();
     this.#cancelSettle = null;
-    const { stack, clock, onUp } = this.#modules;
+    const { stack, clock } = this.#modules;
     if (this.#members.size === 0) return;
     const now = clock.monotonicMs();
     const subscribers = new Set(
@@ -148,21 +166,53 @@ export class Links {
     let waiting = false;
     for (const [peer, member] of this.#members) {
       const carrier = subscribers.has(peer) ? [...member.connections].find(carriesGossip) : undefined;
-      if (carrier !== undefined) {
-        if (member.up) continue;
-        member.up = true;
-        this.#inVain.delete(peer);
-        onUp(peer, carrier.remoteAddr.toString());
-      } else if (member.up) {
-        this.abort(peer, 'gossip stream lost');
+      if (member.up) {
+        if (carrier === undefined) this.abort(peer, 'gossip stream lost');
+      } else if (carrier !== undefined && member.passages.get(carrier) === 'passed') {
+        this.#linked(peer, member, carrier);
+      } else if (carrier !== undefined && !member.passages.has(carrier)) {
+        this.#askPassage(peer, member, carrier);
+        waiting = true;
       } else if (now > member.hopelessAt) {
-        this.#inVain.set(peer, (this.#inVain.get(peer) ?? 0) + 1);
-        this.abort(peer, 'gossip did not come up');
+        this.#giveUp(peer, carrier !== undefined);
       } else {
         waiting = true;
       }
     }
     if (waiting) this.#cancelSettle = clock.after(SETTLE_MS, () => this.#settle());
+  }
+
+  #linked(peer: NodeId, member: Member, carrier: Connection): void {
+    member.up = true;
+    this.#inVain.delete(peer);
+    if (this.#narrow.delete(peer)) this.#modules.onNarrow(peer, 0);
+    this.#modules.onUp(peer, carrier.remoteAddr.toString());
+  }
+
+  /** Gossip took some round trips to come up; this takes two, so a far member is given as long again as that took, thrice. */
+  #askPassage(peer: NodeId, member: Member, carrier: Connection): void {
+    const now = this.#modules.clock.monotonicMs();
+    member.hopelessAt = now + Math.max(this.#patienceMs(peer), PASSAGE_PATIENCE * (now - member.openedAt));
+    member.passages.set(carrier, 'asked');
+    this.#modules.passage(carrier).then(
+      () => {
+        if (!member.passages.has(carrier)) return;
+        member.passages.set(carrier, 'passed');
+        this.#settle();
+      },
+      // Whatever it was, nothing has passed: the connection is given up in time.
+      () => undefined,
+    );
+  }
+
+  #giveUp(peer: NodeId, isNarrow: boolean): void {
+    this.#inVain.set(peer, (this.#inVain.get(peer) ?? 0) + 1);
+    if (isNarrow) {
+      const times = (this.#narrow.get(peer) ?? 0) + 1;
+      this.#narrow.set(peer, times);
+      this.#modules.onNarrow(peer, times);
+    }
+    this.abort(peer, isNarrow ? 'large messages do not pass' : 'gossip did not come up');
   }
 }
 

@@ -14,7 +14,7 @@ import {
   beaconOf,
 } from '../../../test/contract/lung-kit.ts';
 import { SilentProxy } from '../../../test/contract/lung-proxy.ts';
-import type { Clock, CountBytes } from '../../ports.ts';
+import type { Clock, CountBytes, LungEvent } from '../../ports.ts';
 import { P2pLung } from './p2p-lung.ts';
 import type { P2pModules } from './p2p-lung.ts';
 import { P2pStartError } from './errors.ts';
@@ -411,6 +411,27 @@ describe('healing', () => {
     await linked(a, b);
     await Promise.all([gossipFlows(a, b), gossipFlows(b, a)]);
   });
+
+  it('is no link again while small messages pass and large ones do not, and says so once', async () => {
+    const warned: string[] = [];
+    const warn = (message: string): number => warned.push(message);
+    const b = await started(2, { addressesPerPeerMax: 0 }, { logger: { ...silentLogger, warn } });
+    const { proxy, address } = await proxyTo(b);
+    const a = await started(1, { addressesPerPeerMax: 0, bootstrap: [address] });
+    await linked(a, b);
+    proxy.narrow(4_000);
+    proxy.kill();
+    await until('it is told', () => warned.length > 0, 15_000);
+    const isUp = (event: LungEvent): boolean => event.type === 'link' && event.state === 'up';
+    expect([a.events.filter(isUp).length, b.events.filter(isUp).length]).toEqual([1, 1]);
+    // Nobody may take such a connection for a way, by whatever came before the large message.
+    const since = b.events.findLastIndex((event) => event.type === 'link' && event.state === 'down');
+    expect(b.events.slice(since).filter(({ type }) => type === 'heard')).toEqual([]);
+    proxy.heal();
+    await until('up again', () => [a, b].every(({ events }) => events.filter(isUp).length === 2), 15_000);
+    await gossipFlows(a, b);
+    expect(warned.filter((message) => message.includes('MTU'))).toHaveLength(1);
+  }, 40_000);
 
   it('answers within the time-out when the path is a black hole', async () => {
     const { a, b, proxy } = await proxied();

@@ -3,8 +3,8 @@
  * connection per peer inside the cluster's private network.
  *
  * The parts: `stack` assembles libp2p, `gate` admits one connection per peer, `dialer` and `addresses` find peers
- * and find them again, `links` says who is reachable, `beats` and `exchanges` carry the direct traffic, `http-ports` says
- * where a member answers HTTP. This file starts and stops them together and turns what they see into events.
+ * and find them again, `links` and `passage` say who is reachable, `beats` and `exchanges` carry the direct traffic, `http-ports`
+ * says where a member answers HTTP. This file starts and stops them together and turns what they see into events.
  */
 import type {
   Clock,
@@ -34,6 +34,7 @@ import type { HttpListen } from './http-ports.ts';
 import { Links } from './links.ts';
 import type { P2pKnobs, P2pOptions, P2pSettings } from './options.ts';
 import { P2P_DEFAULTS } from './options.ts';
+import { Passage } from './passage.ts';
 import { dialablePlaces, hostOf } from './places.ts';
 import { assembleStack, startStack } from './stack.ts';
 import type { Stack } from './types.ts';
@@ -55,6 +56,9 @@ export interface P2pModules {
 
 /** Gossip and exchanges are evidence too, but one `heard` per peer and this many ms is enough of it. */
 const HEARD_EVERY_MS = 50;
+
+/** Connections in a row that pass nothing large before it is told. */
+const NARROW_TIMES = 2;
 
 /** One report per host of strangers and broken handshakes in this many ms: a wrong key redials for ever. */
 const STRANGER_EVERY_MS = 10_000;
@@ -81,6 +85,8 @@ export class P2pLung implements Lung {
   readonly #heardMs = new Map<NodeId, number>();
   readonly #toldMs = new Map<NodeId, number>();
   readonly #strangersMs = new Map<string, number>();
+  /** what a peer last said of itself before it was a link here: it was one there a moment earlier */
+  readonly #early = new Map<NodeId, LungEvent>();
   #sink: LungSink | null = null;
   #running: Running | null = null;
   #starting: Promise<void> | null = null;
@@ -204,6 +210,7 @@ export class P2pLung implements Lung {
       this.#options,
     );
     this.#stop.signal.throwIfAborted();
+    const passage = new Passage(stack);
     const links = new Links(
       {
         stack,
@@ -211,6 +218,8 @@ export class P2pLung implements Lung {
         onUp: (peer, address) => this.#up(peer, address),
         onDown: (peer, reason) => this.#emit({ type: 'link', peer, state: 'down', reason }),
         onGone: (peer) => this.#gone(peer),
+        passage: (connection) => passage.proveOn(connection),
+        onNarrow: (peer, times) => this.#narrow(peer, times),
       },
       this.#options,
     );
@@ -223,7 +232,9 @@ export class P2pLung implements Lung {
         onBytes: (direction, bytes) => this.#count(direction, 'beat', bytes),
         onHeard: (peer, rttMs, beacon) => {
           this.#heardMs.set(peer, clock.monotonicMs());
-          this.#emit({ type: 'heard', peer, rttMs, beacon });
+          const heard: LungEvent = { type: 'heard', peer, rttMs, beacon };
+          if (links.isUp(peer)) this.#emit(heard);
+          else if (links.isConnected(peer)) this.#early.set(peer, heard);
         },
         onRefused: onRefusedMessage,
       },
@@ -271,6 +282,7 @@ export class P2pLung implements Lung {
     await beats.start();
     await exchanges.start();
     await httpPorts.start();
+    await passage.start();
     links.start();
     try {
       await startStack(stack);
@@ -337,6 +349,9 @@ export class P2pLung implements Lung {
 
   #up(peer: NodeId, address: string): void {
     this.#emit({ type: 'link', peer, state: 'up', address });
+    const early = this.#early.get(peer);
+    this.#early.delete(peer);
+    if (early !== undefined) this.#emit(early);
     // one way works again, so others may: do not wait out the long delays
     this.#book.hurry(null, this.#modules.clock.monotonicMs());
     this.#running?.dialer.wake();
@@ -345,9 +360,21 @@ export class P2pLung implements Lung {
   #gone(peer: NodeId): void {
     this.#heardMs.delete(peer);
     this.#toldMs.delete(peer);
+    this.#early.delete(peer);
     this.#running?.beats.forget(peer);
     this.#book.hurry(peer, this.#modules.clock.monotonicMs());
     this.#running?.dialer.wake();
+  }
+
+  /** Once in a row: the second time, as the first may be a moment's loss. */
+  #narrow(peer: NodeId, times: number): void {
+    const { logger } = this.#modules;
+    if (times === 0) logger.info('large messages pass again', { tag: TAG, peer });
+    if (times === NARROW_TIMES)
+      logger.warn('a member connects, but large messages do not pass: check the MTU on the way', {
+        tag: TAG,
+        peer,
+      });
   }
 
   #received(peer: NodeId, kind: TrafficKind, bytes: Uint8Array): void {
@@ -359,6 +386,7 @@ export class P2pLung implements Lung {
   #stirred(peer: NodeId): void {
     const now = this.#modules.clock.monotonicMs();
     this.#heardMs.set(peer, now);
+    if (this.#running?.links.isUp(peer) !== true) return;
     if (now - (this.#toldMs.get(peer) ?? -Infinity) < HEARD_EVERY_MS) return;
     this.#toldMs.set(peer, now);
     this.#emit({ type: 'heard', peer, rttMs: null, beacon: null });
