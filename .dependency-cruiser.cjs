@@ -56,7 +56,7 @@ module.exports = {
       name: 'only-compose-composes',
       severity: 'error',
       from: { path: '^node/(runtime|lungs|storage|signing|http|observe|protocol)/' },
-      to: { path: '^node/(main|compose|config)\\.ts$' },
+      to: { path: '^node/((main|compose|config)\\.ts$|config/)' },
     },
     {
       name: 'sim-imports-protocol',

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { ConfigError, loadConfig } from './config.ts';
-import type { Config, Env } from './config.ts';
+import { ConfigError, inspectConfig, lineOf, loadConfig } from './config.ts';
+import type { Config, Inspection } from './config.ts';
+import type { Env } from './config/values.ts';
 
 const KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff';
 const PEER = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN';
@@ -27,6 +28,7 @@ describe('defaults', () => {
       proxies: { http: null, https: null, exempt: [] },
       log: { level: 'info', format: 'pretty', file: null },
       envFile: null,
+      warnings: [],
     });
     expect(Buffer.from(config.clusterKey).toString('hex')).toBe(KEY);
   });
@@ -75,6 +77,23 @@ describe('good values', () => {
       ['/dns/my_app-node-1/tcp/9000'],
     ],
     [
+      'DNS names that end in a dot, as one name with those that do not',
+      {
+        AETHEL_LATTICE_NODES: 'http://node.example.:8000 http://node.example:8000',
+        AETHEL_P2P_BOOTSTRAP: `/dns4/node.example./tcp/9000/p2p/${PEER} /dns/node./tcp/1`,
+        AETHEL_DISCOVERY_DNS: 'node.default.svc.cluster.local.',
+        AETHEL_HTTP_HOST: 'localhost.',
+      },
+      (c) => [c.latticeNodes, c.p2p.bootstrap, c.discoveryDns, c.http.host],
+      [
+        ['http://node.example:8000'],
+        [`/dns4/node.example/tcp/9000/p2p/${PEER}`, '/dns/node/tcp/1'],
+        'node.default.svc.cluster.local.',
+        'localhost.',
+      ],
+    ],
+    ['the longest name of a pod', { AETHEL_NODE_NAME: 'x'.repeat(253) }, (c) => c.nodeName.length, 253],
+    [
       'any free port',
       { AETHEL_HTTP_PORT: '0', AETHEL_P2P_LISTEN: '/ip4/127.0.0.1/tcp/0' },
       (c) => [c.http.port, c.p2p.listen],
@@ -88,8 +107,8 @@ describe('good values', () => {
     ],
     [
       'an empty variable as absent',
-      { AETHEL_API_TOKEN: '', AETHEL_LOG_LEVEL: ' ' },
-      (c) => [c.api.token, c.log.level],
+      { AETHEL_LOG_FILE: '', AETHEL_LOG_LEVEL: ' ' },
+      (c) => [c.log.file, c.log.level],
       [null, 'info'],
     ],
     [
@@ -99,6 +118,7 @@ describe('good values', () => {
         HTTPS_PROXY: 'http://other',
         HTTP_PROXY: 'proxy:3128',
         no_proxy: '',
+        AETHEL_LATTICE_NODES: 'http://a https://a',
       },
       (c) => c.proxies,
       { http: 'http://proxy:3128/', https: 'http://u:p@proxy:3128/', exempt: [] },
@@ -118,11 +138,8 @@ describe('good values', () => {
 
 describe('bad values', () => {
   it.each([
-    ['HTTP_PROXY', 'socks5://proxy:1080'],
-    ['HTTPS_PROXY', 'http://proxy:3128/path'],
-    ['NO_PROXY', 'a;b'],
     ['AETHEL_NODE_NAME', 'a b'],
-    ['AETHEL_NODE_NAME', 'x'.repeat(64)],
+    ['AETHEL_NODE_NAME', 'x'.repeat(254)],
     ['AETHEL_HTTP_HOST', 'http://x'],
     ['AETHEL_HTTP_HOST', '256.1.1.1'],
     ['AETHEL_HTTP_PORT', '65536'],
@@ -156,10 +173,20 @@ describe('bad values', () => {
     ['AETHEL_DISCOVERY_DNS', 'node:8000'],
     ['AETHEL_DISCOVERY_DNS', '10.0.0.1'],
     ['AETHEL_DISCOVERY_DNS', 'a..b'],
+    ['AETHEL_DISCOVERY_DNS', 'a..'],
+    ['AETHEL_DISCOVERY_DNS', '.'],
+    ['AETHEL_LATTICE_NODES', 'http://.'],
+    ['AETHEL_STATE_DIR', '"/var/lib/aethel"'],
     ['AETHEL_STATE_DIR', 'a\0b'],
     ['AETHEL_API_INSECURE', 'tru'],
     ['AETHEL_API_TOKEN', 'with spaces in the middle'],
     ['AETHEL_API_TOKEN', 'short'],
+    ['AETHEL_API_TOKEN', ''],
+    ['AETHEL_API_TOKEN', '  '],
+    ['AETHEL_API_TOKEN_FILE', ' '],
+    ['AETHEL_API_TOKEN', '"0123456789abcdef"'],
+    ['AETHEL_CLUSTER_KEY', ''],
+    ['AETHEL_CLUSTER_KEY', `${'x'.repeat(16)}\ufffd`],
     ['AETHEL_HEARTBEAT_INTERVAL_MS', '500'],
     ['AETHEL_HEARTBEAT_INTERVAL_MS', '1e2'],
     ['AETHEL_SUSPICION_MS', '0'],
@@ -210,6 +237,41 @@ describe('bad values', () => {
     expect(error.problems).toHaveLength(2);
     expect(error.message).not.toContain(secret);
   });
+
+  it('repeats neither the password of a URL nor a secret that its name has swallowed', () => {
+    const error = errorOf({
+      AETHEL_LATTICE_NODES: 'http://user:hunter2@node',
+      AETHEL_API_TOKENhunter2: '=',
+    });
+    expect(error.problems.map(({ name }) => name).sort()).toEqual([
+      'AETHEL_API_TOKEN…',
+      'AETHEL_LATTICE_NODES',
+    ]);
+    expect(error.message).not.toContain('hunter2');
+  });
+
+  it.each(['aethel_api_token', 'AETHEL-API-TOKEN', 'Aethel.Api.Token'])(
+    'refuses a setting whose name is written %s',
+    (name) => {
+      expect(problemsOf({ [name]: '0123456789abcdef' })).toEqual([
+        { name: 'AETHEL_API_TOKEN', problem: `is written ${name}, which is no setting` },
+      ]);
+    },
+  );
+});
+
+describe('what engines inject', () => {
+  it('is ignored, and told once', () => {
+    const { config, warnings } = inspect({
+      AETHEL_SERVICE_HOST: '10.0.0.1',
+      AETHEL_PORT: 'tcp://10.0.0.1:8000',
+      AETHEL_PORT_8000_TCP_ADDR: '10.0.0.1',
+      AETHEL_HTTP_PORT: 'tcp://10.0.0.2:80',
+    });
+    expect(config?.http.port).toBe(8000);
+    expect(warnings.map(({ name }) => name)).toEqual(['AETHEL_HTTP_PORT']);
+    expect(warnings[0]?.problem).toContain('3 more like it are');
+  });
 });
 
 describe('files', () => {
@@ -232,7 +294,7 @@ describe('files', () => {
       { name: 'AETHEL_ENV_FILE', problem: '.env.nodeX cannot be read (ENOENT)' },
     ]);
     expect(problemsOf({ AETHEL_ENV_FILE: '.env' })).toHaveLength(1);
-    const denied = (): string => {
+    const denied = (): Uint8Array => {
       throw Object.assign(new Error('denied'), { code: 'EACCES' });
     };
     expect(() => loadConfig({ AETHEL_CLUSTER_KEY: KEY }, denied)).toThrow(/\.env cannot be read \(EACCES\)/);
@@ -240,6 +302,29 @@ describe('files', () => {
 
   it('finds misspelt names inside the file', () => {
     expect(problemsOf({}, { '.env': 'AETHEL_PORT=1' }).map(({ name }) => name)).toEqual(['AETHEL_PORT']);
+  });
+
+  it('says in which line of the file a value stands that will not do', () => {
+    const error = errorOf({}, { '.env': '# mine\nAETHEL_HTTP_PORT=eighty\nAETHEL_API_TOKEN=\nnonsense\n' });
+    expect(error.message).toBe(
+      [
+        'the environment has 2 problems:',
+        '  AETHEL_HTTP_PORT (.env, line 2): must be a whole number from 0 to 65535 (is "eighty")',
+        '  AETHEL_API_TOKEN (.env, line 3): is set, and blank: unset it, or give it a value',
+      ].join('\n'),
+    );
+    const { warnings } = inspect({}, { '.env': 'nonsense\n' });
+    expect(warnings.map(lineOf)).toEqual(['(.env, line 1): is not a setting (NAME=value), and is ignored']);
+  });
+
+  it('takes no line for the value of the one before, and tells no secret (B02)', () => {
+    const token = 'qwertyuiopasdfgh';
+    const text = `AETHEL_STATE_DIR= \nAETHEL_P2P_BOOTSTRAP=\t\nAETHEL_API_TOKEN=${token}\n`;
+    const config = load({}, { '.env': text });
+    expect([config.stateDir, config.p2p.bootstrap, config.api.token]).toEqual(['./.aethel/state', [], token]);
+    const error = errorOf({}, { '.env': `AETHEL_API_TOKEN= \n${token}\nAETHEL_CLUSTER_KEY ${token}\n` });
+    expect(error.problems.map(({ name }) => name)).toEqual(['AETHEL_CLUSTER_KEY', 'AETHEL_API_TOKEN']);
+    expect(error.message).not.toContain(token);
   });
 
   it('takes secrets from files, without the line break at the end', () => {
@@ -275,6 +360,9 @@ it('never throws anything but ConfigError', () => {
       'AETHEL_CLUSTER_KEY',
       'AETHEL_ENV_FILE',
       'AETHEL_API_TOKEN_FILE',
+      'HTTP_PROXY',
+      'no_proxy',
+      'AETHEL_SERVICE_HOST',
       '__proto__',
       'constructor',
     ),
@@ -289,7 +377,7 @@ it('never throws anything but ConfigError', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(name, value)), fc.string({ unit: 'binary' }), (pairs, file) => {
       try {
-        loadConfig(Object.fromEntries(pairs), () => file);
+        loadConfig(Object.fromEntries(pairs), () => Buffer.from(file));
       } catch (error) {
         if (!(error instanceof ConfigError)) throw error;
       }
@@ -299,11 +387,19 @@ it('never throws anything but ConfigError', () => {
 });
 
 function load(env: Env, files: Readonly<Record<string, string>> = {}): Config {
-  return loadConfig({ AETHEL_CLUSTER_KEY: KEY, ...env }, (path) => {
+  return loadConfig({ AETHEL_CLUSTER_KEY: KEY, ...env }, reading(files));
+}
+
+function inspect(env: Env, files: Readonly<Record<string, string>> = {}): Inspection {
+  return inspectConfig({ AETHEL_CLUSTER_KEY: KEY, ...env }, reading(files));
+}
+
+function reading(files: Readonly<Record<string, string>>): (path: string) => Uint8Array {
+  return (path) => {
     const text = files[path];
     if (text === undefined) throw Object.assign(new Error('missing'), { code: 'ENOENT' });
-    return text;
-  });
+    return Buffer.from(text);
+  };
 }
 
 function errorOf(env: Env, files: Readonly<Record<string, string>> = {}): ConfigError {

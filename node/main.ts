@@ -65,10 +65,10 @@ async function runNode(): Promise<void> {
   // Until there is a node to stop, a signal just ends the process.
   const endEarly = (): void => process.exit(EXIT.ok);
   for (const signal of SIGNALS) process.on(signal, endEarly);
-  const { ConfigError, loadConfig } = await import('./config.ts');
+  const { ConfigError, lineOf, loadConfig } = await import('./config.ts');
   let config: ReturnType<typeof loadConfig>;
   try {
-    config = loadConfig(process.env, (path) => readFileSync(path, 'utf8'));
+    config = loadConfig(process.env, (path) => readFileSync(path));
   } catch (error) {
     if (error instanceof ConfigError) return fail(EXIT.config, error.message);
     throw error;
@@ -83,6 +83,7 @@ async function runNode(): Promise<void> {
   const { createLogger } = await inTurn(() => import('./observe/logger.ts'));
   const logger = createLogger({ ...config.log, node: config.nodeName });
   logger.info('Aethel Lattice node', { tag: 'STARTUP', node: config.nodeName, env_file: config.envFile });
+  for (const warning of config.warnings) logger.warn(lineOf(warning), { tag: 'STARTUP' });
 
   if (refusal !== null) {
     const { host, port } = config.http;

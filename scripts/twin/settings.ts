@@ -1,5 +1,6 @@
 /** What the twin is told: its command line, and what it must know of the two nodes' own `.env` files. Pure. */
-import { parseArgs, parseEnv } from 'node:util';
+import { parseArgs } from 'node:util';
+import dotenv from 'dotenv';
 
 export type TwinArgs =
   | { readonly kind: 'run'; readonly once: boolean; readonly fileA: string; readonly fileB: string }
@@ -71,8 +72,8 @@ interface EnvFile {
 
 /** The nodes check their settings themselves; this looks only at what two of them on one machine must agree on. */
 export function readTwinSettings(fileA: EnvFile, fileB: EnvFile): TwinSettings {
-  const envA = parseEnv(fileA.text);
-  const envB = parseEnv(fileB.text);
+  const envA = dotenv.parse(fileA.text);
+  const envB = dotenv.parse(fileB.text);
   if (envB['AETHEL_P2P_BOOTSTRAP'] !== undefined) {
     throw new SettingsError(
       `${fileB.file} must not set AETHEL_P2P_BOOTSTRAP: node A's peer id is learned at the start`,

@@ -48,6 +48,21 @@ describe('a node process', () => {
     expect(node.output).not.toContain('from-environment');
   });
 
+  it('tells what is doubtful in the .env file by its line, and no value', async () => {
+    const text = "\ufeffAETHEL_NODE_NAME=file # $x\r\nhunter2\r\nAETHEL_API_TOKEN='hunter2hunter2#2'\r\n";
+    writeFileSync(join(node.directory, '.env'), text);
+    node.start({ ...(await working()), AETHEL_SERVICE_HOST: '10.0.0.1', HTTP_PROXY: 'socks5h://x' });
+    await node.says('file [STARTUP] LATTICE READY', BUDGET_MS);
+    for (const line of [
+      'warn  file [STARTUP] (.env, line 2): is not a setting',
+      'warn  file [STARTUP] AETHEL_SERVICE_HOST: is what an engine tells',
+      'warn  file [STARTUP] HTTP_PROXY: must be the URL of a proxy',
+    ]) {
+      expect(node.output).toContain(line);
+    }
+    expect(node.output).not.toContain('hunter2');
+  });
+
   it('tells the story of a start in tagged lines, and stops on SIGTERM with 0', async () => {
     node.start(await working());
     await node.says('[STARTUP] LATTICE READY - Hybrid Sync Active', BUDGET_MS);
