@@ -14,6 +14,7 @@ import { identityFromSeed, SEED_BYTES } from '../node/protocol/state/signature.t
 import { answer, ANSWER_DEFAULTS } from '../node/protocol/sync/answer.ts';
 import { decodeReply, decodeRequest, encodeReply, encodeRequest } from '../node/protocol/sync/codec.ts';
 import { Settled } from '../node/protocol/sync/delta.ts';
+import { ALL_FREIGHT } from '../node/protocol/sync/freight.ts';
 import { recordsOf, type Offered, type SyncReply, type SyncRequest } from '../node/protocol/sync/messages.ts';
 import { Session, SESSION_DEFAULTS } from '../node/protocol/sync/session.ts';
 
@@ -85,7 +86,7 @@ export class Twins {
         at: 0,
         roots,
         settled,
-        bytesMax: ANSWER_DEFAULTS.recordBytesMax,
+        freight: ALL_FREIGHT,
         isStuck: false,
       },
       SESSION_DEFAULTS,

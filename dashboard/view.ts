@@ -247,6 +247,7 @@ function heardFrom(node: NodeView, dated: DatedEvent): NodeView {
     case 'divergence':
     case 'rung':
     case 'hedged':
+    case 'limited':
     case 'reconciliation':
     case 'conflict':
     case 'equivocation':

@@ -84,6 +84,13 @@ const LatticeEventSchema: z.ZodType<LatticeEvent> = z.discriminatedUnion('type',
     reason: z.string(),
   }),
   z.object({ type: z.literal('hedged'), records: count, members: count }),
+  z.object({
+    type: z.literal('limited'),
+    peer: nodeId,
+    lung: LungNameSchema,
+    bytes: count,
+    isRecord: z.boolean(),
+  }),
   z.object({ type: z.literal('conflict'), key: z.string(), siblings: count }),
   z.object({
     type: z.literal('equivocation'),

@@ -7,6 +7,7 @@ import type { DatedEvent, LinkState, LungName, SyncMode } from './protocol/event
 import type { Digest, NodeId } from './protocol/ids.ts';
 import type { SignedRecord, VerifiedRecord } from './protocol/state/record.ts';
 import type { StoredRecord } from './protocol/state/write.ts';
+import type { SizeDoubt } from './protocol/sync/loads.ts';
 
 /** A way to reach the other members: a transport with its exchange discipline. Deals in bytes, never in records. */
 export interface Lung {
@@ -73,7 +74,14 @@ export type LungEvent =
       readonly bytes: Uint8Array;
       readonly rttMs: number;
     }
-  | { readonly type: 'unanswered'; readonly peer: NodeId; readonly exchange: number; readonly reason: string }
+  | {
+      readonly type: 'unanswered';
+      readonly peer: NodeId;
+      readonly exchange: number;
+      readonly reason: string;
+      /** whether its size may be why; absent: nothing says so */
+      readonly doubt?: SizeDoubt;
+    }
   /** somebody without the cluster's key, or with a broken message, was turned away */
   | {
       readonly type: 'refused';

@@ -144,6 +144,7 @@ function noted(room: RoomView, node: string, at: number, event: LatticeEvent): R
     case 'divergence':
     case 'rung':
     case 'hedged':
+    case 'limited':
     case 'equivocation':
     case 'restored':
     case 'collected':

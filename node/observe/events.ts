@@ -146,6 +146,16 @@ function linesOf(event: LatticeEvent, place: (peer: NodeId) => string): Told {
         tag: 'HTTP_SYNC',
         lines: [`${counted(event.records, 'fresh record')} over HTTP, gossip does not reach all members`],
       };
+    case 'limited':
+      return {
+        level: 'warn',
+        tag: tagOf(event.lung),
+        lines: [
+          event.isRecord
+            ? `a record of ${event.bytes} bytes does not reach ${place(event.peer)}: something between takes no message of that size; the others go on`
+            : `messages of ${event.bytes} bytes do not reach ${place(event.peer)}: something between takes none of that size; smaller ones are sent`,
+        ],
+      };
     case 'rung':
       return {
         level: event.rung === 'delta' ? 'debug' : 'info',

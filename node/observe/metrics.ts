@@ -180,6 +180,7 @@ export class NodeMetrics {
         this.#refused.inc({ lung: event.lung, what: event.what });
         return;
       case 'forced':
+      case 'limited':
       case 'equivocation':
       case 'restored':
       case 'collected':

@@ -10,6 +10,7 @@ import type { Knowledge } from './state/knowledge.ts';
 import type { Dot, SignedRecord, VerifiedRecord } from './state/record.ts';
 import type { VersionVector } from './state/version-vector.ts';
 import type { Precondition, StoredRecord, WriteEntry } from './state/write.ts';
+import type { SizeDoubt } from './sync/loads.ts';
 import type { SyncReply, SyncRequest } from './sync/messages.ts';
 
 /** What a node says of itself with every heartbeat and in every poll. */
@@ -127,6 +128,8 @@ export type Input =
       readonly lung: LungName;
       readonly exchange: number;
       readonly reason: string;
+      /** whether its size may be why; absent: nothing says so */
+      readonly doubt?: SizeDoubt;
     }
   | { readonly type: 'force'; readonly mode: 'P2P' | 'HTTP' | null };
 

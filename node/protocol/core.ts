@@ -35,7 +35,8 @@ import { Watch } from './monitor/watch.ts';
 import { judgeClock, type ClockVerdict } from './monitor/clocks.ts';
 import { Detector, type DetectorOptions, type LinkHealth, type Transition } from './monitor/detector.ts';
 import { toEnd, type Pieces } from './pieces.ts';
-import { BYTES_MAX, newPeer, QUESTIONS_MAX, type Peer } from './peers.ts';
+import { newPeer, QUESTIONS_MAX, type Peer } from './peers.ts';
+import { isTooFarAhead } from './state/clock.ts';
 import { decodeKnowledge, type Knowledge } from './state/knowledge.ts';
 import type { Dot, SignedRecord, VerifiedRecord } from './state/record.ts';
 import type { AtHand } from './state/record-store.ts';
@@ -45,7 +46,10 @@ import type { SketchOptions } from './state/sketch/sketch.ts';
 import type { StoredRecord } from './state/write.ts';
 import { Absences, ABSENCES_DEFAULTS } from './sync/absences.ts';
 import { answer, ANSWER_DEFAULTS } from './sync/answer.ts';
+import type { Freight } from './sync/freight.ts';
+import type { Load, SizeDoubt } from './sync/loads.ts';
 import { isPush, recordsOf, type Offered, type SyncReply, type SyncRequest } from './sync/messages.ts';
+import { Refusals } from './sync/refusals.ts';
 import { Session, SESSION_DEFAULTS } from './sync/session.ts';
 
 export interface Now {
@@ -105,6 +109,9 @@ type Purpose =
   | { readonly kind: 'push' }
   | { readonly kind: 'ack' };
 
+/** An exchange under way. */
+type UnderWay = Purpose & { readonly sent: Load };
+
 /** What the store kept beside the records. */
 export interface Kept {
   readonly sequence: number;
@@ -124,7 +131,7 @@ export class Core {
   readonly #peers = new Map<NodeId, Peer>();
   readonly #watch: Watch;
   readonly #sessions = new Map<NodeId, Session>();
-  readonly #exchanges = new Map<number, Purpose>();
+  readonly #exchanges = new Map<number, UnderWay>();
   readonly #lungUp: Record<LungName, boolean> = { p2p: false, http: false };
   #mode: ModeState = INITIAL_MODE;
   /** by which it was judged last */
@@ -133,6 +140,7 @@ export class Core {
   #lastSwitch: ModeReport['lastSwitch'] = null;
   readonly #acks = new Acks(ACKS_DEFAULTS);
   readonly #absences = new Absences(ABSENCES_DEFAULTS);
+  readonly #refusals: Refusals;
   /** every member ever met, kept over restarts: one that is away may still have what others have replaced */
   readonly #members = new Set<NodeId>();
   readonly #aheadMaxMs: number;
@@ -169,6 +177,7 @@ export class Core {
     this.#beatMs = options.policy.beatMs;
     this.#modeOptions = options.mode;
     this.#aheadMaxMs = options.aheadMaxMs;
+    this.#refusals = new Refusals(options.aheadMaxMs);
     this.#detector = new Detector(options.detector);
     this.#watch = new Watch(modules.self, (peer) => this.#isPresent(peer));
     this.replica = new Replica(
@@ -292,7 +301,7 @@ export class Core {
       case 'answered':
         return this.#answered(input.peer, input.lung, input.exchange, input.message);
       case 'unanswered':
-        return this.#unanswered(input.peer, input.lung, input.exchange, input.reason);
+        return this.#unanswered(input);
       case 'force':
         this.#mode = { ...this.#mode, forced: input.mode };
         this.#emit({ type: 'forced', mode: input.mode });
@@ -409,6 +418,7 @@ export class Core {
       this.#askForAcks(peer);
     }
     this.#judgeClock();
+    this.#retryRefused();
     this.#collect();
     this.#tellHedged();
     const root = this.replica.root();
@@ -531,6 +541,7 @@ export class Core {
   /** The one place where a change of health has consequences. */
   #changed({ peer: id, lung, from, to, reason }: Transition): void {
     this.#emit({ type: 'peer', peer: id, lung, from, to, reason });
+    if (from === 'dead') this.#peer(id).loads[lung].renew();
     this.#watch.noteChange();
     this.#isStirred = true;
     const peer = this.#peer(id);
@@ -677,7 +688,8 @@ export class Core {
   #askForAcks(peer: Peer): void {
     if (this.#acks.isIdle) return;
     const lung = this.#lungFor(peer);
-    const records = lung === null ? null : this.#acks.next(peer.id, this.#now.monotonicMs);
+    const records =
+      lung === null ? null : this.#acks.next(peer.id, this.#now.monotonicMs, this.#freight(peer, lung));
     if (lung === null || records === null) return;
     this.#offer(peer, lung, records, { kind: 'ack' });
   }
@@ -722,7 +734,8 @@ export class Core {
         }
         case 'ahead':
           refused += 1;
-          this.#emit({ type: 'refused', peer: from, lung, what: 'record', reason: 'stamp_too_far_ahead' });
+          if (this.#refusals.note(record, this.replica.sketch.shortOf(record.id)))
+            this.#emit({ type: 'refused', peer: from, lung, what: 'record', reason: 'stamp_too_far_ahead' });
           break;
         case 'covered':
           covered.push(position);
@@ -753,7 +766,8 @@ export class Core {
     for (const peer of this.#peers.values()) {
       if (pushed >= this.#policy.pushFanoutMax) break;
       if (peer.id === from || !this.#isAssisted(peer) || !this.#httpAnswers(peer)) continue;
-      this.#push(peer, this.#pushes.offer(peer.id, records));
+      const { mayPush, push } = this.#freight(peer, 'http');
+      this.#push(peer, this.#pushes.offer(peer.id, records.filter(mayPush), push));
       pushed += 1;
     }
   }
@@ -846,6 +860,7 @@ export class Core {
     const purpose = this.#exchanges.get(exchange);
     if (purpose === undefined) return;
     this.#exchanges.delete(exchange);
+    peer.loads[lung].passed(purpose.sent, loadOf(message).bytes, this.#now.monotonicMs);
     // Before the records, which raise the own sequence silently; and after, for one of ours among them may make the rest credible.
     if (message.type === 'missing') this.#noteOwn(id, message.vector);
     const { refused } = this.#merge(recordsOf(message), 'sync', id, lung);
@@ -854,7 +869,7 @@ export class Core {
     if (message.type !== 'refused') this.#noteRoot(peer, message.root);
     switch (purpose.kind) {
       case 'push':
-        return this.#push(peer, this.#pushes.answered(id));
+        return this.#push(peer, this.#pushes.answered(id, peer.loads.http.push));
       case 'ack':
         if (message.type === 'transferred' && message.refused === 0) this.#acknowledged(peer);
         else this.#acks.failed(id, this.#now.monotonicMs);
@@ -866,13 +881,14 @@ export class Core {
     }
   }
 
-  #unanswered(id: NodeId, lung: LungName, exchange: number, reason: string): void {
+  #unanswered({ peer: id, lung, exchange, reason, doubt = null }: Input & { type: 'unanswered' }): void {
     const doubted = lung === 'p2p' ? this.#peers.get(id) : undefined;
     if (doubted !== undefined)
       doubted.doubtedUntil = this.#now.monotonicMs + DOUBT_BEATS * this.#policy.beatMs;
     const purpose = this.#exchanges.get(exchange);
     if (purpose === undefined) return;
     this.#exchanges.delete(exchange);
+    this.#noteSize(id, lung, purpose.sent, doubt);
     switch (purpose.kind) {
       case 'push': {
         this.#pushes.drop(id);
@@ -884,12 +900,53 @@ export class Core {
         // The tick asks again, over whichever lung is right then, until the demand's own time limit.
         return this.#acks.failed(id, this.#now.monotonicMs);
       case 'session': {
+        if (purpose.session.isAhead) return purpose.session.forgetAhead();
+        this.#endSession(purpose.session, reason);
+        // Smaller pages may pass at once: that it was too large is no reason to wait.
         const peer = this.#peers.get(id);
-        if (peer !== undefined) peer.bytesMax = Math.max(BYTES_MIN, peer.bytesMax / 4);
-        return purpose.session.isAhead
-          ? purpose.session.forgetAhead()
-          : this.#endSession(purpose.session, reason);
+        if (doubt !== 'refused' || purpose.sent.records < 2 || peer === undefined) return;
+        peer.urgent = true;
+        peer.sessionNotBefore = this.#now.monotonicMs;
+        return;
       }
+    }
+  }
+
+  #noteSize(id: NodeId, lung: LungName, sent: Load, doubt: SizeDoubt): void {
+    const limited = this.#peers.get(id)?.loads[lung].failed(sent, doubt, this.#now.monotonicMs) ?? null;
+    if (limited !== null) this.#emit({ type: 'limited', peer: id, lung, ...limited });
+  }
+
+  /** What may go in an exchange with this member, as of the moment in which it is asked. */
+  #freight(peer: Peer, lung: LungName): Freight {
+    const load = peer.loads[lung];
+    const refusals = this.#refusals;
+    const mayPush = ({ bytes, stamp }: SignedRecord): boolean => {
+      const peerMs = peer.clock === null ? Infinity : peer.clock.leadMs + this.#now.monotonicMs;
+      return load.mayCarry(bytes.length) && !isTooFarAhead(stamp, peerMs, this.#aheadMaxMs);
+    };
+    return {
+      get pull() {
+        return load.pull;
+      },
+      get push() {
+        return load.push;
+      },
+      get unwanted() {
+        return refusals.dots;
+      },
+      mayPush,
+      isUnwanted: (record) => refusals.has(record),
+      isUnwantedShort: (short) => refusals.hasShort(short),
+    };
+  }
+
+  /** Records that were refused for their stamps may be taken now: whoever has them is asked again. */
+  #retryRefused(): void {
+    if (!this.#refusals.expire(this.#now.wallMs)) return;
+    for (const peer of this.#peers.values()) {
+      peer.stuck = null;
+      peer.urgent = true;
     }
   }
 
@@ -911,11 +968,12 @@ export class Core {
     if (now - peer.dueSince < this.#yieldMs(peer)) return;
     peer.dueSince = null;
     peer.urgent = false;
-    const { settled, bytesMax, stuck, root: remote } = peer;
+    const { settled, stuck, root: remote } = peer;
     const local = this.replica.root();
     const isStuck = stuck !== null && stuck.local === local && stuck.remote === remote;
+    const freight = this.#freight(peer, lung);
     const session = new Session(
-      { peer: peer.id, lung, at: now, roots: { local, remote }, settled, bytesMax, isStuck },
+      { peer: peer.id, lung, at: now, roots: { local, remote }, settled, freight, isStuck },
       SESSION_DEFAULTS,
     );
     this.#sessions.set(peer.id, session);
@@ -979,7 +1037,6 @@ export class Core {
         ? sessionBackoffMinMs
         : Math.min(peer.sessionBackoffMs * 2, sessionBackoffMaxMs);
       peer.stuck = hasMoved || equal || remote === null ? null : { local, remote };
-      if (failure === null) peer.bytesMax = Math.min(peer.bytesMax * 2, BYTES_MAX);
     }
     this.#emit({
       type: 'reconciliation',
@@ -1023,7 +1080,7 @@ export class Core {
 
   #ask(peer: NodeId, lung: LungName, message: SyncRequest, purpose: Purpose): void {
     const exchange = this.#nextExchange++;
-    this.#exchanges.set(exchange, purpose);
+    this.#exchanges.set(exchange, { ...purpose, sent: loadOf(message) });
     this.#effects.push({ type: 'ask', peer, lung, exchange, message });
   }
 
@@ -1248,13 +1305,15 @@ const WATCHING_BEATS = 3;
 /** A member that did not answer a question over P2P is watched for so many heartbeats; twelve: long enough to notice that it is silent. */
 const DOUBT_BEATS = 12;
 
-/** Least that a member is asked for at a time, in bytes of records: 64 KiB goes over any line within the time of an exchange. */
-const BYTES_MIN = 65_536;
-
 const NO_DOTS = new VersionVector();
 
 /** Ranges of the own vector up to which it rides on a heartbeat: 3 KiB with as many authors (beats.ts), some 250 bytes with five. */
 const BEACON_RANGES_MAX = 64;
+
+function loadOf(message: SyncRequest | SyncReply): Load {
+  const records = recordsOf(message);
+  return { records: records.length, bytes: records.reduce((sum, { bytes }) => sum + bytes.length, 0) };
+}
 
 function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');

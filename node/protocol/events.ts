@@ -63,6 +63,14 @@ export type LatticeEvent =
     }
   /** since the last tick fresh records went over HTTP to members that gossip does not reach, though it carries */
   | { readonly type: 'hedged'; readonly records: number; readonly members: number }
+  /** messages of so many bytes of records do not reach this member; `isRecord`: it is one record, which stays behind */
+  | {
+      readonly type: 'limited';
+      readonly peer: NodeId;
+      readonly lung: LungName;
+      readonly bytes: number;
+      readonly isRecord: boolean;
+    }
   | { readonly type: 'conflict'; readonly key: string; readonly siblings: number }
   /** an author signed two records under one dot; both are kept, and both signatures are the evidence */
   | {

@@ -7,7 +7,7 @@ import type { Digest, NodeId } from './ids.ts';
 import type { VerifiedRecord } from './state/record.ts';
 import { testIdentity } from './state/test-records.ts';
 import { VersionVector } from './state/version-vector.ts';
-import type { SyncReply, SyncRequest } from './sync/messages.ts';
+import { recordsOf, type SyncReply, type SyncRequest } from './sync/messages.ts';
 
 const START = 1_767_225_600_000;
 const OTHER_ROOT = 'a'.repeat(64) as Digest;
@@ -120,6 +120,48 @@ describe('a member that answers wrongly', () => {
   });
 });
 
+describe('a member whose clock is five minutes ahead', () => {
+  const AHEAD_MS = 300_000;
+
+  /** Records that were sent, either way, and messages. */
+  function carried(pair: Pair): { readonly records: number; readonly sessions: number } {
+    const records = pair.carried;
+    return { records, sessions: pair.events(0, 'divergence').length + pair.events(1, 'divergence').length };
+  }
+
+  it('is asked for its records once, sends none by itself, and has them taken when their time has come', () => {
+    const pair = new Pair();
+    pair.ahead[1] = AHEAD_MS;
+    for (let n = 0; n < 50; n += 1) pair.write(1, `k${n}`);
+    pair.write(0, 'own');
+    pair.link();
+    pair.run(60_000);
+    expect(pair.sizeOf(0)).toBe(1);
+    expect(pair.sizeOf(1)).toBe(51);
+    expect(pair.events(0, 'refused')).toHaveLength(50);
+    // Once in vain, and the one that was written here.
+    expect(carried(pair).records).toBeLessThanOrEqual(51);
+    pair.run(AHEAD_MS - 60_000 - CORE_DEFAULTS.aheadMaxMs - 1_000);
+    expect([pair.sizeOf(0), carried(pair).records <= 51]).toEqual([1, true]);
+    pair.run(20_000);
+    expect(pair.roots().size).toBe(1);
+    expect(carried(pair).records).toBeLessThanOrEqual(102);
+  });
+
+  it('is asked for them once by the other rungs of the ladder too', () => {
+    const pair = new Pair();
+    pair.ahead[1] = AHEAD_MS;
+    for (let n = 0; n < 50; n += 1) pair.write(1, `k${n}`);
+    // Vectors are not told: symbols and the descent alone find what is unlike.
+    pair.answerOf = (request) => (request.type === 'delta' ? { ...missing(), root: pair.rootOf(1) } : null);
+    pair.write(0, 'own');
+    pair.link();
+    pair.run(60_000);
+    expect(pair.sizeOf(0)).toBe(1);
+    expect(carried(pair).records).toBeLessThanOrEqual(60);
+  });
+});
+
 describe('a member that asks without end', () => {
   const question: SyncRequest<VerifiedRecord> = {
     type: 'delta',
@@ -163,6 +205,10 @@ interface Asked {
 class Pair {
   readonly beats: { readonly from: number; readonly vector: VersionVector | null }[] = [];
   readonly asked: Asked[] = [];
+  /** how far each one's wall clock is ahead, ms */
+  readonly ahead: [number, number] = [0, 0];
+  /** records in questions and in answers */
+  carried = 0;
   /** whose questions are lost */
   mute: number | null = null;
   /** what the second one answers; null: as it would */
@@ -212,6 +258,10 @@ class Pair {
     return reply;
   }
 
+  sizeOf(core: number): number {
+    return this.#cores[core]?.replica.size() ?? 0;
+  }
+
   rootOf(core: number): Digest {
     return this.#cores[core]?.replica.root() ?? OTHER_ROOT;
   }
@@ -245,7 +295,7 @@ class Pair {
   }
 
   step(core: number, input: Input): void {
-    const now = { wallMs: START + this.#now, monotonicMs: this.#now };
+    const now = { wallMs: START + this.#now + (this.ahead[core] ?? 0), monotonicMs: this.#now };
     for (const effect of this.#cores[core]?.step(input, now) ?? []) this.#perform(core, effect);
   }
 
@@ -273,6 +323,7 @@ class Pair {
         const forced = core === 0 ? this.answerOf(message) : null;
         if (forced === 'never') return lost();
         const reply = forced ?? this.ask(other, message as SyncRequest<VerifiedRecord>);
+        this.carried += recordsOf(message).length + recordsOf(reply).length;
         return later(core, {
           type: 'answered',
           peer,

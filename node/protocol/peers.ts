@@ -5,8 +5,8 @@ import type { TimerName } from './border.ts';
 import type { LungName } from './events.ts';
 import type { Digest, NodeId } from './ids.ts';
 import { placesOf, type Places } from './monitor/neighbours.ts';
-import { ANSWER_DEFAULTS } from './sync/answer.ts';
 import { Settled } from './sync/delta.ts';
+import { Loads } from './sync/loads.ts';
 
 export interface Peer {
   readonly id: NodeId;
@@ -34,8 +34,8 @@ export interface Peer {
   readonly settled: Settled;
   /** the two roots between which the last session moved nothing; null when it did, or they became equal */
   stuck: { readonly local: Digest; readonly remote: Digest } | null;
-  /** bytes of records that it is asked for at a time: less after an exchange that took too long */
-  bytesMax: number;
+  /** how much goes in one message: less after one that was too large or took too long */
+  readonly loads: Readonly<Record<LungName, Loads>>;
   /** its last question to us, ms monotonic: while it asks, we need not */
   askedAt: number | null;
   /** questions that it may ask before it has to wait, and when that was counted, ms monotonic */
@@ -61,9 +61,6 @@ export interface Peer {
   heardAt: number;
 }
 
-/** As much as an answer holds: some 12,000 records of 300 bytes in one round trip. */
-export const BYTES_MAX = ANSWER_DEFAULTS.recordBytesMax;
-
 /** Questions of one member in a burst, and per second; 256. A descent asks some 50 a second, a page of a snapshot takes longer to verify. */
 export const QUESTIONS_MAX = 256;
 
@@ -81,7 +78,7 @@ export function newPeer(id: NodeId, now: number, sessionBackoffMs: number): Peer
     urgent: true,
     settled: new Settled(),
     stuck: null,
-    bytesMax: BYTES_MAX,
+    loads: { p2p: new Loads(), http: new Loads() },
     askedAt: null,
     questions: { left: QUESTIONS_MAX, at: now },
     sessionNotBefore: now,

@@ -76,8 +76,8 @@ export class Intake {
       case 'answered':
         return this.#answered(lung, event.peer, event.exchange, event.bytes);
       case 'unanswered': {
-        const { peer, exchange, reason } = event;
-        return driver.dispatch({ type: 'unanswered', peer, lung, exchange, reason });
+        const { peer, exchange, reason, doubt = null } = event;
+        return driver.dispatch({ type: 'unanswered', peer, lung, exchange, reason, doubt });
       }
       case 'refused':
         return this.#modules.emit({

@@ -15,6 +15,7 @@ import type { Clock, CountBytes, Logger, Lung, LungEffect, LungEvent, LungSink }
 import { EXCHANGE_BYTES_MAX } from '../../ports.ts';
 import type { Beacon } from '../../protocol/border.ts';
 import type { Digest, NodeId } from '../../protocol/ids.ts';
+import type { SizeDoubt } from '../../protocol/sync/loads.ts';
 import { askState } from './ask-state.ts';
 import { Holding, HOLDING_DEFAULTS, type HoldingOptions } from './holding.ts';
 import { MemberClient, parseJson, type Answer, type Call } from './member-client.ts';
@@ -366,7 +367,8 @@ export class HttpLung implements Lung {
 
   #ask({ peer, exchange, bytes, timeoutMs }: AskEffect): void {
     const site = this.#siteOf.get(peer);
-    const unanswered = (reason: string): void => this.#emit({ type: 'unanswered', peer, exchange, reason });
+    const unanswered = (reason: string, doubt: SizeDoubt = null): void =>
+      this.#emit({ type: 'unanswered', peer, exchange, reason, doubt });
     if (site === undefined || bytes.length > EXCHANGE_BYTES_MAX) {
       const reason =
         site === undefined ? 'no address known' : `a message of ${bytes.length} bytes is too large`;
@@ -389,7 +391,8 @@ export class HttpLung implements Lung {
       const answer = await this.#client.call(site, call);
       const reason = this.#account(site, answer);
       if (answer.kind === 'aborted') return;
-      if (reason !== null || answer.kind !== 'believed') return unanswered(reason ?? 'no answer');
+      if (reason !== null || answer.kind !== 'believed')
+        return unanswered(reason ?? 'no answer', doubtOf(answer));
       this.#emit({ type: 'heard', peer, rttMs: null, beacon: null });
       if (answer.status !== 200) return unanswered(`answered ${answer.status}`);
       this.#emit({ type: 'answered', peer, exchange, bytes: answer.body, rttMs: answer.rttMs });
@@ -411,7 +414,8 @@ export class HttpLung implements Lung {
         return answer.reason;
       case 'failed':
       case 'unbelieved':
-        if (isKnown) this.#noteFailure(site, answer);
+        // Of the member that says nothing: its next, smaller question will tell.
+        if (isKnown && !isTooLarge(answer)) this.#noteFailure(site, answer);
         return answer.reason;
       case 'aborted':
         return null;
@@ -439,6 +443,16 @@ export class HttpLung implements Lung {
 
 function ignoreBytes(): void {
   // nobody counts
+}
+
+function isTooLarge(answer: Answer): boolean {
+  return answer.kind === 'failed' && answer.isTooLarge === true;
+}
+
+/** Whether the size of a question, or of its answer, may be why it failed. */
+function doubtOf(answer: Answer): SizeDoubt {
+  if (isTooLarge(answer)) return 'refused';
+  return answer.kind === 'failed' && answer.isCut ? 'cut' : null;
 }
 
 function getOf(

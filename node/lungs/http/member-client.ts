@@ -78,8 +78,11 @@ export type Answer =
   | { readonly kind: 'unbelieved'; readonly reason: string }
   /** a member, but not the one that was asked */
   | { readonly kind: 'misdirected'; readonly reason: string }
-  /** `isCut`: somebody ended it while the answer was awaited, be it the member or a proxy between */
-  | { readonly kind: 'failed'; readonly reason: string; readonly isCut: boolean }
+  /**
+   * `isCut`: somebody ended it while the answer was awaited, be it the member or a proxy between; `isTooLarge`: somebody between takes
+   * no body of that size
+   */
+  | { readonly kind: 'failed'; readonly reason: string; readonly isCut: boolean; readonly isTooLarge?: true }
   | { readonly kind: 'aborted' };
 
 type Attempt = Answer | { readonly kind: 'clock'; readonly time: number } | { readonly kind: 'stale-socket' };
@@ -93,6 +96,9 @@ const STALE_MS_MAX = 250;
  * is starting answers 503, and has no name yet.
  */
 const INTERMEDIARY = new Set([407, 408, 502, 503, 504]);
+
+/** A member takes whatever a lung carries; a proxy between may not. */
+const TOO_LARGE = 413;
 
 export class MemberClient {
   readonly #modules: MemberClientModules;
@@ -202,6 +208,13 @@ export class MemberClient {
         kind: 'failed',
         reason: `somebody between, or a member that is starting, answered ${status}`,
         isCut: true,
+      };
+    if (member === '' && status === TOO_LARGE)
+      return {
+        kind: 'failed',
+        reason: 'somebody between takes no body of that size (413)',
+        isCut: false,
+        isTooLarge: true,
       };
     if (!isNodeId(member))
       return { kind: 'unbelieved', reason: `an answer without a member's name (${status})` };

@@ -12,11 +12,17 @@ export interface AcksOptions {
   readonly batchBytesMax: number;
   /** Records waiting per member; default 20000. Beyond, the write is not asked for there, and its own time limit ends it. */
   readonly waitingMax: number;
-  /** Rest after a question that failed, in ms; default 100. */
+  /** Rest after a question that failed, in ms; default 100, doubling to `restMaxMs`, default 2000. */
   readonly restMs: number;
+  readonly restMaxMs: number;
 }
 
-export const ACKS_DEFAULTS: AcksOptions = { batchBytesMax: 524_288, waitingMax: 20_000, restMs: 100 };
+export const ACKS_DEFAULTS: AcksOptions = {
+  batchBytesMax: 524_288,
+  waitingMax: 20_000,
+  restMs: 100,
+  restMaxMs: 2_000,
+};
 
 export interface Waiting {
   /** members that must have it, this one included */
@@ -36,6 +42,8 @@ interface Lane {
   waiting: Asked[];
   underWay: readonly Asked[] | null;
   notBefore: number;
+  /** the next rest, ms */
+  restMs: number;
 }
 
 export class Acks {
@@ -65,11 +73,22 @@ export class Acks {
     });
   }
 
-  /** @returns the records to ask this member for now, or null */
-  next(member: NodeId, now: number): readonly SignedRecord[] | null {
+  /**
+   * @param freight what may go to this member in one question
+   * @returns the records to ask this member for now, or null
+   */
+  next(
+    member: NodeId,
+    now: number,
+    freight: { readonly push: number; readonly mayPush: (record: SignedRecord) => boolean },
+  ): readonly SignedRecord[] | null {
     const lane = this.#lanes.get(member);
     if (lane === undefined || lane.underWay !== null || now < lane.notBefore) return null;
-    const count = countThatFits(recordsOf(lane.waiting), this.#options.batchBytesMax);
+    // What would not arrive, or not be taken, is not asked for: that write ends by its own time limit, and holds up no other.
+    while (lane.waiting[0] !== undefined && !freight.mayPush(lane.waiting[0].record))
+      lane.waiting.splice(0, 1 + lane.waiting.findIndex(({ completes }) => completes !== null));
+    const bytesMax = Math.min(this.#options.batchBytesMax, freight.push);
+    const count = countThatFits(recordsOf(lane.waiting), bytesMax);
     if (count === 0) return null;
     lane.underWay = lane.waiting.splice(0, count);
     return [...recordsOf(lane.underWay)];
@@ -87,7 +106,9 @@ export class Acks {
       this.#waiting.delete(completes);
       done.push({ request: completes, waiting });
     }
-    if (lane !== undefined) lane.underWay = null;
+    if (lane === undefined) return done;
+    lane.underWay = null;
+    lane.restMs = this.#options.restMs;
     return done;
   }
 
@@ -98,7 +119,8 @@ export class Acks {
     const again = [...lane.underWay, ...lane.waiting];
     lane.waiting = again.filter((_asked, i) => this.#isWaited(again, i));
     lane.underWay = null;
-    lane.notBefore = now + this.#options.restMs;
+    lane.notBefore = now + lane.restMs;
+    lane.restMs = Math.min(2 * lane.restMs, this.#options.restMaxMs);
   }
 
   /** The time is over. @returns the write, if it still waited */
@@ -123,7 +145,9 @@ export class Acks {
 
   #lane(member: NodeId): Lane {
     let lane = this.#lanes.get(member);
-    if (lane === undefined) this.#lanes.set(member, (lane = { waiting: [], underWay: null, notBefore: 0 }));
+    const { restMs } = this.#options;
+    if (lane === undefined)
+      this.#lanes.set(member, (lane = { waiting: [], underWay: null, notBefore: 0, restMs }));
     return lane;
   }
 }

@@ -29,22 +29,25 @@ export class Pushes {
     this.#options = options;
   }
 
-  /** @returns the records to push now, or null while an earlier push is under way */
-  offer(peer: NodeId, records: readonly SignedRecord[]): readonly SignedRecord[] | null {
+  /**
+   * @param bytesMax of records in one push to this member, if that is less than usual
+   * @returns the records to push now, or null while an earlier push is under way
+   */
+  offer(peer: NodeId, records: readonly SignedRecord[], bytesMax: number): readonly SignedRecord[] | null {
     let lane = this.#lanes.get(peer);
     if (lane === undefined) this.#lanes.set(peer, (lane = { waiting: [], underWay: false }));
     for (const record of records) lane.waiting.push(record);
     const excess = lane.waiting.length - this.#options.waitingMax;
     if (excess > 0) lane.waiting.splice(0, excess);
-    return lane.underWay ? null : this.#take(lane);
+    return lane.underWay ? null : this.#take(lane, bytesMax);
   }
 
   /** The push under way was answered. @returns the next one, or null when nothing waits */
-  answered(peer: NodeId): readonly SignedRecord[] | null {
+  answered(peer: NodeId, bytesMax: number): readonly SignedRecord[] | null {
     const lane = this.#lanes.get(peer);
     if (lane === undefined) return null;
     lane.underWay = false;
-    return this.#take(lane);
+    return this.#take(lane, bytesMax);
   }
 
   /** The push under way failed, or this member is served otherwise now. */
@@ -52,9 +55,10 @@ export class Pushes {
     this.#lanes.delete(peer);
   }
 
-  #take(lane: Lane): readonly SignedRecord[] | null {
+  #take(lane: Lane, bytesMax: number): readonly SignedRecord[] | null {
     if (lane.waiting.length === 0) return null;
     lane.underWay = true;
-    return lane.waiting.splice(0, countThatFits(lane.waiting, this.#options.batchBytesMax));
+    const { batchBytesMax } = this.#options;
+    return lane.waiting.splice(0, countThatFits(lane.waiting, Math.min(batchBytesMax, bytesMax)));
   }
 }

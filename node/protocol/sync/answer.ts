@@ -9,7 +9,13 @@ import type { ShortId } from '../state/sketch/short-id.ts';
 import { Sketch } from '../state/sketch/sketch.ts';
 import { VersionVector } from '../state/version-vector.ts';
 import { pageOf } from './delta.ts';
-import type { Difference, Offered, SyncReply, SyncRequest } from './messages.ts';
+import {
+  PULL_BYTES_MAX,
+  type Difference,
+  type Offered,
+  type SyncReply,
+  type SyncRequest,
+} from './messages.ts';
 
 export interface AnswerOptions {
   /** Below this many keys a subtree is answered with its record ids at once; default 32: two trie buckets, one round trip saved. */
@@ -25,7 +31,7 @@ export interface AnswerOptions {
 export const ANSWER_DEFAULTS: AnswerOptions = {
   idsBelowKeys: 32,
   hashesMax: 8_192,
-  recordBytesMax: 3_670_016,
+  recordBytesMax: PULL_BYTES_MAX,
   rangesMax: 4_096,
 };
 
@@ -73,9 +79,13 @@ function missing(
 ): SyncReply {
   const own = replica.vector.without(onTheirWay);
   const lacking = own.without(vector);
-  const page = pageOf(replica, lacking, after, Math.min(bytesMax, options.recordBytesMax));
+  const {
+    records,
+    after: end,
+    left,
+  } = pageOf(replica, lacking, after, Math.min(bytesMax, options.recordBytesMax));
   const seen = own.size <= options.rangesMax ? own : new VersionVector();
-  return { type: 'missing', root: replica.root(), vector: seen, ...page };
+  return { type: 'missing', root: replica.root(), vector: seen, after: end, left, records };
 }
 
 /** As many as were asked for, or as the estimated difference asks for; none where that is more than there are. */

@@ -11,6 +11,7 @@ import { MerkleTrie } from '../state/merkle.ts';
 import type { Replica } from '../state/replica.ts';
 import type { Dot, SignedRecord } from '../state/record.ts';
 import { VersionVector } from '../state/version-vector.ts';
+import type { Freight } from './freight.ts';
 import type { SyncReply, SyncRequest } from './messages.ts';
 
 export interface DeltaLimits {
@@ -57,6 +58,8 @@ export interface Page {
   readonly after: Dot | null;
   /** dots behind `after` that are lacking, dead or alive */
   readonly left: number;
+  /** some records up to there may not be sent now */
+  readonly isWithheld: boolean;
 }
 
 /** Dots looked up for one page: 50,000 take some 30 ms. */
@@ -67,34 +70,44 @@ const LOOKUPS_MAX = 50_000;
  *
  * @param after the end of the page before, null for the first
  * @param bytesMax of records; the first one goes in any case
+ * @param mayPush whether a record may be sent at all
  */
-export function pageOf(replica: Replica, lacking: VersionVector, after: Dot | null, bytesMax: number): Page {
+export function pageOf(
+  replica: Replica,
+  lacking: VersionVector,
+  after: Dot | null,
+  bytesMax: number,
+  mayPush: Freight['mayPush'] = () => true,
+): Page {
   const records: SignedRecord[] = [];
   let left = lacking.countAfter(after);
   let bytes = 0;
   let lookups = 0;
   let last = after;
+  let isWithheld = false;
   for (const dot of lacking.dots(after)) {
-    const live = replica.recordsOf(dot);
+    const all = replica.recordsOf(dot);
+    const live = all.filter(mayPush);
     const size = live.reduce((sum, record) => sum + record.bytes.length, 0);
     if (lookups >= LOOKUPS_MAX || (records.length > 0 && bytes + size > bytesMax))
-      return { records, after: last, left };
+      return { records, after: last, left, isWithheld };
     records.push(...live);
+    isWithheld ||= live.length < all.length;
     bytes += size;
     lookups += 1;
     left -= 1;
     last = dot;
   }
-  return { records, after: null, left: 0 };
+  return { records, after: null, left: 0, isWithheld };
 }
 
 const EMPTY_ROOT = new MerkleTrie().root();
-const NOTHING: Page = { records: [], after: null, left: 0 };
+const NOTHING: Page = { records: [], after: null, left: 0, isWithheld: false };
 
 export class Delta {
   readonly #limits: DeltaLimits;
   readonly #settled: Settled;
-  readonly #bytesMax: number;
+  readonly #freight: Freight;
   #passes = 0;
   /** where the peer's pages of this pass go on */
   #pullAfter: Dot | null = null;
@@ -111,15 +124,15 @@ export class Delta {
   #hasMoved = false;
   /** ours, when this pass began: what came and was known, or refused, leaves it as it is */
   #passRoot: Digest | null = null;
-  /** a record was not taken, here or there: nothing is settled */
+  /** a record was not taken, or not sent, here or there: nothing is settled */
   hasGaps = false;
   pushed = 0;
   pulled = 0;
 
-  constructor(limits: DeltaLimits, settled: Settled, bytesMax: number) {
+  constructor(limits: DeltaLimits, settled: Settled, freight: Freight) {
     this.#limits = limits;
     this.#settled = settled;
-    this.#bytesMax = bytesMax;
+    this.#freight = freight;
   }
 
   /** Of the records in the question under way; empty when there is none. */
@@ -132,7 +145,8 @@ export class Delta {
   /** Going by what both have seen there is nothing to send, either way. */
   isSettled(replica: Replica): boolean {
     const { seen, pulled } = this.#settled;
-    if (seen === null || !seen.without(replica.vector).isWithin(pulled)) return false;
+    if (seen === null || !seen.without(replica.vector).without(this.#freight.unwanted).isWithin(pulled))
+      return false;
     return this.#toPush(replica, seen).size === 0;
   }
 
@@ -155,6 +169,7 @@ export class Delta {
       this.#beginPass(replica);
     }
     const page = this.#nextPage(replica);
+    if (page.isWithheld) this.hasGaps = true;
     this.#page = null;
     this.#pushAfter = page.after;
     this.#hasPushed = page.after === null && this.#settled.seen !== null;
@@ -201,7 +216,8 @@ export class Delta {
 
   #question(replica: Replica, after: Dot | null, records: readonly SignedRecord[]): SyncRequest {
     const vector = this.#told(replica);
-    return { type: 'delta', root: replica.root(), vector, after, bytesMax: this.#bytesMax, records };
+    const { pull: bytesMax } = this.#freight;
+    return { type: 'delta', root: replica.root(), vector, after, bytesMax, records };
   }
 
   #beginPass(replica: Replica): void {
@@ -231,6 +247,7 @@ export class Delta {
     if (this.#hasPushed) return true;
     this.#page = this.#nextPage(replica);
     if (this.#page.records.length > 0 || this.#page.after !== null) return false;
+    if (this.#page.isWithheld) this.hasGaps = true;
     this.#hasPushed = true;
     return true;
   }
@@ -239,13 +256,15 @@ export class Delta {
     const { seen } = this.#settled;
     if (this.#page !== null) return this.#page;
     if (seen === null || this.#hasPushed) return NOTHING;
-    return pageOf(replica, this.#toPush(replica, seen), this.#pushAfter, this.#limits.pushBytesMax);
+    const bytesMax = Math.min(this.#limits.pushBytesMax, this.#freight.push);
+    return pageOf(replica, this.#toPush(replica, seen), this.#pushAfter, bytesMax, this.#freight.mayPush);
   }
 
-  /** What we have seen, or the peer needs not look up. */
+  /** What we have seen, or would refuse, or the peer needs not look up. */
   #told(replica: Replica): VersionVector {
     const told = replica.vector.clone();
     told.join(this.#settled.pulled);
+    told.join(this.#freight.unwanted);
     return told;
   }
 

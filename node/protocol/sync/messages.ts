@@ -16,6 +16,11 @@ import type { VersionVector } from '../state/version-vector.ts';
 /** One message, in bytes; every lung carries so much. 4 MiB: 10,000 records in one round trip. */
 export const EXCHANGE_BYTES_MAX = 4_194_304;
 
+/** Bytes of records in one reply, which leaves room for a long vector in one message: some 12,000 records of 300 bytes. */
+export const PULL_BYTES_MAX = 3_670_016;
+/** The same of one request: some 2,000 records, which the peer verifies before it answers. */
+export const PUSH_BYTES_MAX = 524_288;
+
 /** A subtree: its path in hex nibbles from the root ('' is the whole state) and its digest. */
 export interface Subtree {
   readonly prefix: string;

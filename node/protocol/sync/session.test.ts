@@ -7,6 +7,7 @@ import { VersionVector } from '../state/version-vector.ts';
 import { answer, ANSWER_DEFAULTS, type AnswerOptions } from './answer.ts';
 import { decodeReply, decodeRequest, encodeReply, encodeRequest } from './codec.ts';
 import { Settled } from './delta.ts';
+import { ALL_FREIGHT } from './freight.ts';
 import { recordsOf, type Offered, type SyncReply, type SyncRequest } from './messages.ts';
 import { Session, SESSION_DEFAULTS, type SessionOptions, type SessionStart } from './session.ts';
 
@@ -380,7 +381,6 @@ interface Scene {
 }
 
 function startOf(start: Partial<SessionStart>): SessionStart {
-  const bytesMax = ANSWER_DEFAULTS.recordBytesMax;
   const roots = { local: ROOT, remote: ROOT };
   return {
     peer: PEER,
@@ -388,7 +388,7 @@ function startOf(start: Partial<SessionStart>): SessionStart {
     at: 0,
     roots,
     settled: new Settled(),
-    bytesMax,
+    freight: ALL_FREIGHT,
     isStuck: false,
     ...start,
   };

@@ -18,7 +18,8 @@ import type { VersionVector } from '../state/version-vector.ts';
 import { ANSWER_DEFAULTS } from './answer.ts';
 import { Delta, type DeltaLimits, type Settled } from './delta.ts';
 import { Descent } from './descent.ts';
-import type { SyncReply, SyncRequest } from './messages.ts';
+import type { Freight } from './freight.ts';
+import { PUSH_BYTES_MAX, type SyncReply, type SyncRequest } from './messages.ts';
 import { Symbols } from './symbols.ts';
 import { Transfers, type TransferLimits } from './transfers.ts';
 
@@ -32,7 +33,7 @@ export interface SessionOptions extends DeltaLimits, TransferLimits {
 }
 
 export const SESSION_DEFAULTS: SessionOptions = {
-  pushBytesMax: 524_288,
+  pushBytesMax: PUSH_BYTES_MAX,
   passesMax: 3,
   rangesMax: ANSWER_DEFAULTS.rangesMax,
   wantMax: 8_192,
@@ -50,8 +51,7 @@ export interface SessionStart {
   /** as they were then: the peer's by its last word */
   readonly roots: { readonly local: Digest; readonly remote: Digest };
   readonly settled: Settled;
-  /** of records that a reply may hold */
-  readonly bytesMax: number;
+  readonly freight: Freight;
   /** the last session moved nothing between the same two roots: neither vectors nor symbols explain the difference */
   readonly isStuck: boolean;
 }
@@ -82,8 +82,8 @@ export class Session {
   constructor(start: SessionStart, options: SessionOptions) {
     this.start = start;
     this.#options = options;
-    this.#delta = new Delta(options, start.settled, start.bytesMax);
-    this.transfers = new Transfers(options);
+    this.#delta = new Delta(options, start.settled, start.freight);
+    this.transfers = new Transfers(options, start.freight);
   }
 
   /** The last one taken. */
@@ -194,7 +194,7 @@ export class Session {
     if (question !== null) return question;
     const failure = this.#symbols?.failure ?? null;
     if (failure !== null && this.#descent === null) this.#descend(failure);
-    return this.#descent?.next(replica) ?? (this.transfers.isEmpty ? null : this.transfers.next(replica));
+    return this.#descent?.next(replica) ?? this.transfers.next(replica);
   }
 
   #begin(replica: Replica): void {

@@ -12,6 +12,7 @@ import { VersionVector } from '../state/version-vector.ts';
 import { answer, ANSWER_DEFAULTS } from './answer.ts';
 import { decodeReply, decodeRequest, encodeReply, encodeRequest } from './codec.ts';
 import { Settled } from './delta.ts';
+import { ALL_FREIGHT } from './freight.ts';
 import { recordsOf, type SyncReply, type SyncRequest } from './messages.ts';
 import { Session, SESSION_DEFAULTS } from './session.ts';
 
@@ -86,9 +87,8 @@ function transcript(
     settled.pushed.join(asker.vector);
   }
   const roots = { local: asker.root(), remote: answerer.root() };
-  const bytesMax = ANSWER_DEFAULTS.recordBytesMax;
   const session = new Session(
-    { peer: 'peer' as NodeId, lung: 'http', at: 0, roots, settled, bytesMax, isStuck },
+    { peer: 'peer' as NodeId, lung: 'http', at: 0, roots, settled, freight: ALL_FREIGHT, isStuck },
     SESSION_DEFAULTS,
   );
   const messages: [string, string][] = [];

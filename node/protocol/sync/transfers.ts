@@ -7,9 +7,10 @@
  */
 import type { RecordId } from '../ids.ts';
 import type { Replica } from '../state/replica.ts';
-import type { SignedRecord } from '../state/record.ts';
+import { RECORD_LIMITS, type SignedRecord } from '../state/record.ts';
 import type { ShortId } from '../state/sketch/short-id.ts';
 import { takeRecords } from './answer.ts';
+import { ALL_FREIGHT, type Freight } from './freight.ts';
 import type { SyncReply, SyncRequest } from './messages.ts';
 
 export interface TransferLimits {
@@ -21,9 +22,10 @@ export interface TransferLimits {
 
 export class Transfers {
   readonly #limits: TransferLimits;
-  readonly #want: RecordId[] = [];
-  readonly #wantShort: ShortId[] = [];
-  readonly #push: RecordId[] = [];
+  readonly #freight: Freight;
+  #want: RecordId[] = [];
+  #wantShort: ShortId[] = [];
+  #push: RecordId[] = [];
   readonly #listed = new Set<RecordId>();
   /** what the transfer under way asks for, to be cut off the lists by its reply */
   #asking: {
@@ -39,8 +41,9 @@ export class Transfers {
   pulled = 0;
   pushed = 0;
 
-  constructor(limits: TransferLimits) {
+  constructor(limits: TransferLimits, freight: Freight) {
     this.#limits = limits;
+    this.#freight = freight;
   }
 
   /** The peer lists a record that we do not have. */
@@ -63,15 +66,24 @@ export class Transfers {
     return this.#asking !== null;
   }
 
-  get isEmpty(): boolean {
+  get #isEmpty(): boolean {
     return this.#want.length + this.#wantShort.length + this.#push.length === 0;
   }
 
-  next(replica: Replica): SyncRequest & { type: 'transfer' } {
-    const { wantMax, pushBytesMax } = this.#limits;
+  /** @returns null when nothing is left to ask for or to send */
+  next(replica: Replica): (SyncRequest & { type: 'transfer' }) | null {
+    this.#withhold(replica);
+    if (this.#isEmpty) return null;
+    const { pull, push: pushMax } = this.#freight;
+    // How long the wanted records are nobody knows: where replies are kept short, each may be of the longest.
+    const isShort = pull < ALL_FREIGHT.pull;
+    const wantMax = isShort
+      ? Math.max(1, Math.min(this.#limits.wantMax, Math.floor(pull / RECORD_LIMITS.valueBytesMax)))
+      : this.#limits.wantMax;
     const want = this.#want.slice(0, wantMax);
     const wantShort = this.#wantShort.slice(0, wantMax - want.length);
-    const { taken: records, answered: push } = takeRecords(recordsIn(this.#push, replica), pushBytesMax);
+    const bytesMax = Math.min(this.#limits.pushBytesMax, pushMax);
+    const { taken: records, answered: push } = takeRecords(recordsIn(this.#push, replica), bytesMax);
     this.#asking = { want: want.length, short: wantShort.length, push, records };
     return { type: 'transfer', root: replica.root(), want, wantShort, records };
   }
@@ -98,6 +110,19 @@ export class Transfers {
       this.absent.push(record.id);
     }
     return null;
+  }
+
+  /** What would not arrive, or not be taken, is left for another session. */
+  #withhold(replica: Replica): void {
+    const { isUnwanted, isUnwantedShort, mayPush } = this.#freight;
+    const before = this.#want.length + this.#wantShort.length + this.#push.length;
+    this.#want = this.#want.filter((id) => !isUnwanted(id));
+    this.#wantShort = this.#wantShort.filter((short) => !isUnwantedShort(short));
+    this.#push = this.#push.filter((id) => {
+      const record = replica.record(id);
+      return record === null || mayPush(record);
+    });
+    if (this.#want.length + this.#wantShort.length + this.#push.length < before) this.hasGaps = true;
   }
 
   #isNew(id: RecordId): boolean {
