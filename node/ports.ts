@@ -286,10 +286,14 @@ export interface LatticeApi {
     waitMs: number,
     signal: AbortSignal,
   ): Promise<{ readonly root: Digest; readonly size: number }>;
-  /** Live entries in key order (UTF-8 bytes), after `cursor` (a key) when given. */
+  /**
+   * Live entries in key order (UTF-8 bytes), behind the key `after` when given. No more is looked at than is shown: a page ends
+   * before `bytesMax` of values, siblings included, but for its first entry. `next` is its last key where more follow.
+   */
   entries(
-    cursor: string | null,
+    after: string | null,
     limit: number,
+    bytesMax: number,
   ): Promise<{ readonly entries: readonly ReadEntry[]; readonly next: string | null }>;
   status(): NodeStatus;
   force(mode: 'P2P' | 'HTTP' | null): void;

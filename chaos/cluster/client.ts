@@ -149,12 +149,11 @@ export class LatticeClient implements NodeClient {
   }
 
   async *pages(after: string | null): AsyncGenerator<EntriesResponse, void, undefined> {
-    let cursor = after;
+    let answer = await this.page(after);
     for (let page = 0; page < PAGES_MAX; page += 1) {
-      const answer = await this.page(cursor);
       yield answer;
-      cursor = answer.next_cursor;
-      if (cursor === null) return;
+      if (answer.next_cursor === null) return;
+      answer = await this.#listed(`&cursor=${answer.next_cursor}`);
     }
     throw new NodeUnreachableError(`the entries of ${this.#url()} never end`);
   }
@@ -181,13 +180,16 @@ export class LatticeClient implements NodeClient {
   }
 
   /** The entries after this key, in key order. @throws NodeUnreachableError */
-  async page(cursor: string | null): Promise<EntriesResponse> {
-    const query = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    return parsed(EntriesResponse, await this.#get(`/api/lattice/state?entries=1&limit=${PAGE}${query}`));
+  async page(after: string | null): Promise<EntriesResponse> {
+    return this.#listed(after === null ? '' : `&after=${encodeURIComponent(after)}`);
   }
 
   close(): void {
     this.#agent.destroy();
+  }
+
+  async #listed(more: string): Promise<EntriesResponse> {
+    return parsed(EntriesResponse, await this.#get(`/api/lattice/state?entries=1&limit=${PAGE}${more}`));
   }
 
   #keyUrl(key: string): string {

@@ -409,7 +409,9 @@ describe('bad input', () => {
     ['a broken parameter', 400, 'GET', '/api/lattice/state?cursor=%ff&entries=1', {}],
     ['a wait of 31 seconds', 400, 'GET', '/api/lattice/state?wait=31', {}],
     ['a negative wait', 400, 'GET', '/api/lattice/state?wait=-1', {}],
-    ['a cursor without entries', 400, 'GET', '/api/lattice/state?cursor=a', {}],
+    ['a cursor without entries', 400, 'GET', '/api/lattice/state?cursor=k1.YQ', {}],
+    ['a key without entries', 400, 'GET', '/api/lattice/state?after=a', {}],
+    ['a cursor and a key', 400, 'GET', '/api/lattice/state?entries=1&cursor=k1.YQ&after=a', {}],
     ['a limit of 0', 400, 'GET', '/api/lattice/state?entries=1&limit=0', {}],
     ['a broken condition', 400, 'GET', '/api/lattice/state', { headers: { 'If-None-Match': '"open' } }],
     ['an unknown route', 404, 'GET', '/api/lattice', {}],
@@ -496,26 +498,12 @@ describe('batches and pages', () => {
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
-      const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+      const query: string = cursor === null ? '' : `&cursor=${cursor}`;
       const page = parse(EntriesResponse, await get(`/api/lattice/state?entries=1&limit=10${query}`));
       seen.push(...page.entries.map(({ key }) => key));
       cursor = page.next_cursor;
     } while (cursor !== null);
     expect(seen).toEqual(keys);
-  });
-
-  it('cuts a page that grows too large, and loses nothing', async () => {
-    const { get, lattice } = await start();
-    const keys = Array.from({ length: 100 }, (_, i) => `k${String(i).padStart(3, '0')}`);
-    for (const key of keys)
-      await lattice.write([{ key, value: JSON.stringify('x'.repeat(65_000)) }], null, null);
-    const first = parse(EntriesResponse, await get('/api/lattice/state?entries=1'));
-    expect(first.count).toBeLessThan(100);
-    const rest = parse(
-      EntriesResponse,
-      await get(`/api/lattice/state?entries=1&cursor=${first.next_cursor}`),
-    );
-    expect([...first.entries, ...rest.entries].map(({ key }) => key)).toEqual(keys);
   });
 });
 

@@ -15,6 +15,7 @@ import { writerCheck } from './auth.ts';
 import { keyRoutes } from './key-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
 import { openApiDocument } from './openapi.ts';
+import { PAGES_DEFAULTS, type PagesOptions } from './pages.ts';
 import { HttpProblem, problemHandler } from './problems.ts';
 import { parseQuery } from './query.ts';
 import { KEY_BYTES_MAX, NoQuery, VALUE_BYTES_MAX, WAIT_SECONDS_MAX } from './schemas.ts';
@@ -55,6 +56,8 @@ export interface AppOptions {
   readonly waitMaxMs?: number;
   /** held requests at a time; one more is answered at once, as in plain polling; default 1024 (a guess) */
   readonly parkedMax?: number;
+  /** memory that listings take */
+  readonly pages?: Partial<PagesOptions>;
   /** clients of the event stream at a time; default 64 (a guess) */
   readonly streamsMax?: number;
   /** bytes an event client may lag behind before it is dropped; default 1 MiB */
@@ -89,6 +92,7 @@ export function createApp(modules: AppModules, options: AppOptions): ServedApp {
       bodyBytesMax: options.bodyBytesMax ?? 1_048_576,
       waitMaxMs: Math.min(options.waitMaxMs ?? WAIT_SECONDS_MAX * 1000, WAIT_SECONDS_MAX * 1000),
       parkedMax: options.parkedMax ?? 1024,
+      pages: { ...PAGES_DEFAULTS, ...options.pages },
       streamsMax: options.streamsMax ?? 64,
       streamBufferBytesMax: options.streamBufferBytesMax ?? 1_048_576,
       streamHeartbeatMs: options.streamHeartbeatMs ?? 15_000,

@@ -106,14 +106,20 @@ export class FakeLattice implements LatticeApi {
   }
 
   async entries(
-    cursor: string | null,
+    after: string | null,
     limit: number,
+    bytesMax: number,
   ): Promise<{ readonly entries: readonly ReadEntry[]; readonly next: string | null }> {
     const all = [...this.values.values()]
+      .filter(({ value }) => value !== null)
       .sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
-      .filter(({ key }) => cursor === null || Buffer.compare(Buffer.from(key), Buffer.from(cursor)) > 0);
-    const entries = all.slice(0, limit);
-    return { entries, next: all.length > limit ? (entries.at(-1)?.key ?? null) : null };
+      .filter(({ key }) => after === null || Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0);
+    let bytes = 0;
+    const entries = all.slice(0, limit).filter(({ value }, i) => {
+      bytes += value?.length ?? 0;
+      return i === 0 || bytes <= bytesMax;
+    });
+    return { entries, next: all.length > entries.length ? (entries.at(-1)?.key ?? null) : null };
   }
 
   status(): NodeStatus {

@@ -100,7 +100,7 @@ export const CALLS: readonly Call[] = [
       200: z.union([schemas.StateResponse, schemas.EntriesResponse]),
       304: 'The root is still the one named',
     },
-    problems: READING,
+    problems: [...READING, 'unavailable'],
     conditions: ['If-None-Match'],
   },
   {

@@ -86,7 +86,7 @@ describe.each(KEYS)('a key that is %s', (_name, key) => {
     }
     const page = EntriesResponse.parse(await json(call(port, 'GET', '/api/lattice/state?entries=1'), 200));
     expect(page.entries.map((entry) => entry.key)).toEqual([key]);
-    const after = `/api/lattice/state?entries=1&cursor=${encodeURIComponent(key)}`;
+    const after = `/api/lattice/state?entries=1&after=${encodeURIComponent(key)}`;
     expect(EntriesResponse.parse(await json(call(port, 'GET', after), 200)).count).toBe(0);
     const gone = WriteResponse.parse(await json(call(port, 'DELETE', wholly), 200));
     expect(gone.key).toBe(key);

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { LatticeApi } from '../ports.ts';
+import type { PagesOptions } from './pages.ts';
 import { HttpProblem } from './problems.ts';
 
 export interface RouteContext {
@@ -21,6 +22,7 @@ interface RouteLimits {
   readonly bodyBytesMax: number;
   readonly waitMaxMs: number;
   readonly parkedMax: number;
+  readonly pages: PagesOptions;
   readonly streamsMax: number;
   readonly streamBufferBytesMax: number;
   readonly streamHeartbeatMs: number;

@@ -184,7 +184,12 @@ export const EntriesResponse = z.object({
   state_size: z.number().int().nonnegative(),
   entries: z.array(Entry).describe('in key order (UTF-8 bytes)'),
   count: z.number().int().nonnegative(),
-  next_cursor: z.string().nullable().describe('pass as `cursor` for the next page; null: this was the last'),
+  next_cursor: z
+    .string()
+    .nullable()
+    .describe(
+      'opaque, and safe in a URL as it is: pass it as `cursor` for the next page; null: this was the last',
+    ),
 });
 export type EntriesResponse = z.infer<typeof EntriesResponse>;
 
@@ -290,7 +295,7 @@ export const EntryQuery = z.strictObject({
     .optional(),
 });
 
-/** Either the root (`wait`), or a page of entries (`entries=1`, `cursor`, `limit`). */
+/** Either the root (`wait`), or a page of entries (`entries=1`, `cursor` or `after`, `limit`). */
 export const StateQuery = z.strictObject({
   wait: z
     .string()
@@ -299,7 +304,12 @@ export const StateQuery = z.strictObject({
     .describe(`seconds, 0–${WAIT_SECONDS_MAX}: holds the answer until the root changes`)
     .optional(),
   entries: z.enum(['0', '1'], 'must be 0 or 1').optional(),
-  cursor: Key.optional(),
+  cursor: z
+    .string()
+    .max(1000, 'is no cursor')
+    .describe('`next_cursor` of the page before; any other text is refused')
+    .optional(),
+  after: Key.describe('a key, there or not, behind which to begin; instead of a cursor').optional(),
   limit: z
     .string()
     .regex(/^[0-9]{1,4}$/, 'must be a number')

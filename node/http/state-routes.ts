@@ -4,22 +4,22 @@
  */
 import type { Request, Response, Router } from 'express';
 import { sendJson } from './answer.ts';
+import { cursorAfter, keyOfCursor } from './cursor.ts';
 import { etag, ifNoneMatch, includes } from './etags.ts';
 import type { KeyRoutes } from './key-routes.ts';
+import { Pages } from './pages.ts';
 import { HttpProblem } from './problems.ts';
 import { parseQuery } from './query.ts';
 import { mounted, onlyMethods } from './route-context.ts';
 import type { RouteContext } from './route-context.ts';
 import { PAGE_ENTRIES_DEFAULT, StateQuery } from './schemas.ts';
-import type { StateResponse } from './schemas.ts';
+import type { StateQuery as Query, StateResponse } from './schemas.ts';
 import { entryText } from './views.ts';
 import { signRoot } from '../protocol/state/proof-document.ts';
 
-/** A page ends early rather than grow beyond this. */
-const PAGE_BYTES_MAX = 4_194_304;
-
 export function stateRoutes(router: Router, context: RouteContext, hot: KeyRoutes): void {
   const { api, limits } = context;
+  const pages = new Pages(limits.pages);
   let parked = 0;
 
   router
@@ -29,11 +29,11 @@ export function stateRoutes(router: Router, context: RouteContext, hot: KeyRoute
       if (query.entries === '1') {
         if (query.wait !== undefined)
           throw new HttpProblem('bad-request', 'Query: wait is not for pages of entries.');
-        await sendPage(response, query.cursor ?? null, Number(query.limit ?? PAGE_ENTRIES_DEFAULT));
+        await sendPage(response, startOf(query), Number(query.limit ?? PAGE_ENTRIES_DEFAULT));
         return;
       }
-      if (query.cursor !== undefined || query.limit !== undefined) {
-        throw new HttpProblem('bad-request', 'Query: cursor and limit need entries=1.');
+      if (query.cursor !== undefined || query.after !== undefined || query.limit !== undefined) {
+        throw new HttpProblem('bad-request', 'Query: cursor, after and limit need entries=1.');
       }
       await sendRoot(request, response, Number(query.wait ?? 0) * 1000);
     })
@@ -94,31 +94,37 @@ export function stateRoutes(router: Router, context: RouteContext, hot: KeyRoute
     };
   }
 
-  /** Keys whose winner is a tombstone are in no listing, whatever lost against it; they are read on their own. */
-  async function sendPage(response: Response, cursor: string | null, limit: number): Promise<void> {
-    const [page, state] = await Promise.all([api.entries(cursor, limit), api.state()]);
-    const texts: string[] = [];
-    let next = page.next;
-    let last: string | null = null;
-    let bytes = 0;
-    for (const entry of page.entries) {
-      if (entry.value === null) continue;
-      const text = entryText(entry);
-      bytes += Buffer.byteLength(text);
-      if (last !== null && bytes > PAGE_BYTES_MAX) {
-        next = last;
-        break;
-      }
-      texts.push(text);
-      last = entry.key;
-    }
+  /**
+   * Keys whose winner is a tombstone are in no listing, whatever lost against it; they are read on their own.
+   *
+   * @param after the key behind which the page begins; null: the first
+   */
+  async function sendPage(response: Response, after: string | null, limit: number): Promise<void> {
+    const weighs = await pages.turn(response);
+    if (response.destroyed) return;
+    const [page, state] = await Promise.all([api.entries(after, limit, pages.bytesMax), api.state()]);
+    const texts = page.entries.map(entryText);
     const head = {
       success: true,
       merkle_root: state.root,
       state_size: state.size,
       count: texts.length,
-      next_cursor: next,
+      next_cursor: page.next === null ? null : cursorAfter(page.next),
     };
-    sendJson(response, 200, `${JSON.stringify(head).slice(0, -1)},"entries":[${texts.join(',')}]}`);
+    const text = `${JSON.stringify(head).slice(0, -1)},"entries":[${texts.join(',')}]}`;
+    weighs(text.length);
+    sendJson(response, 200, text);
   }
+}
+
+/** The key behind which the listing begins or goes on; null: at the first. */
+function startOf({ cursor, after }: Query): string | null {
+  if (cursor === undefined) return after ?? null;
+  if (after !== undefined) throw new HttpProblem('bad-request', 'Query: either cursor or after.');
+  const key = keyOfCursor(cursor);
+  if (key !== null) return key;
+  throw new HttpProblem(
+    'bad-request',
+    'Query: cursor is not a next_cursor of a listing. To begin behind a key, pass it as after.',
+  );
 }

@@ -280,7 +280,7 @@ export function meteredApi(api: LatticeApi, metrics: NodeMetrics): LatticeApi {
     proof: (key) => api.proof(key),
     state: () => api.state(),
     stateUnlike: (root, waitMs, signal) => api.stateUnlike(root, waitMs, signal),
-    entries: (cursor, limit) => api.entries(cursor, limit),
+    entries: (after, limit, bytesMax) => api.entries(after, limit, bytesMax),
     status: () => api.status(),
     force: (mode) => api.force(mode),
     notReady: () => api.notReady(),

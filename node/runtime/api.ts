@@ -6,6 +6,7 @@
 import type { Driver } from './driver.ts';
 import { seenOf, type Seen } from './durable-view.ts';
 import type { Healing } from './healing.ts';
+import { compareBytes, mergedKeys, pageOf } from './page.ts';
 import type {
   Identity,
   LatticeApi,
@@ -97,25 +98,20 @@ export class Api implements LatticeApi {
   }
 
   async entries(
-    cursor: string | null,
+    after: string | null,
     limit: number,
+    bytesMax: number,
   ): Promise<{ readonly entries: readonly ReadEntry[]; readonly next: string | null }> {
     const { healing, driver, core } = this.#modules;
     healing.assertOver();
-    const page = pageOf(
-      core.replica.entriesAfter(cursor, limit + 1).map(({ key }) => key),
-      limit,
-      (key) => seenOf(key, core.replica.live(key)),
-    );
+    const { replica } = core;
+    const limits = { limit, bytesMax };
+    const page = pageOf(replica.keysAfter(after), limits, (key) => entryOf(seenOf(key, replica.live(key))));
     if (await driver.settled()) return page;
     // Of the keys that come next, some are not there yet on disk, and some only there.
-    const unsettled = driver.unsettledKeys();
-    const next = core.replica.entriesAfter(cursor, limit + 1 + unsettled.length).map(({ key }) => key);
-    const keys = new Set([
-      ...next,
-      ...unsettled.filter((key) => cursor === null || compareBytes(key, cursor) > 0),
-    ]);
-    return pageOf([...keys].toSorted(compareBytes), limit, (key) => driver.durable(key));
+    const unsettled = driver.unsettledKeys().filter((key) => after === null || compareBytes(key, after) > 0);
+    const keys = mergedKeys(replica.keysAfter(after), unsettled.toSorted(compareBytes));
+    return pageOf(keys, limits, (key) => entryOf(driver.durable(key)));
   }
 
   status(): NodeStatus {
@@ -214,24 +210,6 @@ function entryOf({ view, version }: Seen): ReadEntry | null {
   };
   if (siblings.length === 0) entries.set(winner, entry);
   return entry;
-}
-
-/** @param keys in order; more than fit show that there is a next page */
-function pageOf(
-  keys: readonly string[],
-  limit: number,
-  seen: (key: string) => Seen,
-): { readonly entries: readonly ReadEntry[]; readonly next: string | null } {
-  const entries = keys.flatMap((key) => {
-    const entry = entryOf(seen(key));
-    return entry === null || entry.value === null ? [] : [entry];
-  });
-  const page = entries.slice(0, limit);
-  return { entries: page, next: entries.length > limit ? (page.at(-1)?.key ?? null) : null };
-}
-
-function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function sibling({ value, id, dot, stamp }: SignedRecord): ReadEntry['siblings'][number] {

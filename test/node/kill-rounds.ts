@@ -375,7 +375,7 @@ class UnexpectedAnswer extends Error {
 async function entriesOf(url: string): Promise<ReadonlyMap<string, Entry>> {
   const found = new Map<string, Entry>();
   for (let cursor: unknown = ''; typeof cursor === 'string';) {
-    const after = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    const after = cursor === '' ? '' : `&cursor=${cursor}`;
     const { body } = await talk(`${url}/api/lattice/state?entries=1&limit=200${after}`);
     for (const entry of body['entries'] as readonly Entry[]) found.set(entry.key, entry);
     cursor = body['next_cursor'];

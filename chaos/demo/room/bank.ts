@@ -263,20 +263,18 @@ class Reader {
 
   async read(client: LatticeClient): Promise<void> {
     if (this.#issued.size < ACCOUNTS.length) await this.#readAccounts(client);
-    let cursor: string | null = keyOf(this.#complete);
-    while (cursor !== null) {
-      const page = await client.page(cursor);
-      cursor = page.next_cursor;
-      for (const entry of page.entries) {
-        if (!entry.key.startsWith(TRANSFER_PREFIX)) {
-          cursor = null;
-          break;
-        }
-        const fact = TransferFact.safeParse(entry.value);
-        if (fact.success) this.#transfers.set(Number(entry.key.slice(TRANSFER_PREFIX.length)), fact.data);
+    await this.#readTransfers(client);
+    while (this.#transfers.has(this.#complete + 1)) this.#complete += 1;
+  }
+
+  async #readTransfers(client: LatticeClient): Promise<void> {
+    for await (const { entries } of client.pages(keyOf(this.#complete))) {
+      for (const { key, value } of entries) {
+        if (!key.startsWith(TRANSFER_PREFIX)) return;
+        const fact = TransferFact.safeParse(value);
+        if (fact.success) this.#transfers.set(Number(key.slice(TRANSFER_PREFIX.length)), fact.data);
       }
     }
-    while (this.#transfers.has(this.#complete + 1)) this.#complete += 1;
   }
 
   async #readAccounts(client: LatticeClient): Promise<void> {

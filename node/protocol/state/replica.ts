@@ -472,6 +472,11 @@ export class Replica {
     return views;
   }
 
+  /** Keys of which anything lives, tombstones too, in the order of their UTF-8 bytes. A change ends a walk under way. */
+  keysAfter(cursor: string | null): Iterable<string> {
+    return this.#store.keysAfter(cursor);
+  }
+
   /** See the function of this name. */
   versionOf(key: string): string | null {
     return versionOf(this.#live(key));
