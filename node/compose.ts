@@ -27,11 +27,12 @@ import { Healing } from './runtime/healing.ts';
 import { Intake, INTAKE_DEFAULTS } from './runtime/intake.ts';
 import { Introductions, INTRODUCTIONS_DEFAULTS, INTRODUCTIONS_TO_HTTP } from './runtime/introductions.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
-import { describeFault, restore } from './runtime/restore.ts';
+import { describeFault, describeLoss, restore } from './runtime/restore.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
 import { VERIFYING_DEFAULTS, VerifyingThreads } from './signing/verifying-threads.ts';
 import { loadOrCreateIdentity } from './storage/identity.ts';
 import { LmdbStorage } from './storage/lmdb-storage.ts';
+import { markStore, readPast, recordAcceptedLoss, STORE_DIR, takeAwayAcceptance } from './storage/past.ts';
 import { letAnswer } from './turns.ts';
 
 const P2P_RETRY_MS = 5_000;
@@ -54,27 +55,75 @@ const systemClock: Clock = {
  * @param server listens already, and gets its app when the node starts
  */
 export async function composeNode(config: Config, logger: Logger, server: HttpServer): Promise<Lifecycle> {
-  const identity = await loadOrCreateIdentity(config.stateDir);
+  const { stateDir } = config;
+  const { hadStore, hadIdentity, acceptsLoss } = readPast(stateDir);
+  // Who may go on without what is lost: members may bring it back, or the operator has given it up.
+  const maySalvage = !isAlone(config) || acceptsLoss;
+  const identity = await loadOrCreateIdentity(stateDir, { mayCreate: !hadIdentity || acceptsLoss });
   const storage = await LmdbStorage.open(
-    join(config.stateDir, 'store'),
-    { salvage: !isAlone(config) },
+    join(stateDir, STORE_DIR),
+    { salvage: maySalvage, isExpected: hadStore },
     { identity, logger },
   );
   for (const repair of storage.repairs)
     logger.error('the store was damaged', { tag: 'STARTUP', detail: repair });
   try {
+    leaveMark({ stateDir, storage, logger });
     const modules = {
       storage,
       newCore: () => newCore(config, identity),
       clock: systemClock,
       turn: letAnswer,
     };
-    const restored = await restore(modules, { stateDir: config.stateDir, isAlone: isAlone(config) });
-    return assemble({ config, logger, server, identity, storage, ...restored });
+    const restored = await restore(modules, { stateDir, isAlone: !maySalvage });
+    const faults = acceptsLoss
+      ? await giveUp(restored.faults, { stateDir, storage, logger })
+      : restored.faults;
+    return assemble({ config, logger, server, identity, storage, core: restored.core, faults });
   } catch (error) {
     await storage.close();
     throw error;
   }
+}
+
+/** Without it nothing is entrusted to a new store; one that holds something already goes on being served, on a full disk too. */
+function leaveMark({
+  stateDir,
+  storage,
+  logger,
+}: {
+  stateDir: string;
+  storage: Storage;
+  logger: Logger;
+}): void {
+  try {
+    markStore(stateDir);
+  } catch (error) {
+    if (storage.load().meta === null) throw error;
+    logger.warn('the state directory could not be marked; a store that is lost would not be missed', {
+      tag: 'STARTUP',
+      error: String(error),
+    });
+  }
+}
+
+/** The operator goes on without what is lost: it is named, on record, and then the store counts as whole. */
+async function giveUp(
+  faults: readonly StoreFault[],
+  { stateDir, storage, logger }: { stateDir: string; storage: Storage; logger: Logger },
+): Promise<readonly StoreFault[]> {
+  if (faults.length > 0) {
+    const record = recordAcceptedLoss(stateDir, faults.map(describeLoss), new Date());
+    logger.error('the operator gave up what the store lost', {
+      tag: 'STARTUP',
+      faults: faults.length,
+      record,
+    });
+    for (const fault of faults) logger.error('given up', { tag: 'STARTUP', ...describeFault(fault) });
+    await storage.mend();
+  }
+  takeAwayAcceptance(stateDir);
+  return [];
 }
 
 /** Without any configured way to others: nobody to wait for, and nobody to heal from. */

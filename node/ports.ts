@@ -121,6 +121,9 @@ export interface StoreFault {
   readonly bytes: Uint8Array | null;
 }
 
+/** In the state directory, made by the operator: go on without what is lost. */
+export const ACCEPT_LOSS_FILE = 'accept-loss';
+
 export interface Storage {
   /**
    * Every sound record kept, in slot order, at start. A record's bytes are good until the next one is asked for.

@@ -80,6 +80,17 @@ it.each(['pretty', 'json'] as const)('never writes a secret (%s)', async (format
   expect(line).toContain('shown');
 });
 
+it.each(['pretty', 'json'] as const)(
+  'writes the key of a record, which names it and opens nothing (%s)',
+  async (format) => {
+    const [line] = await logged(format, (log) =>
+      log.error('lost', { record_key: 'orders/17', key: 'hunter2' }),
+    );
+    expect(line).toContain('orders/17');
+    expect(line).not.toContain('hunter2');
+  },
+);
+
 it('writes nothing below its level', async () => {
   const lines = await logged('pretty', (log) => log.debug('why'));
   expect(lines).toEqual([]);

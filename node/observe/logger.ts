@@ -101,7 +101,7 @@ function jsonLine(at: Date, level: string, node: string, message: string, fields
   return JSON.stringify(line);
 }
 
-/** Names whose values are never written: clusterKey, apiToken, seed, … but not publicKey. */
+/** Names whose values are never written: clusterKey, apiToken, seed, … but not publicKey, nor record_key, which names a record. */
 const SECRET = /keys?$|token|secret|seed|password|passphrase|authorization/i;
 const DEPTH_MAX = 5;
 const ITEMS_MAX = 50;
@@ -126,7 +126,7 @@ function plain(name: string, value: unknown, depth: number): unknown {
 }
 
 function isSecretName(name: string): boolean {
-  return SECRET.test(name) && !/public[-_]?keys?$/i.test(name);
+  return SECRET.test(name) && !/(public|record)[-_]?keys?$/i.test(name);
 }
 
 function wordOf(value: unknown): string {

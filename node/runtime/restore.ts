@@ -5,7 +5,7 @@
  *
  * Takes seconds where there are many records; meanwhile the event loop gets its turns.
  */
-import type { Clock, Storage, StoreFault } from '../ports.ts';
+import { ACCEPT_LOSS_FILE, type Clock, type Storage, type StoreFault } from '../ports.ts';
 import type { Core } from '../protocol/core.ts';
 import type { Pieces } from '../protocol/pieces.ts';
 import { canonicalOf } from '../protocol/state/kept-record.ts';
@@ -20,16 +20,12 @@ class NodeDamagedError extends Error {
   readonly code = 'damaged';
 
   constructor(stateDir: string, faults: readonly StoreFault[]) {
-    const told = faults.slice(0, FAULTS_TOLD_MAX).map((fault) => {
-      const { slot, key, detail } = describeFault(fault);
-      const where =
-        slot === null ? '' : `slot ${slot}${key === null ? '' : `, key ${JSON.stringify(key)}`}: `;
-      return where + detail;
-    });
+    const told = faults.slice(0, FAULTS_TOLD_MAX).map(describeLoss);
     const more = faults.length > told.length ? `; and ${faults.length - told.length} more` : '';
     super(
       `the store in ${stateDir} is damaged and there is no member to heal it from: ${told.join('; ')}${more}. ` +
-        'Restore a backup of the directory, or configure members that have the records.',
+        'Restore a backup of the directory; or configure members that have the records; ' +
+        `or make an empty file ${ACCEPT_LOSS_FILE} in it to go on without them.`,
     );
   }
 }
@@ -78,11 +74,18 @@ async function inTurns(pieces: Pieces<void>, { clock, turn }: RestoreModules): P
   }
 }
 
-/** What can be told of a fault. The key is read from damaged bytes. */
+/** What can be told of a fault, as fields of the log. The key is read from damaged bytes. */
 export function describeFault({ slot, detail, bytes }: StoreFault): {
   readonly slot: number | null;
-  readonly key: string | null;
+  readonly record_key: string | null;
   readonly detail: string;
 } {
-  return { slot, key: bytes === null ? null : keyHint(canonicalOf(bytes)), detail };
+  return { slot, record_key: bytes === null ? null : keyHint(canonicalOf(bytes)), detail };
+}
+
+/** The same as a sentence. */
+export function describeLoss(fault: StoreFault): string {
+  const { slot, record_key: key, detail } = describeFault(fault);
+  const where = slot === null ? '' : `slot ${slot}${key === null ? '' : `, key ${JSON.stringify(key)}`}: `;
+  return where + detail;
 }

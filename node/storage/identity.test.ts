@@ -45,6 +45,14 @@ describe('the identity of a node', () => {
     expect(await readFile(file, 'utf8')).toBe('short');
   });
 
+  it('is not made anew where there was one, and says how to go on', async () => {
+    const loaded = loadOrCreateIdentity(dir, { mayCreate: false });
+    await expect(loaded).rejects.toMatchObject({ name: 'IdentityError', code: 'GONE' });
+    await expect(loaded).rejects.toThrow(/identity\.key: is missing.*restore it.*accept-loss/);
+    const made = await loadOrCreateIdentity(dir);
+    expect((await loadOrCreateIdentity(dir, { mayCreate: false })).id).toBe(made.id);
+  });
+
   it('names the file and the reason when the disk refuses', async () => {
     await writeFile(join(parent, 'file'), '');
     const loaded = loadOrCreateIdentity(join(parent, 'file'));

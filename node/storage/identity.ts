@@ -5,10 +5,11 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Identity } from '../ports.ts';
+import { ACCEPT_LOSS_FILE, type Identity } from '../ports.ts';
 import { identityFromSeed, SEED_BYTES } from '../protocol/state/signature.ts';
 
 const FILE_NAME = 'identity.key';
+const WAYS_OUT = `restore it from a backup, or make an empty file ${ACCEPT_LOSS_FILE} beside it to start as a new node with what the store holds`;
 
 /** The file is there and is no identity, or it cannot be read or made. `file` names it. */
 class IdentityError extends Error {
@@ -26,13 +27,26 @@ class IdentityError extends Error {
   }
 }
 
+export interface IdentityOptions {
+  /** Whether a key that is missing may be made anew; default true. False where there was one: it is lost then. */
+  readonly mayCreate: boolean;
+}
+
 /** @throws IdentityError */
-export async function loadOrCreateIdentity(dir: string): Promise<Identity> {
+export async function loadOrCreateIdentity(
+  dir: string,
+  { mayCreate }: IdentityOptions = { mayCreate: true },
+): Promise<Identity> {
   const file = join(dir, FILE_NAME);
   try {
-    const seed = (await read(file)) ?? (await create(file));
+    const found = await read(file);
+    if (found === null && !mayCreate) {
+      const detail = `is missing, though a store was made here for it; ${WAYS_OUT}`;
+      throw new IdentityError({ code: 'GONE', file, detail });
+    }
+    const seed = found ?? (await create(file));
     if (seed.length !== SEED_BYTES) {
-      const detail = `holds ${seed.length} bytes where the node's key has ${SEED_BYTES}; restore it, or remove it to start as a new node`;
+      const detail = `holds ${seed.length} bytes where the node's key has ${SEED_BYTES}; ${WAYS_OUT}, once this one is removed`;
       throw new IdentityError({ code: 'SIZE', file, detail });
     }
     return identityFromSeed(seed);

@@ -27,7 +27,8 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { flushDirectory } from './lmdb-environment.ts';
 
-const FILE_NAME = 'journal';
+/** In a store's directory. */
+export const JOURNAL_NAME = 'journal';
 const MAGIC = 0x314a_4541;
 const SECTOR = 512;
 const HEAD_BYTES = 24;
@@ -76,7 +77,7 @@ export class Journal {
    * @throws the system's error
    */
   constructor(dir: string) {
-    const file = join(dir, FILE_NAME);
+    const file = join(dir, JOURNAL_NAME);
     this.#descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC, 0o600);
     try {
       const { size } = fstatSync(this.#descriptor);
@@ -142,7 +143,7 @@ export interface JournalContent {
 
 /** What the journal of a store holds: the frames of the turn that begins there, then those of the next. */
 export function readJournal(dir: string, { name, number }: JournalMark): JournalContent {
-  const path = join(dir, FILE_NAME);
+  const path = join(dir, JOURNAL_NAME);
   const file = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
   const found = [...framesOf(file, name), ...framesOf(file, name + 1n)];
   return {

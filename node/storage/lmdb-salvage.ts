@@ -4,11 +4,23 @@
  * (tally.ts) still says what was there before, so that the loss is known at every start until it is made good. Where that
  * is lost too, nothing is copied: the store begins anew, knowing that it lost everything.
  */
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { StorageCorruptError } from './errors.ts';
 import { LmdbFile, type FileEntry, type PageFault } from './lmdb-file.ts';
+import { ACCEPT_LOSS_FILE } from '../ports.ts';
+import { JOURNAL_NAME } from './journal.ts';
 import { takeAlone } from './ownership.ts';
 
 /** In a store's directory; LMDB gives the name. */
@@ -30,6 +42,8 @@ const { bufferToKeyValue, keyValueToBuffer } = lmdb as unknown as {
 export interface ExamineOptions {
   /** Whether a damaged file may be replaced by what is left of it. */
   readonly maySalvage: boolean;
+  /** Whether a store was made here once: no file, or an empty one, is damage then. */
+  readonly isExpected: boolean;
   /** Entries that no store can be without, and what stands for them where they are lost, and all others with them. */
   readonly vital: ReadonlyMap<number, Buffer>;
 }
@@ -40,14 +54,18 @@ export interface ExamineOptions {
  */
 export async function examine(
   dir: string,
-  { maySalvage, vital }: ExamineOptions,
+  { maySalvage, isExpected, vital }: ExamineOptions,
 ): Promise<readonly string[]> {
-  const glance = look(dir, vital);
+  const glance = look(dir, { isExpected, vital });
   glance.close();
   if (glance.faults.length === 0) return [];
+  if (!existsSync(dir)) {
+    if (!maySalvage) throw corrupt(dir, glance.faults);
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+  }
   const release = await takeAlone(dir);
   // now that nobody else is at it: what was seen may have been a file in the making
-  const { faults, left, close } = look(dir, vital);
+  const { faults, left, close } = look(dir, { isExpected, vital });
   try {
     if (faults.length === 0) return [];
     if (!maySalvage) throw corrupt(dir, faults);
@@ -56,17 +74,17 @@ export async function examine(
     close();
     await release();
   }
-  return [...faults, `what was left of it was saved; ${join(dir, DAMAGED_NAME)} is the damaged file`];
+  return [...faults, `what was left of it was saved; ${join(dir, DAMAGED_NAME)} is the damaged file, if any`];
 }
 
 /** What is wrong with the file, and what a new one would begin with. */
 function look(
   dir: string,
-  vital: ReadonlyMap<number, Buffer>,
+  { isExpected, vital }: Pick<ExamineOptions, 'isExpected' | 'vital'>,
 ): { readonly faults: readonly string[]; readonly left: Iterable<FileEntry>; readonly close: () => void } {
   const file = LmdbFile.open(join(dir, FILE_NAME));
   const nothing = { left: entriesOf(vital), close: () => undefined };
-  if (file === null) return { faults: [], ...nothing };
+  if (file === null) return { faults: isExpected || hasTraces(dir) ? absence(dir) : [], ...nothing };
   if (typeof file === 'string') return { faults: [file], ...nothing };
   const close = (): void => file.close();
   const faults = new Faults();
@@ -78,6 +96,23 @@ function look(
     return { faults: faults.told(), left: file.entries(() => undefined, isKey), close };
   const told = ['what describes the records is lost', ...faults.told()];
   return { faults: told, left: entriesOf(vital), close };
+}
+
+/** What no store leaves behind whose file was not durable before. */
+function hasTraces(dir: string): boolean {
+  return [JOURNAL_NAME, DAMAGED_NAME].some((name) => existsSync(join(dir, name)));
+}
+
+/** What is to be said of a file that should be there; nothing where it is, and cannot be read: LMDB names that error. */
+function absence(dir: string): readonly string[] {
+  const beside = existsSync(join(dir, JOURNAL_NAME)) ? ', though its journal is there' : '';
+  try {
+    const { size } = statSync(join(dir, FILE_NAME));
+    return size === 0 ? [`the file is empty${beside}: a store was made here, and all of it is lost`] : [];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return [];
+    return [`the file is missing${beside}: a store was made here, and all of it is lost`];
+  }
 }
 
 function* entriesOf(vital: ReadonlyMap<number, Buffer>): Iterable<FileEntry> {
@@ -114,7 +149,7 @@ async function replace(dir: string, entries: Iterable<FileEntry>): Promise<void>
   flush(draft);
   // one name for both would leave an instant without a store, which is an empty one to the next start
   rmSync(damaged, { force: true });
-  linkSync(join(dir, FILE_NAME), damaged);
+  if (existsSync(join(dir, FILE_NAME))) linkSync(join(dir, FILE_NAME), damaged);
   renameSync(draft, join(dir, FILE_NAME));
   rmSync(`${draft}-lock`, { force: true });
   if (process.platform !== 'win32') flush(dir);
@@ -172,7 +207,8 @@ const ROOMS = Array.from({ length: KEY_BYTES_MAX + 1 }, (_, length) => Buffer.al
 
 function corrupt(dir: string, details: readonly string[]): StorageCorruptError {
   const advice =
-    'Restore a backup of the state directory; or take it away, identity included, and the node comes back as a new one with what its members have.';
+    'Restore a backup of the state directory; or configure members, and the node heals from them; ' +
+    `or make an empty file ${ACCEPT_LOSS_FILE} in the state directory to go on with what is left.`;
   return new StorageCorruptError({
     slot: null,
     detail: `${join(dir, FILE_NAME)}: ${details.join('; ')}. ${advice}`,

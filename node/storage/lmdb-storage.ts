@@ -52,6 +52,8 @@ const VITAL: ReadonlyMap<number, Buffer> = new Map([
 export interface LmdbStorageOptions {
   /** Whether a damaged file may be replaced by what is left of it; default false: then it stays, and opening it fails. */
   readonly salvage: boolean;
+  /** Whether a store was made here once, so that none is a loss; default false. */
+  readonly isExpected?: boolean;
 }
 
 /** Few records are signed and written in place: the way there and back costs about as much. It starts when there are so many at once. */
@@ -123,18 +125,17 @@ export class LmdbStorage implements Storage, Keeper {
     modules: LmdbStorageModules | null = null,
   ): Promise<LmdbStorage> {
     const path = resolvePath(dir);
-    const repairs = await examine(path, { maySalvage: options.salvage, vital: VITAL });
+    const { salvage: maySalvage, isExpected = false } = options;
+    const repairs = await examine(path, { maySalvage, isExpected, vital: VITAL });
     const db = openDatabase(path);
     try {
       const release = await takeOwnership(path, ownerCell(db));
       try {
         checkFormat(db, path);
         const writer = new LmdbWriter(db, path);
-        const lost = await recover(db, path, { writer, maySalvage: options.salvage }).catch(
-          async (error: unknown) => {
-            throw error instanceof StorageCorruptError ? error : await failureOf(error, path);
-          },
-        );
+        const lost = await recover(db, path, { writer, maySalvage }).catch(async (error: unknown) => {
+          throw error instanceof StorageCorruptError ? error : await failureOf(error, path);
+        });
         return new LmdbStorage({ dir: path, db, writer, release }, [...repairs, ...lost], modules);
       } catch (error) {
         await release();
