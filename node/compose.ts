@@ -14,6 +14,7 @@ import type { HttpListen } from './lungs/p2p/http-ports.ts';
 import { claimsMembership, memberMiddleware, syncRoute } from './lungs/http/routes.ts';
 import { P2pLung, type P2pModules } from './lungs/p2p/p2p-lung.ts';
 import { EventLog } from './observe/events.ts';
+import type { NodeLogger } from './observe/logger.ts';
 import { meteredApi, NodeMetrics } from './observe/metrics.ts';
 import type { Clock, Identity, Keeper, Logger, LungSink, NodeStatus, Storage, StoreFault } from './ports.ts';
 import { Core, type CoreOptions } from './protocol/core.ts';
@@ -53,8 +54,14 @@ const systemClock: Clock = {
  * Opens the store and builds the node. Throws what the store and the identity throw.
  *
  * @param server listens already, and gets its app when the node starts
+ * @param apiToken the token of now; a reload may change it
  */
-export async function composeNode(config: Config, logger: Logger, server: HttpServer): Promise<Lifecycle> {
+export async function composeNode(
+  config: Config,
+  logger: NodeLogger,
+  server: HttpServer,
+  apiToken: () => string | null,
+): Promise<Lifecycle> {
   const { stateDir } = config;
   const { hadStore, hadIdentity, acceptsLoss } = readPast(stateDir);
   // Who may go on without what is lost: members may bring it back, or the operator has given it up.
@@ -79,7 +86,7 @@ export async function composeNode(config: Config, logger: Logger, server: HttpSe
     const faults = acceptsLoss
       ? await giveUp(restored.faults, { stateDir, storage, logger })
       : restored.faults;
-    return assemble({ config, logger, server, identity, storage, core: restored.core, faults });
+    return assemble({ config, logger, server, apiToken, identity, storage, core: restored.core, faults });
   } catch (error) {
     await storage.close();
     throw error;
@@ -133,8 +140,9 @@ function isAlone({ latticeNodes, p2p, discoveryDns }: Config): boolean {
 
 interface Assembled {
   readonly config: Config;
-  readonly logger: Logger;
+  readonly logger: NodeLogger;
   readonly server: HttpServer;
+  readonly apiToken: () => string | null;
   readonly identity: Identity;
   readonly storage: Storage & Keeper;
   readonly core: Core;
@@ -155,12 +163,13 @@ function newCore(config: Config, identity: Identity): Core {
   );
 }
 
-function assemble({ config, logger, server, identity, storage, core, faults }: Assembled): Lifecycle {
+function assemble(assembled: Assembled): Lifecycle {
+  const { config, logger, server, apiToken, identity, storage, core, faults } = assembled;
   const clock = systemClock;
   for (const fault of faults)
     logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
 
-  const metrics = new NodeMetrics({ status: () => api.status() });
+  const metrics = new NodeMetrics({ status: () => api.status(), dropped: () => logger.dropped() });
   const httpListen = (): HttpListen => ({ host: config.http.host, port: server.port });
   const p2pBytes = metrics.bytesOf('p2p');
   const memberKey = memberKeyOf(config.clusterKey);
@@ -274,7 +283,12 @@ function assemble({ config, logger, server, identity, storage, core, faults }: A
       // POST to the sync route is no hot route, so it takes the long way whatever it claims.
       isExtensions: claimsMembership,
     },
-    { apiToken: config.api.token, insecure: config.api.insecure },
+    {
+      get apiToken() {
+        return apiToken();
+      },
+      insecure: config.api.insecure,
+    },
   );
 
   const lifecycle = new Lifecycle(

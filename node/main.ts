@@ -2,14 +2,19 @@
  * The process: environment → config → listen → load and compose → start; signals → drain → stop; exit codes by kind of failure.
  * It listens before it loads, so that whoever asks hears at once that it lives and serves nothing yet.
  *
- *   0 stopped as asked   1 crashed   2 configuration   3 store or identity   4 HTTP port   130 stopped by a second signal
+ *   0 stopped as asked   1 crashed   2 configuration, or too few file descriptors   3 store or identity   4 HTTP port   130 stopped by a second signal
  */
+import { handleSignals } from './signals.ts';
 import './quick-ticks.ts';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
+import { connectionsFor, shortOfDescriptors } from './descriptors.ts';
+import { endProcess } from './end-process.ts';
+import type { Config } from './config.ts';
 import { inTurn, loadCompose } from './load.ts';
+import { planReload } from './reload.ts';
 
 enableCompileCache();
 
@@ -62,28 +67,37 @@ function keygen(out: string | undefined): void {
 }
 
 async function runNode(): Promise<void> {
-  // Until there is a node to stop, a signal just ends the process.
-  const endEarly = (): void => process.exit(EXIT.ok);
-  for (const signal of SIGNALS) process.on(signal, endEarly);
+  const short = shortOfDescriptors();
+  if (short !== null) return fail(EXIT.config, short);
   const { ConfigError, lineOf, loadConfig } = await import('./config.ts');
-  let config: ReturnType<typeof loadConfig>;
+  const readConfig = (): Config => loadConfig(process.env, (path) => readFileSync(path));
+  let config: Config;
   try {
-    config = loadConfig(process.env, (path) => readFileSync(path));
+    config = readConfig();
   } catch (error) {
     if (error instanceof ConfigError) return fail(EXIT.config, error.message);
     throw error;
   }
   // A parent that started us with a channel (the lab, the demo) may die; whoever listens for that keeps the process.
+  const endEarly = (): void => endProcess(EXIT.ok);
   process.on('disconnect', endEarly);
 
   const { HttpServer } = await import('./http/server.ts');
-  const server = new HttpServer(config.http);
+  const server = new HttpServer({ ...config.http, connectionsMax: connectionsFor() });
   const refusal = await server.listen().then(() => null, messageOf);
 
   const { createLogger } = await inTurn(() => import('./observe/logger.ts'));
+  const { guardOutput } = await import('./observe/guard-output.ts');
   const logger = createLogger({ ...config.log, node: config.nodeName });
+  process.on('exit', () => logger.flush());
+  guardOutput(logger);
+  server.onRefused = (error, connections) =>
+    logger.warn('Connections cannot be accepted', { tag: 'STARTUP', error: error.message, connections });
   logger.info('Aethel Lattice node', { tag: 'STARTUP', node: config.nodeName, env_file: config.envFile });
-  for (const warning of config.warnings) logger.warn(lineOf(warning), { tag: 'STARTUP' });
+  const warn = (): void => {
+    for (const warning of config.warnings) logger.warn(lineOf(warning), { tag: 'STARTUP' });
+  };
+  warn();
 
   if (refusal !== null) {
     const { host, port } = config.http;
@@ -93,29 +107,47 @@ async function runNode(): Promise<void> {
   const { composeNode } = await loadCompose();
   let node: Awaited<ReturnType<typeof composeNode>>;
   try {
-    node = await composeNode(config, logger, server);
+    node = await composeNode(config, logger, server, () => config.api.token);
   } catch (error) {
     return failLater(EXIT.store, messageOf(error));
   }
 
   let isStopping = false;
   const stop = async (code: number, why: string): Promise<void> => {
-    if (isStopping) process.exit(EXIT.interrupted);
+    if (isStopping) end(EXIT.interrupted);
     isStopping = true;
     logger.info(`Shutdown: ${why}`, { tag: 'STARTUP' });
-    const lateness = setTimeout(() => process.exit(EXIT.crash), STOP_MAX_MS);
+    const lateness = setTimeout(() => end(EXIT.crash), STOP_MAX_MS);
     lateness.unref();
     await node.stop();
     await logger.close();
-    process.exit(code);
+    end(code);
   };
   const crash = (error: unknown): void => {
     logger.error('crashed', { tag: 'STARTUP', error: error instanceof Error ? error.stack : String(error) });
     // Whatever state we are in, only what is durable counts: go down at once, as after SIGKILL.
-    setTimeout(() => process.exit(EXIT.crash), FLUSH_MS);
+    setTimeout(() => end(EXIT.crash), FLUSH_MS);
   };
-  for (const cause of [...SIGNALS, 'disconnect']) process.off(cause, endEarly);
-  for (const signal of SIGNALS) process.on(signal, () => void stop(EXIT.ok, signal));
+  const reload = (): void => {
+    try {
+      const { config: next, changed, needRestart } = planReload(config, readConfig());
+      config = next;
+      logger.reload(config.log);
+      logger.info('Reloaded', { tag: 'STARTUP', changed });
+      warn();
+      if (needRestart.length > 0)
+        logger.warn('Settings that were changed need a restart', { tag: 'STARTUP', settings: needRestart });
+    } catch (error) {
+      logger.reload(config.log);
+      logger.error('Reload failed, the old settings stay', { tag: 'STARTUP', reason: messageOf(error) });
+    }
+  };
+  process.off('disconnect', endEarly);
+  handleSignals({
+    stop: (signal) => void stop(EXIT.ok, signal),
+    reload,
+    ignored: (signal) => logger.info(`${signal} is ignored`, { tag: 'STARTUP' }),
+  });
   process.on('disconnect', () => void stop(EXIT.ok, 'the parent is gone'));
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
@@ -125,11 +157,15 @@ async function runNode(): Promise<void> {
   async function failLater(code: number, message: string): Promise<void> {
     logger.error(message, { tag: 'STARTUP' });
     await logger.close();
-    process.exit(code);
+    end(code);
+  }
+
+  function end(code: number): never {
+    logger.flush();
+    return endProcess(code);
   }
 }
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** The contract is five seconds from SIGTERM. */
 const STOP_MAX_MS = 4_800;
 const FLUSH_MS = 50;

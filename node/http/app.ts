@@ -40,7 +40,7 @@ export interface AppModules {
 }
 
 export interface AppOptions {
-  /** bearer token of writes and operator calls; null: only this machine may write */
+  /** bearer token of writes and operator calls; null: only this machine may write. Read at each of them: it may change */
   readonly apiToken: string | null;
   /** without a token, let everybody write */
   readonly insecure: boolean;
@@ -81,7 +81,9 @@ export function createApp(modules: AppModules, options: AppOptions): ServedApp {
     api: modules.api,
     metricsText: modules.metricsText,
     assertWriter: writerCheck({
-      apiToken: options.apiToken,
+      get apiToken() {
+        return options.apiToken;
+      },
       insecure: options.insecure,
       ownHosts: options.ownHosts ?? [],
     }),

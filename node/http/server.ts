@@ -22,6 +22,8 @@ export interface HttpServerOptions {
   readonly port: number;
   /** longest time requests under way get to finish on close; a guess below the 5 s in which a container must stop */
   readonly drainMs?: number;
+  /** connections at a time, further ones are closed at once; default and at most 4096 */
+  readonly connectionsMax?: number;
   /** a request must arrive whole in this time, its headers in a third of it: slow senders hold no socket; default 30000 */
   readonly requestTimeoutMs?: number;
 }
@@ -33,6 +35,7 @@ const DRAIN_MS = 2000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000;
 const CONNECTIONS_MAX = 4096;
+const REFUSED_TOLD_MS = 60_000;
 /** Of one connection, some 4 KB each: who sends more has it cut. */
 const PIPELINED_MAX = 256;
 
@@ -45,6 +48,10 @@ export class HttpServer {
   readonly #pipelined = new WeakMap<Socket, number>();
   #app: ServedApp | null = null;
   #port = 0;
+  /** at most once a minute, with how many connections the system would not let in since it was last called */
+  onRefused: (error: Error, connections: number) => void = () => undefined;
+  #refused = 0;
+  #refusedTold = Number.NEGATIVE_INFINITY;
   #closing: Promise<void> | null = null;
 
   constructor(options: HttpServerOptions) {
@@ -66,7 +73,7 @@ export class HttpServer {
         else this.#queue(request, response);
       },
     );
-    this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.maxConnections = Math.min(options.connectionsMax ?? CONNECTIONS_MAX, CONNECTIONS_MAX);
     this.#server.on('clientError', refuseBrokenRequest);
     this.#server.on('checkExpectation', (_request, response: ServerResponse) => {
       const problem = new HttpProblem('expectation-failed', 'Only "Expect: 100-continue" is understood.');
@@ -115,8 +122,19 @@ export class HttpServer {
     this.#server.listen({ host: this.#options.host, port: this.#options.port }, resolve);
     await promise;
     this.#server.off('error', reject);
+    // An accept that fails (EMFILE) costs the one connection; without a listener it would end the process.
+    this.#server.on('error', (error) => this.#refuse(error));
     this.#port = (this.#server.address() as AddressInfo).port;
     return this.#port;
+  }
+
+  #refuse(error: Error): void {
+    this.#refused += 1;
+    const now = performance.now();
+    if (now - this.#refusedTold < REFUSED_TOLD_MS) return;
+    this.#refusedTold = now;
+    this.onRefused(error, this.#refused);
+    this.#refused = 0;
   }
 
   /** The port in use; 0 before it listens. */

@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { createLogger } from './logger.ts';
-import type { ClosableLogger, LoggerOptions } from './logger.ts';
+import type { LoggerOptions, NodeLogger } from './logger.ts';
+import { FakeTarget } from './line-target.fixture.ts';
 
 describe('pretty lines', () => {
   it('put the tag before the message and the facts after it', async () => {
@@ -108,7 +108,7 @@ describe('a log file', () => {
         format: 'pretty',
         node: 'nodeA',
         file,
-        out: new PassThrough().resume(),
+        out: new FakeTarget('stdout'),
       });
       for (let i = 0; i < 1000; i += 1) log.info('line', { run, i });
       await log.close();
@@ -120,23 +120,20 @@ describe('a log file', () => {
 
   it('that cannot be written does not stop the node', async () => {
     const lines = await logged('pretty', (log) => log.info('still here'), { file: directory });
-    expect(lines).toHaveLength(1);
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toContain('still here');
+    expect(lines[1]).toMatch(/warn .*log lines cannot be written {2}sink=file reason=failed code=EISDIR$/);
   });
 });
 
 async function logged(
   format: LoggerOptions['format'],
-  write: (log: ClosableLogger) => void,
+  write: (log: NodeLogger) => void,
   more: Partial<LoggerOptions> = {},
 ): Promise<readonly string[]> {
-  const out = new PassThrough();
-  const chunks: Buffer[] = [];
-  out.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const out = new FakeTarget('stdout');
   const log = createLogger({ level: 'info', format, file: null, node: 'nodeA', out, ...more });
   write(log);
   await log.close();
-  return Buffer.concat(chunks)
-    .toString('utf8')
-    .split('\n')
-    .filter((line) => line !== '');
+  return out.lines();
 }

@@ -7,43 +7,72 @@
  * A line stays a line whatever a peer sends (control characters are escaped), and what is secret by its name is not
  * written. The field `event` is for machines: pretty leaves it out, because its message already says it.
  */
-import { createWriteStream, mkdirSync } from 'node:fs';
-import type { WriteStream } from 'node:fs';
-import { dirname } from 'node:path';
-import type { Writable } from 'node:stream';
+import { Writable } from 'node:stream';
 import winston from 'winston';
-import type { LogFields, Logger } from '../ports.ts';
+import type { Clock, LogFields, Logger } from '../ports.ts';
+import { LineSink, noneDropped } from './line-sink.ts';
+import type { Dropped, DropReason } from './line-sink.ts';
+import { logFile, standardOutput } from './line-targets.ts';
+import type { LineTarget } from './line-targets.ts';
 
-export interface LoggerOptions {
+/** What may change while the node runs. */
+export interface LogSettings {
   readonly level: 'error' | 'warn' | 'info' | 'debug';
   readonly format: 'pretty' | 'json';
   /** appended to; its directory is made; null: no file */
   readonly file: string | null;
-  /** name of this node, on every line */
-  readonly node: string;
-  /** default process.stdout */
-  readonly out?: Writable;
 }
 
-/** `close` resolves when every line is with the system. */
-export type ClosableLogger = Logger & { close(): Promise<void> };
+export interface LoggerOptions extends LogSettings {
+  /** name of this node, on every line */
+  readonly node: string;
+  /** default: standard output */
+  readonly out?: LineTarget;
+}
 
-type Level = LoggerOptions['level'];
+export interface NodeLogger extends Logger {
+  /** Takes over the settings, and opens the file anew even where they are the same: it may have been moved away. */
+  reload(settings: LogSettings): void;
+  /** Lines that no reader will see, since the start. */
+  dropped(): readonly DroppedLines[];
+  /** Hands over in place what can be; for a process that ends now. */
+  flush(): void;
+  /** Resolves when every line is with the system, or after half a second. */
+  close(): Promise<void>;
+}
+
+export interface DroppedLines {
+  readonly sink: LineTarget['name'];
+  readonly reason: DropReason;
+  readonly lines: number;
+}
+
+type Level = LogSettings['level'];
 type Fields = Readonly<Record<string, unknown>>;
 
-export function createLogger(options: LoggerOptions): ClosableLogger {
-  const toText = options.format === 'json' ? jsonLine : prettyLine;
-  const file = options.file === null ? null : openFile(options.file);
+/** A reader that is merely slow gets this long to read the last lines; the whole stop has five seconds. */
+const CLOSE_MS = 500;
+
+export function createLogger(options: LoggerOptions): NodeLogger {
+  let settings: LogSettings = options;
+  const dropped = { stdout: noneDropped(), file: noneDropped() };
+  const textOf = (level: string, message: string, fields: Fields): string => {
+    const toText = settings.format === 'json' ? jsonLine : prettyLine;
+    return toText(new Date(), level, options.node, message, fields);
+  };
+  const open = (target: LineTarget): LineSink => newSink(target, dropped[target.name], textOf, others);
+  const others = (target: LineTarget): readonly LineSink[] =>
+    sinks.filter(({ name }) => name !== target.name);
+  let sinks: LineSink[] = [];
+  sinks = [options.out ?? standardOutput(), ...fileOf(settings)].map(open);
+
   const logger = winston.createLogger({
     level: options.level,
     levels: { error: 0, warn: 1, info: 2, debug: 3 },
     format: winston.format.printf((info) =>
-      toText(new Date(), info.level, options.node, String(info.message), (info['fields'] ?? {}) as Fields),
+      textOf(info.level, String(info.message), (info['fields'] ?? {}) as Fields),
     ),
-    // winston's File and Console transports cost three times as much per line
-    transports: [options.out ?? process.stdout, ...(file === null ? [] : [file])].map(
-      (stream) => new winston.transports.Stream({ stream, eol: '\n' }),
-    ),
+    transports: [new winston.transports.Stream({ stream: toEach(() => sinks), eol: '\n' })],
   });
   const write =
     (level: Level) =>
@@ -55,29 +84,81 @@ export function createLogger(options: LoggerOptions): ClosableLogger {
     warn: write('warn'),
     info: write('info'),
     debug: write('debug'),
+    reload: (next) => {
+      const isMoved = next.file !== settings.file;
+      settings = next;
+      logger.level = next.level;
+      if (!isMoved) {
+        for (const sink of sinks) sink.reopen();
+        return;
+      }
+      for (const old of sinks.filter(({ name }) => name === 'file')) void old.close(CLOSE_MS);
+      sinks = [...sinks.filter(({ name }) => name !== 'file'), ...fileOf(next).map(open)];
+    },
+    dropped: () =>
+      sinks.flatMap(({ name: sink }) =>
+        Object.entries(dropped[sink]).map(([reason, lines]) => ({
+          sink,
+          reason: reason as DropReason,
+          lines,
+        })),
+      ),
+    flush: () => {
+      for (const sink of sinks) sink.flush();
+    },
     close: async () => {
       const finished = new Promise((resolve) => logger.once('finish', resolve));
       logger.end();
       await finished;
-      if (file === null || file.destroyed) return;
-      await new Promise<void>((resolve) => {
-        file.once('close', resolve);
-        file.end();
-      });
+      // The sinks' own timers do not keep the process.
+      const awake = setTimeout(() => undefined, 2 * CLOSE_MS);
+      await Promise.all(sinks.map((sink) => sink.close(CLOSE_MS)));
+      clearTimeout(awake);
     },
   };
 }
 
-/** A file that cannot be written any more (disk full, gone) is given up with one line on stderr; the node lives on. */
-function openFile(path: string): WriteStream {
-  mkdirSync(dirname(path), { recursive: true });
-  const file = createWriteStream(path, { flags: 'a' });
-  let isBroken = false;
-  file.on('error', (error) => {
-    if (!isBroken) process.stderr.write(`log file ${path}: ${error.message}\n`);
-    isBroken = true;
+/** Its timers keep no process alive. */
+const idleClock: Pick<Clock, 'monotonicMs' | 'after'> = {
+  monotonicMs: () => performance.now(),
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** winston's own transports keep every line that a slow reader has not taken, without end, and give up a file that failed once. */
+function toEach(sinks: () => readonly LineSink[]): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write: (line: string, _encoding, done) => {
+      for (const sink of sinks()) sink.add(line);
+      done();
+    },
   });
-  return file;
+}
+
+function fileOf({ file }: LogSettings): readonly LineTarget[] {
+  return file === null ? [] : [logFile(file)];
+}
+
+function newSink(
+  target: LineTarget,
+  dropped: Dropped,
+  textOf: (level: string, message: string, fields: Fields) => string,
+  others: (target: LineTarget) => readonly LineSink[],
+): LineSink {
+  const about = { tag: 'LOG', sink: target.name };
+  return new LineSink({
+    target,
+    clock: idleClock,
+    dropped,
+    missing: (lines) => `${textOf('warn', `${lines} log lines were dropped`, { ...about, lines })}\n`,
+    trouble: (reason, code) => {
+      const line = `${textOf('warn', 'log lines cannot be written', { ...about, reason, code })}\n`;
+      for (const sink of others(target)) sink.add(line);
+    },
+  });
 }
 
 function prettyLine(at: Date, level: string, node: string, message: string, fields: Fields): string {

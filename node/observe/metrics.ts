@@ -5,6 +5,7 @@
  */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { CountBytes, LatticeApi, NodeStatus, TrafficKind } from '../ports.ts';
+import type { DroppedLines } from './logger.ts';
 import { Durations } from './durations.ts';
 import type { WriteOutcome } from '../protocol/border.ts';
 import type { DatedEvent, LinkState, LungName, SyncMode } from '../protocol/events.ts';
@@ -12,6 +13,8 @@ import type { DatedEvent, LinkState, LungName, SyncMode } from '../protocol/even
 export interface MetricsModules {
   /** null while the node is not composed yet */
   readonly status: () => NodeStatus | null;
+  /** log lines that no reader will see, since the start */
+  readonly dropped?: () => readonly DroppedLines[];
 }
 
 export interface MetricsOptions {
@@ -49,6 +52,7 @@ interface Carried {
 export class NodeMetrics {
   readonly #registry = new Registry();
   readonly #status: () => NodeStatus | null;
+  readonly #dropped: () => readonly DroppedLines[];
 
   readonly #switches = this.#counter('aethel_mode_switches_total', 'Changes of sync_mode', [
     'from',
@@ -98,6 +102,10 @@ export class NodeMetrics {
     'Bytes between members: over HTTP all of a socket inside TLS, over P2P payloads without relayed gossip',
     ['lung', 'direction', 'kind'],
   );
+  readonly #logLines = this.#counter('aethel_log_lines_dropped_total', 'Log lines that were not written', [
+    'sink',
+    'reason',
+  ]);
   readonly #writes = this.#counter('aethel_writes_total', 'Entries asked to be written here', ['outcome']);
 
   /** entries written, of which the counter was not told yet: it takes its time */
@@ -133,6 +141,7 @@ export class NodeMetrics {
 
   constructor(modules: MetricsModules, options: MetricsOptions = {}) {
     this.#status = modules.status;
+    this.#dropped = modules.dropped ?? (() => []);
     // At the usual 10 ms the event loop's delay would wake an idle node a hundred times a second, to tell that it sleeps.
     const eventLoopMonitoringPrecision = 1_000;
     if (options.withProcess ?? true)
@@ -224,6 +233,8 @@ export class NodeMetrics {
       if (sum.bytes > 0) this.#bytes.inc(sum.labels, sum.bytes);
       sum.bytes = 0;
     }
+    this.#logLines.reset();
+    for (const { sink, reason, lines } of this.#dropped()) this.#logLines.inc({ sink, reason }, lines);
     if (this.#written > 0) this.#writes.inc({ outcome: 'ok' }, this.#written);
     this.#written = 0;
     const durations = [this.#step, this.#commit, this.#write].map((one) => one.text());

@@ -16,12 +16,20 @@ export class NodeProcess {
   output = '';
   #child: ChildProcess | null = null;
 
-  start(env: Readonly<Record<string, string>>, args: readonly string[] = []): void {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+  /** @param through a command that becomes the node, or starts it: its words, to which the node's are added */
+  start(
+    env: Readonly<Record<string, string>>,
+    args: readonly string[] = [],
+    through: readonly string[] = [],
+  ): void {
+    const [command = '', ...words] = [...through, process.execPath, MAIN, ...args];
+    const child = spawn(command, words, {
       cwd: this.directory,
       env: { PATH: process.env['PATH'] ?? '', ...env },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     });
+    // Whoever ended does not read what is typed.
+    child.stdin?.on('error', () => undefined);
     const listen = (chunk: Buffer): void => {
       this.output += chunk.toString();
     };
@@ -32,6 +40,15 @@ export class NodeProcess {
 
   kill(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
+  }
+
+  type(text: string): void {
+    this.#child?.stdin?.write(text);
+  }
+
+  /** Nobody reads its standard output any more. */
+  closeOutput(): void {
+    this.#child?.stdout?.destroy();
   }
 
   /** What happens to the channel when our process dies. */
