@@ -83,6 +83,16 @@ export interface Inspection {
   readonly warnings: readonly ConfigProblem[];
   /** which secrets there are, and how many bytes each has */
   readonly secrets: ReadonlyMap<SecretName, { readonly source: string; readonly bytes: number }>;
+  /** every setting but the secrets; those that are wrong are left out */
+  readonly settings: readonly Setting[];
+}
+
+interface Setting {
+  readonly name: string;
+  /** as the node understands it; null: not set */
+  readonly value: string | number | boolean | null | readonly string[];
+  /** `default`, `environment`, or where a file has it */
+  readonly from: string;
 }
 
 /** Everything that is wrong with the environment. Exit code 2. */
@@ -217,8 +227,13 @@ export function inspectConfig(env: Env, readFile: (path: string) => Uint8Array):
     const secret = found[name];
     if (secret !== null) secrets.set(name, { source: secret.source, bytes: secret.bytes.length });
   }
-  if (problems.length > 0 || !variables.success || clusterKey === null)
-    return { config: null, problems, warnings, secrets };
+  const originOf = (name: string): string => {
+    const line = file.lines.get(name);
+    if (line !== undefined) return `${file.path}, line ${line}`;
+    return given[name] === undefined ? 'default' : 'environment';
+  };
+  const told = { problems, warnings, secrets, settings: settingsOf(given, proxies, originOf) };
+  if (problems.length > 0 || !variables.success || clusterKey === null) return { config: null, ...told };
   const config = toConfig(variables.data, {
     proxies,
     clusterKey: clusterKeyOf(clusterKey),
@@ -226,7 +241,23 @@ export function inspectConfig(env: Env, readFile: (path: string) => Uint8Array):
     envFile: file.path,
     warnings,
   });
-  return { config: frozen(config), problems, warnings, secrets };
+  return { config: frozen(config), ...told };
+}
+
+function settingsOf(given: Env, proxies: Proxies, originOf: (name: string) => string): readonly Setting[] {
+  const own = Object.entries(Variables.shape).flatMap(([name, schema]): Setting[] => {
+    const parse = schema.safeParse(given[name]);
+    if (!parse.success) return [];
+    const value = parse.data ?? (name === 'AETHEL_NODE_NAME' ? hostname() : null);
+    return [{ name, value, from: originOf(name) }];
+  });
+  const { http, https, exempt } = proxies;
+  const others = [
+    { name: 'HTTP_PROXY', value: http === null ? null : clip(http) },
+    { name: 'HTTPS_PROXY', value: https === null ? null : clip(https) },
+    { name: 'NO_PROXY', value: exempt },
+  ];
+  return [...own, ...others.map((other) => ({ ...other, from: originOf(other.name) }))];
 }
 
 /** Of a secret that is text, or is about to be refused for not being it. */

@@ -6,8 +6,7 @@
  */
 import { handleSignals } from './signals.ts';
 import './quick-ticks.ts';
-import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
 import { connectionsFor, shortOfDescriptors } from './descriptors.ts';
@@ -23,7 +22,9 @@ const EXIT = { ok: 0, crash: 1, config: 2, store: 3, listen: 4, interrupted: 130
 const HELP = `Usage: node node/main.ts [command]
 
   (none)               start a node, configured by AETHEL_… in the environment and the .env file
-  keygen --out FILE    write a random cluster key into FILE; does nothing when FILE exists
+  keygen --out FILE    write a random cluster key into FILE; does nothing when FILE has a key already
+  config check         say what a node would start with here, secrets by their size only, and what is wrong or
+                       doubtful; --json for programs; 0: it would start, 2: it would not
   --help
 
 Exit: 0 stopped as asked, 1 crashed, 2 configuration, 3 store or identity, 4 HTTP port taken.
@@ -38,6 +39,11 @@ async function main(): Promise<void> {
   }
   if (given.values.help === true) return console.log(HELP);
   const [command, ...rest] = given.positionals;
+  const isCheck = command === 'config' && rest.length === 1 && rest[0] === 'check';
+  if (given.values.json === true && !isCheck)
+    return fail(EXIT.config, '--json is for config check, see --help');
+  if (isCheck) return configCheck(given.values.json === true);
+  if (command === 'config') return fail(EXIT.config, 'config is followed by check, see --help');
   if (rest.length > 0) return fail(EXIT.config, `unexpected argument ${rest[0]}, see --help`);
   switch (command) {
     case undefined:
@@ -50,20 +56,32 @@ async function main(): Promise<void> {
 }
 
 function readArguments() {
-  const options = { help: { type: 'boolean' }, out: { type: 'string' } } as const;
+  const options = { help: { type: 'boolean' }, out: { type: 'string' }, json: { type: 'boolean' } } as const;
   return parseArgs({ allowPositionals: true, options });
 }
 
-/** Only the owner may read the key; a key that is there is never replaced. */
-function keygen(out: string | undefined): void {
+async function keygen(out: string | undefined): Promise<void> {
   if (out === undefined || out === '') return fail(EXIT.config, 'keygen needs --out FILE');
+  const { makeKeyFile } = await import('./keygen.ts');
   try {
-    writeFileSync(out, `${randomBytes(32).toString('hex')}\n`, { flag: 'wx', mode: 0o400 });
-    console.log(`wrote a new cluster key to ${out}`);
+    const outcome = makeKeyFile(out);
+    console.log(
+      outcome === 'made' ? `wrote a new cluster key to ${out}` : `${out} exists and stays as it is`,
+    );
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return console.log(`${out} exists and stays as it is`);
-    fail(EXIT.store, `cannot write ${out}: ${messageOf(error)}`);
+    fail(EXIT.store, messageOf(error));
   }
+}
+
+async function configCheck(isJson: boolean): Promise<void> {
+  const { inspectConfig } = await import('./config.ts');
+  const { checkConfig } = await import('./config/check.ts');
+  const report = checkConfig(
+    inspectConfig(process.env, (path) => readFileSync(path)),
+    isJson,
+  );
+  console.log(report.text);
+  process.exitCode = report.isFine ? EXIT.ok : EXIT.config;
 }
 
 async function runNode(): Promise<void> {
@@ -78,6 +96,10 @@ async function runNode(): Promise<void> {
     if (error instanceof ConfigError) return fail(EXIT.config, error.message);
     throw error;
   }
+  const { file } = config.log;
+  const { prepareLogFile } = await import('./config/log-file.ts');
+  const logProblem = file === null ? null : prepareLogFile(file);
+  if (logProblem !== null) return fail(EXIT.config, `AETHEL_LOG_FILE: ${logProblem}`);
   // A parent that started us with a channel (the lab, the demo) may die; whoever listens for that keeps the process.
   const endEarly = (): void => endProcess(EXIT.ok);
   process.on('disconnect', endEarly);
@@ -177,10 +199,6 @@ function fail(code: number, message: string): void {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : null;
 }
 
 await main();

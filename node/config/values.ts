@@ -141,7 +141,9 @@ export function clip(value: string): string {
   return shown.length <= 80 ? shown : `${shown.slice(0, 80)}…`;
 }
 
+/** Told by shape: an error of Node's own may come from another realm. */
 export function codeOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return error instanceof Error ? error.name : 'error';
+  if (typeof error !== 'object' || error === null) return 'error';
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return 'name' in error && typeof error.name === 'string' ? error.name : 'error';
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { poll } from '../../chaos/cluster/poll.ts';
 import { CLUSTER_KEY, freePort, NodeProcess, occupy, until } from './node-process.ts';
@@ -155,27 +155,61 @@ describe('a node process', () => {
     expect(await node.ended(5_000)).toBe(0);
   });
 
-  it('makes a cluster key once, readable by its owner only', async () => {
-    const file = join(node.directory, 'cluster.key');
-    node.start({}, ['keygen', '--out', file]);
-    expect(await node.ended(BUDGET_MS)).toBe(0);
-    const key = readFileSync(file, 'utf8');
-    expect(key).toMatch(/^[0-9a-f]{64}\n$/);
-    expect(statSync(file).mode & 0o777).toBe(0o400);
-    node.start({}, ['keygen', '--out', file]);
-    expect(await node.ended(BUDGET_MS)).toBe(0);
-    expect(readFileSync(file, 'utf8')).toBe(key);
-    expect(node.output).not.toContain(key.trim());
+  it('says in one line that its log cannot be written, and exits 2 (X21)', async () => {
+    writeFileSync(join(node.directory, 'file'), '');
+    node.start({ ...(await working()), AETHEL_LOG_FILE: 'file/logs/node.log' });
+    expect(await node.ended(BUDGET_MS)).toBe(2);
+    expect(node.output).toBe('aethel: AETHEL_LOG_FILE: file/logs/node.log cannot be written (ENOTDIR)\n');
   });
 
-  it.each([[['--nonsense']], [['nonsense']], [['keygen']], [['keygen', '--out', 'x', 'y']]])(
-    'refuses the arguments %j with one line and exit 2',
-    async (args) => {
-      node.start({}, args);
-      expect(await node.ended(BUDGET_MS)).toBe(2);
-      expect(node.output.trim().split('\n')).toHaveLength(1);
-    },
-  );
+  it('checks a configuration without starting a node, and shows no secret', async () => {
+    const env = { ...(await working()), HTTPS_PROXY: 'http://me:hunter2@proxy' };
+    writeFileSync(
+      join(node.directory, '.env'),
+      "AETHEL_API_TOKEN='hunter2hunter2ab'\nAETHEL_LOG_LEVEL=warn\nwhat\n",
+    );
+    node.start(env, ['config', 'check']);
+    expect(await node.ended(BUDGET_MS)).toBe(0);
+    for (const line of [
+      /^AETHEL_LOG_LEVEL +warn {2}\(\.env, line 2\)$/m,
+      /^AETHEL_NODE_NAME +test {2}\(environment\)$/m,
+      /^AETHEL_STATE_DIR +\.\/\.aethel\/state {2}\(default\)$/m,
+      /^AETHEL_CLUSTER_KEY +set, 64 bytes {2}\(AETHEL_CLUSTER_KEY\)$/m,
+      /^AETHEL_API_TOKEN +set, 16 bytes/m,
+      /^ {2}\(\.env, line 3\): is not a setting/m,
+    ]) {
+      expect(node.output).toMatch(line);
+    }
+    expect(node.output).not.toContain(CLUSTER_KEY);
+    expect(node.output).not.toContain('hunter2');
+    expect(readdirSync(node.directory)).toEqual(['.env']);
+  });
+
+  it('tells programs what is wrong with a configuration', async () => {
+    node.start({ AETHEL_HTTP_PORT: 'eighty', AETHEL_API_TOKEN: ' ' }, ['config', 'check', '--json']);
+    expect(await node.ended(BUDGET_MS)).toBe(2);
+    expect(JSON.parse(node.output)).toMatchObject({
+      ok: false,
+      settings: { AETHEL_P2P_ENABLED: { value: true, from: 'default' } },
+      secrets: { AETHEL_CLUSTER_KEY: null, AETHEL_API_TOKEN: null },
+      problems: [{ name: 'AETHEL_HTTP_PORT' }, { name: 'AETHEL_API_TOKEN' }, { name: 'AETHEL_CLUSTER_KEY' }],
+      warnings: [],
+    });
+  });
+
+  it.each([
+    [['--nonsense']],
+    [['nonsense']],
+    [['keygen']],
+    [['keygen', '--out', 'x', 'y']],
+    [['config']],
+    [['config', 'chek']],
+    [['--json']],
+  ])('refuses the arguments %j with one line and exit 2', async (args) => {
+    node.start({}, args);
+    expect(await node.ended(BUDGET_MS)).toBe(2);
+    expect(node.output.trim().split('\n')).toHaveLength(1);
+  });
 });
 
 async function working(): Promise<Record<string, string>> {
