@@ -252,6 +252,7 @@ function heardFrom(node: NodeView, dated: DatedEvent): NodeView {
     case 'conflict':
     case 'equivocation':
     case 'restored':
+    case 'member':
     case 'collected':
     case 'clock':
     case 'refused':

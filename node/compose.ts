@@ -334,14 +334,20 @@ function sketchSaltOf(clusterKey: Uint8Array): Uint8Array {
 }
 
 function coreOptions(config: Config): CoreOptions {
-  const { heartbeatIntervalMs, suspicionMs, httpPollIntervalMs } = config;
+  const { heartbeatIntervalMs, suspicionMs, httpPollIntervalMs, memberAbsenceMs } = config;
   const { policy, detector } = CORE_DEFAULTS;
   const restBeatMs = Math.max(heartbeatIntervalMs, Math.min(2 * heartbeatIntervalMs, suspicionMs / 2));
   // Two heartbeats lost and a little, but always before the verdict.
   const suspectMs = Math.min(suspicionMs * 0.8, Math.max(suspicionMs * 0.6, heartbeatIntervalMs * 2.4));
   return {
     ...CORE_DEFAULTS,
-    policy: { ...policy, beatMs: heartbeatIntervalMs, restBeatMs, warmPollMs: httpPollIntervalMs },
+    policy: {
+      ...policy,
+      beatMs: heartbeatIntervalMs,
+      restBeatMs,
+      warmPollMs: httpPollIntervalMs,
+      absenceMs: memberAbsenceMs,
+    },
     detector: {
       ...detector,
       suspicionMs,

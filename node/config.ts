@@ -54,6 +54,8 @@ export interface Config {
   readonly heartbeatIntervalMs: number;
   readonly suspicionMs: number;
   readonly httpPollIntervalMs: number;
+  /** a member silent for longer does not count for `w=` */
+  readonly memberAbsenceMs: number;
   /** on the way to HTTP peers */
   readonly proxies: Proxies;
   readonly log: {
@@ -150,6 +152,8 @@ const Variables = z.object({
   AETHEL_HEARTBEAT_INTERVAL_MS: integer(20, 60_000).default(250),
   AETHEL_SUSPICION_MS: integer(50, 600_000).default(1000),
   AETHEL_HTTP_POLL_INTERVAL_MS: integer(50, 3_600_000).default(10_000),
+  /** as long as the longest cut that is to be survived; what is below ten seconds is a restart */
+  AETHEL_MEMBER_ABSENCE_MS: integer(10_000, 999_999_999).default(604_800_000),
   AETHEL_LOG_LEVEL: choice(['error', 'warn', 'info', 'debug']).default('info'),
   AETHEL_LOG_FORMAT: choice(['pretty', 'json']).default('pretty'),
   AETHEL_LOG_FILE: text(/^[^\0]{1,4096}$/, 'must be a path').optional(),
@@ -288,6 +292,7 @@ function toConfig(variables: z.infer<typeof Variables>, { token, ...besides }: B
     heartbeatIntervalMs: variables.AETHEL_HEARTBEAT_INTERVAL_MS,
     suspicionMs: variables.AETHEL_SUSPICION_MS,
     httpPollIntervalMs: variables.AETHEL_HTTP_POLL_INTERVAL_MS,
+    memberAbsenceMs: variables.AETHEL_MEMBER_ABSENCE_MS,
     log: {
       level: variables.AETHEL_LOG_LEVEL,
       format: variables.AETHEL_LOG_FORMAT,

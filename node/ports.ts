@@ -219,6 +219,20 @@ export interface PeerStatus {
   readonly root: Digest | null;
 }
 
+/** Who counts for `w=`. */
+interface MembersStatus {
+  /** this node included */
+  readonly counted: number;
+  /** what `w=majority` needs */
+  readonly majority: number;
+  /** met and not heard now, longest silent first; times in ms since the epoch, null: not known, and: does not count */
+  readonly absent: readonly {
+    readonly id: NodeId;
+    readonly heardAtMs: number | null;
+    readonly countsUntilMs: number | null;
+  }[];
+}
+
 export interface NodeStatus {
   readonly name: string;
   readonly peerId: NodeId;
@@ -245,6 +259,7 @@ export interface NodeStatus {
   /** keys that have a value */
   readonly size: number;
   readonly peers: readonly PeerStatus[];
+  readonly members: MembersStatus;
 }
 
 export interface ReadEntry {

@@ -66,6 +66,7 @@ const SETTINGS: SettingNames = {
   heartbeatIntervalMs: 'AETHEL_HEARTBEAT_INTERVAL_MS',
   suspicionMs: 'AETHEL_SUSPICION_MS',
   httpPollIntervalMs: 'AETHEL_HTTP_POLL_INTERVAL_MS',
+  memberAbsenceMs: 'AETHEL_MEMBER_ABSENCE_MS',
   proxies: { http: 'HTTP_PROXY', https: 'HTTPS_PROXY', exempt: 'NO_PROXY' },
   log: { level: 'AETHEL_LOG_LEVEL', format: 'AETHEL_LOG_FORMAT', file: 'AETHEL_LOG_FILE' },
 };

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Input, WriteOutcome } from '../node/protocol/border.ts';
 import type { CoreOptions } from '../node/protocol/core.ts';
 import type { LatticeEvent } from '../node/protocol/events.ts';
-import type { RecordId } from '../node/protocol/ids.ts';
+import type { NodeId, RecordId } from '../node/protocol/ids.ts';
 import type { SignedRecord, VerifiedRecord } from '../node/protocol/state/record.ts';
 import { Sketch } from '../node/protocol/state/sketch/sketch.ts';
 import type { Platter } from './disk.ts';
@@ -67,6 +67,8 @@ export class Checks implements HostWatch {
   /** by host: how far its clock was ever ahead */
   readonly #aheadMs = new Map<number, number>();
   #restores = 0;
+  /** by host: whom it met, and whether its disk has that */
+  readonly #membersOf = new Map<number, Map<NodeId, { isKept: boolean }>>();
 
   constructor(world: World, hosts: () => readonly Host[], options: CheckOptions) {
     this.#world = world;
@@ -97,6 +99,7 @@ export class Checks implements HostWatch {
   }
 
   emitted(host: Host, event: LatticeEvent): void {
+    if (event.type === 'member' && event.counts) this.#met(host, event.peer);
     const wrong = this.#honesty.accused(host, event, this.#world.now);
     if (wrong !== null) this.fail('safety', 'P3', wrong);
   }
@@ -109,6 +112,7 @@ export class Checks implements HostWatch {
 
   durable(host: Host, put: readonly VerifiedRecord[], removed: readonly VerifiedRecord[]): void {
     for (const record of removed) this.#checkCollected(host, record);
+    this.#noteKept(host);
     for (const record of put) {
       this.#checkStamp(host, record);
       const other = this.#log.add(record, host.number, EPOCH_MS + this.#world.now);
@@ -168,6 +172,7 @@ export class Checks implements HostWatch {
   restoring(host: Host, backup: Platter): void {
     this.#restores += 1;
     this.#restored.add(host.number);
+    this.#membersOf.delete(host.number);
     this.#log.wipe(host.number, new Set([...backup.records.values()].map(({ id }) => id)));
   }
 
@@ -274,6 +279,21 @@ export class Checks implements HostWatch {
       const values = view === null ? [] : [view.winner, ...view.siblings].map((record) => record.value);
       if (!values.includes(value)) return this.fail('safety', 'P1', `${key} was acknowledged and is lost`);
     }
+  }
+
+  /** P1: who is met anew is met by a host that would count it no more; a majority without it is none. */
+  #met(host: Host, member: NodeId): void {
+    const met = this.#membersOf.get(host.number) ?? new Map<NodeId, { isKept: boolean }>();
+    this.#membersOf.set(host.number, met);
+    if (met.get(member)?.isKept === true && this.#options.core.policy.absenceMs >= LONG_MS)
+      this.fail('safety', 'P1', `host ${host.number} had met ${member.slice(-4)} and forgot it`);
+    met.set(member, { isKept: false });
+  }
+
+  /** Nothing waits for this disk: all that its core wanted kept is. A host that was killed has nothing waiting either, and lost it. */
+  #noteKept(host: Host): void {
+    if (!host.isUp || !host.disk.isIdle) return;
+    for (const member of this.#membersOf.get(host.number)?.values() ?? []) member.isKept = true;
   }
 
   /** P5: a tombstone goes only when every member has seen it, or its value comes back from one that has not. */

@@ -69,7 +69,10 @@ export function memberBytes(members: number): MemberBytes {
   for (const author of names) vector.add({ author, sequence: SEQUENCE });
   return {
     vector: vector.writeShort(new ByteWriter(BYTES_MAX)).finish().length,
-    knowledge: encodeKnowledge({ vector, members: names }).length,
+    knowledge: encodeKnowledge({
+      vector,
+      members: names.map((id) => ({ id, silentMs: 0, heardAtMs: 0 })),
+    }).length,
   };
 }
 

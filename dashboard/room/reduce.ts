@@ -147,6 +147,7 @@ function noted(room: RoomView, node: string, at: number, event: LatticeEvent): R
     case 'limited':
     case 'equivocation':
     case 'restored':
+    case 'member':
     case 'collected':
     case 'clock':
     case 'refused':

@@ -151,6 +151,11 @@ export class FakeLattice implements LatticeApi {
           root: null,
         },
       ],
+      members: {
+        counted: 3,
+        majority: 2,
+        absent: [{ id: '12D3KooWAway' as NodeId, heardAtMs: 1, countsUntilMs: 2 }],
+      },
     };
   }
 

@@ -74,6 +74,30 @@ const PeerStatusResponse = z.object({
   merkle_root: digest.nullable(),
 });
 
+/** Absent members told one by one. */
+export const ABSENT_TOLD_MAX = 64;
+
+const MembersResponse = z
+  .object({
+    counted: z.number().int().positive().describe('members that `w=all` needs, this one included'),
+    needed_majority: z.number().int().positive().describe('what `w=majority` needs'),
+    absent_count: z.number().int().nonnegative().describe('members met before that are not heard now'),
+    absent: z
+      .array(
+        z.object({
+          peer_id: peerId,
+          last_heard_at: epochMs.nullable().describe('null: not known'),
+          counts_until: epochMs
+            .nullable()
+            .describe(
+              'if it stays silent and this node runs (AETHEL_MEMBER_ABSENCE_MS); null: it counts no more',
+            ),
+        }),
+      )
+      .describe(`longest silent first, at most ${ABSENT_TOLD_MAX}`),
+  })
+  .describe('who counts for `w=`');
+
 export const StatusResponse = z.object({
   success: z.literal(true),
   name: z.string(),
@@ -98,6 +122,7 @@ export const StatusResponse = z.object({
   merkle_root: digest,
   state_size: z.number().int().nonnegative().describe('keys that have a value'),
   peers: z.array(PeerStatusResponse),
+  members: MembersResponse.optional(),
 });
 export type StatusResponse = z.infer<typeof StatusResponse>;
 

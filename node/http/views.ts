@@ -5,7 +5,7 @@
  * so no member's record can lose digits or exhaust the stack here.
  */
 import type { LinkStatus, NodeStatus, ProofDocument, ReadEntry } from '../ports.ts';
-import type { LinkStatusResponse, StatusResponse } from './schemas.ts';
+import { ABSENT_TOLD_MAX, type LinkStatusResponse, type StatusResponse } from './schemas.ts';
 
 export function statusView(status: NodeStatus): StatusResponse {
   const reached = status.peers.filter((peer) => peer.p2p.state === 'alive').length;
@@ -37,6 +37,16 @@ export function statusView(status: NodeStatus): StatusResponse {
       http: linkView(peer.http),
       merkle_root: peer.root,
     })),
+    members: {
+      counted: status.members.counted,
+      needed_majority: status.members.majority,
+      absent_count: status.members.absent.length,
+      absent: status.members.absent.slice(0, ABSENT_TOLD_MAX).map(({ id, heardAtMs, countsUntilMs }) => ({
+        peer_id: id,
+        last_heard_at: heardAtMs,
+        counts_until: countsUntilMs,
+      })),
+    },
   };
 }
 

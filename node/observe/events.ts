@@ -190,6 +190,16 @@ function linesOf(event: LatticeEvent, place: (peer: NodeId) => string): Told {
           `this store is a restored backup: ${event.peer} has seen our writes up to ${event.sequence}; their sequences are not used again`,
         ],
       };
+    case 'member':
+      return {
+        level: event.counts ? 'info' : 'warn',
+        tag: 'RECONCILIATION',
+        lines: [
+          event.counts
+            ? `member ${event.peer} counts for w= from now on; ${event.members} do, this node included`
+            : `member ${event.peer} was silent for too long and counts for w= no more; ${event.members} do, this node included`,
+        ],
+      };
     case 'collected':
       return {
         level: 'debug',

@@ -152,5 +152,6 @@ function statusIn(mode: NodeStatus['mode'], heardMs: readonly (number | null)[] 
       http: { state: 'alive', lastHeardMs, rttMs: 1 },
       root: null,
     })),
+    members: { counted: 2, majority: 2, absent: [] },
   };
 }

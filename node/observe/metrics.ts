@@ -192,6 +192,7 @@ export class NodeMetrics {
       case 'limited':
       case 'equivocation':
       case 'restored':
+      case 'member':
       case 'collected':
       case 'clock':
         return;

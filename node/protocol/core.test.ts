@@ -4,11 +4,13 @@ import { Core } from './core.ts';
 import { CORE_DEFAULTS } from './defaults.ts';
 import type { LungName } from './events.ts';
 import type { NodeId } from './ids.ts';
+import type { Policy } from './mode/policy.ts';
 import { NEIGHBOURS_MAX } from './monitor/neighbours.ts';
 import { TEST_SALT, testIdentity } from './state/test-records.ts';
 
 const { policy, detector } = CORE_DEFAULTS;
 const MINUTE_MS = 60_000;
+const EPOCH_MS = 1_767_225_600_000;
 
 describe('an idle node', () => {
   it('wakes with its heartbeats only', () => {
@@ -181,6 +183,33 @@ describe('a member that left', () => {
     node.run(2 * MINUTE_MS);
     expect(node.core.peers().map(({ id }) => id)).toEqual([node.peer(1)]);
   });
+
+  it('counts for w= after it was forgotten, on a node that has been up for longer than it is patient, and then no more', () => {
+    const absenceMs = 2 * policy.forgetMs;
+    const node = new Node(2, ['p2p'], { absenceMs });
+    node.run(absenceMs + MINUTE_MS);
+    const gone = node.peer(0);
+    node.silent.add(gone);
+    node.step({ type: 'link', peer: gone, lung: 'p2p', state: 'down', reason: 'closed' });
+    node.run(policy.forgetMs + 2 * MINUTE_MS);
+    expect(node.core.peers().map(({ id }) => id)).toEqual([node.peer(1)]);
+    const { counted, majority, absent } = node.core.members();
+    expect({ counted, majority }).toEqual({ counted: 3, majority: 2 });
+    const silentMs = absent[0]?.silentMs ?? 0;
+    const [heardAtMs, countsUntilMs] = [node.wallMs - silentMs, node.wallMs + absenceMs - silentMs];
+    expect(absent).toEqual([{ id: gone, silentMs, heardAtMs, countsUntilMs }]);
+    node.run(absenceMs - policy.forgetMs);
+    expect(node.core.members()).toMatchObject({ counted: 2, majority: 2, absent: [{ countsUntilMs: null }] });
+  });
+});
+
+describe('whom a node meets', () => {
+  it('is to be kept in the very step, with all that were met before, and once', () => {
+    const node = new Node(3);
+    expect(node.kept.map((members) => members.length)).toEqual([1, 2, 3]);
+    node.run(10_000);
+    expect(node.kept).toHaveLength(3);
+  });
 });
 
 describe('what is heard over P2P without a link', () => {
@@ -236,6 +265,8 @@ class Node {
   lastBeacon: Beacon | null = null;
   pace = 0;
   rootsTold = 0;
+  /** the members that each `persist` named */
+  readonly kept: (readonly NodeId[])[] = [];
   lastBeatAt = 0;
   mute = false;
   isHttpMute = false;
@@ -244,18 +275,22 @@ class Node {
   #answers: NodeId[] = [];
   #now = 0;
 
-  constructor(members: number, lungs: readonly LungName[] = ['p2p']) {
+  constructor(members: number, lungs: readonly LungName[] = ['p2p'], more: Partial<Policy> = {}) {
     const self = testIdentity(1);
     this.#peers = Array.from({ length: members }, (_, i) => testIdentity(i + 2).id);
     this.core = new Core(
       { self: self.id, sign: (bytes) => self.sign(bytes), rng: () => 0.5, sketchSalt: TEST_SALT },
-      CORE_DEFAULTS,
+      { ...CORE_DEFAULTS, policy: { ...policy, ...more } },
     );
     this.step({ type: 'start' });
     for (const lung of lungs) {
       this.step({ type: 'lung', lung, state: 'up', reason: 'test' });
       for (const peer of this.#peers) this.step({ type: 'link', peer, lung, state: 'up', reason: 'test' });
     }
+  }
+
+  get wallMs(): number {
+    return EPOCH_MS + this.#now;
   }
 
   peer(i: number): NodeId {
@@ -312,7 +347,7 @@ class Node {
   }
 
   step(input: Input): void {
-    const now = { wallMs: 1_767_225_600_000 + this.#now, monotonicMs: this.#now };
+    const now = { wallMs: this.wallMs, monotonicMs: this.#now };
     for (const effect of this.core.step(input, now)) this.#perform(effect);
   }
 
@@ -355,6 +390,8 @@ class Node {
           this.states.push({ at: this.#now, peer: effect.event.peer, to: effect.event.to });
         return;
       case 'persist':
+        this.kept.push(effect.knowledge().members.map(({ id }) => id));
+        return;
       case 'publish':
       case 'ask':
       case 'answer':

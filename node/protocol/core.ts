@@ -30,6 +30,7 @@ import {
   type ModeState,
 } from './mode/mode.ts';
 import type { Policy } from './mode/policy.ts';
+import { Members } from './monitor/members.ts';
 import { NEIGHBOURS_MAX } from './monitor/neighbours.ts';
 import { Watch } from './monitor/watch.ts';
 import { judgeClock, type ClockVerdict } from './monitor/clocks.ts';
@@ -101,6 +102,25 @@ export interface PeerReport {
   readonly http: LinkHealth;
 }
 
+/** A member that was met and is not heard now. */
+interface AbsentMember {
+  readonly id: NodeId;
+  /** ms of this node's waking time */
+  readonly silentMs: number;
+  /** ms since the epoch; null: not known */
+  readonly heardAtMs: number | null;
+  /** when it stops counting for `w=` if it stays silent and this node runs, ms since the epoch; null: it does not count */
+  readonly countsUntilMs: number | null;
+}
+
+export interface MembersReport {
+  /** this node included */
+  readonly counted: number;
+  /** what `w=majority` needs */
+  readonly majority: number;
+  readonly absent: readonly AbsentMember[];
+}
+
 type InvalidWrite = Extract<WriteOutcome, { readonly reason: 'invalid' }>;
 
 /** What an exchange under way is for. */
@@ -142,16 +162,13 @@ export class Core {
   readonly #absences = new Absences(ABSENCES_DEFAULTS);
   readonly #refusals: Refusals;
   /** every member ever met, kept over restarts: one that is away may still have what others have replaced */
-  readonly #members = new Set<NodeId>();
+  readonly #members: Members;
   readonly #aheadMaxMs: number;
-  /** the same, as of the last time that somebody asked and one of them was new */
-  #memberNames: readonly NodeId[] = [];
-  readonly #knowledge = (): Knowledge => {
-    if (this.#memberNames.length !== this.#members.size) this.#memberNames = [...this.#members];
-    return { vector: this.replica.vector.clone(), members: this.#memberNames };
-  };
+  readonly #knowledge = (): Knowledge => ({
+    vector: this.replica.vector.clone(),
+    members: [...this.#members.known()],
+  });
   #clock: ClockVerdict = { isSane: true, offsetMs: 0 };
-  #startedAt = 0;
   #nextExchange = 1;
   #announcedRoot: Digest | null = null;
   /** something happened that a tick must look at soon */
@@ -179,6 +196,7 @@ export class Core {
     this.#aheadMaxMs = options.aheadMaxMs;
     this.#refusals = new Refusals(options.aheadMaxMs);
     this.#detector = new Detector(options.detector);
+    this.#members = new Members(options.policy);
     this.#watch = new Watch(modules.self, (peer) => this.#isPresent(peer));
     this.replica = new Replica(
       {
@@ -206,18 +224,23 @@ export class Core {
     const bytes = kept?.knowledge ?? null;
     const knowledge = bytes === null ? null : decodeKnowledge(bytes);
     yield* this.replica.loading(kept, records, knowledge?.vector ?? null, wallMs);
-    for (const member of knowledge?.members ?? []) this.#members.add(member);
+    this.#members.load(knowledge?.members ?? []);
   }
 
   step(input: Input, now: Now): readonly Effect[] {
     this.#now = now;
     this.#effects = [];
+    this.#members.advance(now.monotonicMs);
     this.#detector.advance(now.monotonicMs, Math.min(this.#tickAt ?? Infinity, this.#beatAt));
     this.#route(input);
     this.#judgeMode();
     for (const { one, other } of this.replica.takeEquivocations()) this.#accuse(one, other);
-    const changes = this.replica.takeChanges();
-    if (changes !== null || this.#isStirred) this.#wake();
+    for (const { id, counts } of this.#members.takeChanges())
+      this.#emit({ type: 'member', peer: id, counts, members: this.#memberCount() });
+    const isDue = this.#members.takeDue();
+    const changes = this.replica.takeChanges(isDue);
+    const isNews = changes !== null && !(isDue && changes.put.length + changes.remove.length === 0);
+    if (isNews || this.#isStirred) this.#wake();
     const effects = this.#effects;
     this.#effects = [];
     if (changes === null) return effects;
@@ -261,12 +284,29 @@ export class Core {
     }));
   }
 
+  /** Who counts for `w=`, and who of all is not heard now: longest silent first. */
+  members(): MembersReport {
+    const absent: AbsentMember[] = [];
+    for (const { id, silentMs, heardAtMs, counts } of this.#members.known()) {
+      if (this.#isHeard(id)) continue;
+      const leftMs = this.#policy.absenceMs - silentMs;
+      const countsUntilMs = counts ? this.#now.wallMs + Math.max(0, leftMs) : null;
+      absent.push({ id, silentMs, heardAtMs: heardAtMs === 0 ? null : heardAtMs, countsUntilMs });
+    }
+    const counted = this.#memberCount();
+    absent.sort((a, b) => b.silentMs - a.silentMs);
+    return { counted, majority: needOf('majority', counted), absent };
+  }
+
+  #isHeard(id: NodeId): boolean {
+    return (['p2p', 'http'] as const).some((lung) => ['alive', 'suspect'].includes(this.#state(id, lung)));
+  }
+
   #route(input: Input): void {
     switch (input.type) {
       case 'start':
         this.#modeSince = this.#now.wallMs;
-        this.#startedAt = this.#now.monotonicMs;
-        this.#stirredAt = this.#startedAt;
+        this.#stirredAt = this.#now.monotonicMs;
         this.#announcedRoot = this.replica.root();
         this.#setTick(this.#policy.tickMs);
         this.#setBeat(this.#policy.beatMs);
@@ -417,6 +457,7 @@ export class Core {
       else this.#maybeReconcile(peer);
       this.#askForAcks(peer);
     }
+    this.#members.sweep();
     this.#judgeClock();
     this.#retryRefused();
     this.#collect();
@@ -531,6 +572,7 @@ export class Core {
   #evidence(id: NodeId, lung: LungName, rttMs: number | null): Peer {
     const peer = this.#peer(id);
     peer.heardAt = this.#now.monotonicMs;
+    this.#members.heard(id, this.#now.wallMs);
     // What comes on a connection that is no link (yet, or any more) is good to have, and does not say that this lung carries data.
     if (lung === 'p2p' && !peer.linked.p2p) return peer;
     const transition = this.#detector.heard(id, lung, this.#now.monotonicMs, rttMs);
@@ -1119,22 +1161,14 @@ export class Core {
   /** Every member has what was stored at or before this slot. */
   #stableSlot(): number {
     let slot = this.replica.lastSlot;
-    for (const member of this.#members) {
-      if (!this.#isGone(member)) slot = Math.min(slot, this.#peers.get(member)?.equalSlot ?? 0);
-    }
+    for (const member of this.#members.graced())
+      slot = Math.min(slot, this.#peers.get(member)?.equalSlot ?? 0);
     return slot;
   }
 
-  /** All members ever met but those gone for good, this one included: away is not gone, or a minority would be a majority. */
+  /** All members ever met but those absent for too long, this one included: away is not gone, or a minority would be a majority. */
   #memberCount(): number {
-    let count = 1;
-    for (const member of this.#members) if (!this.#isGone(member)) count += 1;
-    return count;
-  }
-
-  #isGone(member: NodeId): boolean {
-    const heardAt = this.#peers.get(member)?.heardAt ?? this.#startedAt;
-    return this.#now.monotonicMs - heardAt > this.#policy.graceMs;
+    return 1 + this.#members.counting;
   }
 
   #accuse(one: SignedRecord, other: SignedRecord): void {
@@ -1226,7 +1260,7 @@ export class Core {
   #peer(id: NodeId): Peer {
     const known = this.#peers.get(id);
     if (known !== undefined) return known;
-    this.#members.add(id);
+    this.#members.heard(id, this.#now.wallMs);
     const peer = newPeer(id, this.#now.monotonicMs, this.#policy.sessionBackoffMinMs);
     this.#peers.set(id, peer);
     this.#watch.noteChange();

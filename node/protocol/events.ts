@@ -82,6 +82,8 @@ export type LatticeEvent =
     }
   /** our store forgot own writes that peers have seen: it was restored from a backup; their sequences are not used again */
   | { readonly type: 'restored'; readonly sequence: number; readonly peer: NodeId }
+  /** a member begins to count for `w=`, or was silent for too long and stops; and how many count now, this node included */
+  | { readonly type: 'member'; readonly peer: NodeId; readonly counts: boolean; readonly members: number }
   | { readonly type: 'collected'; readonly tombstones: number }
   | { readonly type: 'clock'; readonly isSane: boolean; readonly offsetMs: number }
   | {

@@ -130,6 +130,7 @@ export class Api implements LatticeApi {
       root: core.replica.root(),
       size: core.replica.size(),
       peers: core.peers().map((peer) => peerStatus(peer, surroundings.urlOf(peer.id), now)),
+      members: core.members(),
     };
   }
 

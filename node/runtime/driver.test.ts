@@ -4,7 +4,7 @@ import { signedBatch } from '../storage/kept-batch.ts';
 import { Core } from '../protocol/core.ts';
 import { CORE_DEFAULTS } from '../protocol/defaults.ts';
 import type { Digest } from '../protocol/ids.ts';
-import { decodeKnowledge } from '../protocol/state/knowledge.ts';
+import { decodeKnowledge, encodeKnowledge } from '../protocol/state/knowledge.ts';
 import { signDraft, verifyRecord } from '../protocol/state/record.ts';
 import type { StoredRecord } from '../protocol/state/write.ts';
 import type { VerifiedRecord } from '../protocol/state/record.ts';
@@ -30,6 +30,25 @@ describe('the driver', () => {
     store.finish();
     expect((await writing).ok).toBe(true);
     expect(sent.filter(({ type }) => type === 'ask')).toHaveLength(1);
+  });
+
+  it('answers no write before whom it met is durable, for they count in the answer', async () => {
+    const { driver, store } = make({ hasMet: false });
+    linkPeer(driver);
+    await store.asked(1);
+    const { knowledge } = store.batches[0]?.meta ?? { knowledge: null };
+    expect(decodeKnowledge(knowledge ?? new Uint8Array()).members).toMatchObject([
+      { id: testIdentity(2).id },
+    ]);
+    const refused = driver.write([{ key: 'k', value: '1' }], null, { need: 3, timeoutMs: 100 });
+    let isTold = false;
+    void refused.then(() => {
+      isTold = true;
+    });
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+    expect(isTold).toBe(false);
+    store.finish();
+    expect(await refused).toMatchObject({ ok: false, reason: 'members', need: 3 });
   });
 
   it('puts what comes during a commit into the next one, and all writes of a turn into one', async () => {
@@ -408,11 +427,13 @@ class HeldKeeper implements Keeper {
 interface MakeOptions {
   readonly keeper?: Keeper;
   readonly signsLater?: boolean;
+  /** it knows the member of `linkPeer` from an earlier life. Default true: to meet one takes a commit. */
+  readonly hasMet?: boolean;
   readonly stepped?: () => void;
 }
 
 function make(options: MakeOptions = {}) {
-  const { keeper = new HeldKeeper(), signsLater = false, stepped } = options;
+  const { keeper = new HeldKeeper(), signsLater = false, hasMet = true, stepped } = options;
   const identity = testIdentity(1);
   const core = new Core(
     {
@@ -424,6 +445,9 @@ function make(options: MakeOptions = {}) {
     },
     CORE_DEFAULTS,
   );
+  const met = hasMet ? [{ id: testIdentity(2).id, silentMs: 0, heardAtMs: 0 }] : [];
+  const knowledge = encodeKnowledge({ vector: new VersionVector(), members: met });
+  core.load({ sequence: 0, wallMs: 0, counter: 0, knowledge }, [], 0);
   const sent: LungEffect[] = [];
   let steps = 0;
   const timers: { ms: number; run: () => void }[] = [];

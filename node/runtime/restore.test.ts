@@ -1,9 +1,11 @@
 import { MemoryStorage } from '../storage/memory-storage.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock, Storage } from '../ports.ts';
 import { Core } from '../protocol/core.ts';
 import { CORE_DEFAULTS } from '../protocol/defaults.ts';
 import { keptForm } from '../protocol/state/kept-record.ts';
 import { TEST_SALT, testIdentity, testRecord } from '../protocol/state/test-records.ts';
+import { encodeKnowledge } from '../protocol/state/knowledge.ts';
+import { VersionVector } from '../protocol/state/version-vector.ts';
 import { restore } from './restore.ts';
 
 const RECORDS = 3_000;
@@ -26,6 +28,29 @@ describe('a restore', () => {
     );
     expect(core.replica.recordCount()).toBe(RECORDS);
     expect(core.replica.root()).toBe(atOnce.replica.root());
+  });
+
+  it('remembers whom it met, and claims to have seen nothing, where the store lost a record', async () => {
+    const storage = new MemoryStorage();
+    const vector = new VersionVector();
+    vector.add(recordOf(1).dot);
+    const members = [{ id: testIdentity(2).id, silentMs: 7, heardAtMs: 8 }];
+    const knowledge = encodeKnowledge({ vector, members });
+    const meta = { sequence: 1, wallMs: 0, counter: 0, knowledge };
+    await storage.commit({ put: [{ slot: 1, bytes: keptForm(recordOf(1)) }], remove: [], meta });
+    const damaged: Storage = {
+      load: (fault) => {
+        fault?.({ slot: 1, detail: 'a flipped bit', bytes: null });
+        return { meta: storage.load().meta, records: [] };
+      },
+      commit: (batch) => storage.commit(batch),
+      mend: () => storage.mend(),
+      close: () => storage.close(),
+    };
+    const modules = { storage: damaged, newCore, clock: clockOf(0), turn: async () => undefined };
+    const { core } = await restore(modules, { ...options, isAlone: false });
+    expect(core.replica.vector.count).toBe(0);
+    expect(core.members()).toMatchObject({ counted: 2, absent: [{ silentMs: 7, heardAtMs: 8 }] });
   });
 
   it('waits for no turn where it takes no time', async () => {

@@ -9,6 +9,7 @@ import { ACCEPT_LOSS_FILE, type Clock, type Storage, type StoreFault } from '../
 import type { Core } from '../protocol/core.ts';
 import type { Pieces } from '../protocol/pieces.ts';
 import { canonicalOf } from '../protocol/state/kept-record.ts';
+import { membersOnly } from '../protocol/state/knowledge.ts';
 import { keyHint } from '../protocol/state/record-key.ts';
 
 /** Named one by one in an error; beyond, only counted. */
@@ -60,7 +61,10 @@ export async function restore(
   if (options.isAlone) throw new NodeDamagedError(options.stateDir, faults);
   const again = storage.load(() => undefined);
   const unknowing = newCore();
-  const vital = again.meta === null ? null : { ...again.meta, knowledge: null };
+  const vital = again.meta && {
+    ...again.meta,
+    knowledge: again.meta.knowledge && membersOnly(again.meta.knowledge),
+  };
   await inTurns(unknowing.loading(vital, again.records, modules.clock.wallMs()), modules);
   return { core: unknowing, faults };
 }

@@ -43,8 +43,13 @@ export interface Policy {
   readonly announceMax: number;
   /** A tombstone that every member has is collected when its stamp is older than this, in ms. Default 10000: members do it at about the same time. */
   readonly collectAfterMs: number;
-  /** A member not heard for so long, counted from this node's start at the earliest, holds back no collection. Default 7 days, as Cassandra's grace (10) less a weekend. */
+  /** A member silent for so long holds back no collection, in ms of this node's waking time. Default 7 days, as Cassandra's grace (10) less a weekend. */
   readonly graceMs: number;
+  /**
+   * A member silent for so long does not count for `w=`, in ms of this node's waking time. Default 7 days; must be longer than any cut
+   * that is to be survived, for both sides of a longer one have a majority of their own.
+   */
+  readonly absenceMs: number;
   /** Tombstones collected in one tick. Default 500: about 10 ms. */
   readonly collectMax: number;
   /** A member silent on both lungs for so long is forgotten until it is met again, in ms. Default 600000 (10 min). */
@@ -73,6 +78,7 @@ export const POLICY_DEFAULTS: Policy = {
   announceMax: 100,
   collectAfterMs: 10_000,
   graceMs: 7 * 86_400_000,
+  absenceMs: 7 * 86_400_000,
   collectMax: 500,
   forgetMs: 600_000,
 };

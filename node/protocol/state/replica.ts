@@ -482,10 +482,14 @@ export class Replica {
     return versionOf(this.#live(key));
   }
 
-  /** What changed since the last call; null when nothing did. A record that came and went in between is in no list. */
-  takeChanges(): Changes | null {
-    if (this.#put.size === 0 && this.#removed.size === 0 && this.#sequence === this.#sequenceTaken)
-      return null;
+  /**
+   * What changed since the last call; null when nothing did. A record that came and went in between is in no list.
+   *
+   * @param isDue something beside the records changed, so that what did not change is told as well
+   */
+  takeChanges(isDue = false): Changes | null {
+    const hasChanged = this.#put.size > 0 || this.#removed.size > 0 || this.#sequence !== this.#sequenceTaken;
+    if (!hasChanged && !isDue) return null;
     const changes: Changes = {
       put: [...this.#put.values()],
       remove: [...this.#removed],
