@@ -3,13 +3,13 @@
  * headers is told before a byte of body is read.
  */
 import type { IncomingMessage } from 'node:http';
-import { parseJsonExactly } from './json.ts';
+import { parseJsonExactly, type ExactJson } from './json.ts';
 import { HttpProblem } from './problems.ts';
 
 const JSON_TYPE = /^application\/json *(; *charset="?utf-8"?)? *$/i;
 
 /** @throws HttpProblem, or rejects with it; when the client breaks off, nobody is left to be answered */
-export function readJson(request: IncomingMessage, bytesMax: number): Promise<unknown> {
+export function readJson(request: IncomingMessage, bytesMax: number): Promise<ExactJson> {
   const type = request.headers['content-type'] ?? '';
   if (type !== 'application/json' && !JSON_TYPE.test(type)) {
     throw new HttpProblem('unsupported-media-type', 'The body must be application/json in UTF-8.');
@@ -22,7 +22,7 @@ export function readJson(request: IncomingMessage, bytesMax: number): Promise<un
   return readBytes(request, bytesMax).then(parsed);
 }
 
-function parsed(bytes: Uint8Array): unknown {
+function parsed(bytes: Uint8Array): ExactJson {
   if (bytes.length === 0) throw new HttpProblem('bad-request', 'The body is empty.');
   return parseJsonExactly(bytes);
 }

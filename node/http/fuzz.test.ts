@@ -3,7 +3,7 @@ import { createApp } from './app.ts';
 import { FakeLattice } from './fake-lattice.ts';
 import { call } from './http-client.fixture.ts';
 import type { Answer } from './http-client.fixture.ts';
-import { isExactNumber } from './json.ts';
+import { isExactNumber } from './json-scan.ts';
 import { CALLS, statusesOf } from './openapi.ts';
 import { Problem } from './schemas.ts';
 import { HttpServer } from './server.ts';
@@ -160,9 +160,10 @@ it('gives back every value that it takes, exactly', async () => {
         const target = `/api/lattice/state/${encodeURIComponent(key)}`;
         const text = JSON.stringify(wanted);
         expect((await call(port, 'PUT', target, { body: `{"value":${text}}` })).status).toBeLessThan(300);
-        const answer = JSON.parse((await call(port, 'GET', target)).text) as { key: string; value: unknown };
+        const read = await call(port, 'GET', target);
+        const answer = JSON.parse(read.text) as { key: string };
         expect(answer.key).toBe(key);
-        expect(JSON.stringify(answer.value)).toBe(text);
+        expect(read.text).toContain(`"value":${text},`);
       },
     ),
     { numRuns: 200 },

@@ -15,6 +15,7 @@ import {
 } from './answer.ts';
 import { readJson } from './body.ts';
 import { etag, ifMatch, ifNoneMatch, includes, preconditionOf } from './etags.ts';
+import type { ExactJson } from './json.ts';
 import { HttpProblem, describeIssues } from './problems.ts';
 import { hasQuery, parseQuery } from './query.ts';
 import type { PlainHandler, RouteContext } from './route-context.ts';
@@ -67,9 +68,10 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const acks = ackDemandOf(request);
       assertKey(key);
       const precondition = preconditionOf(request);
-      const body = PutRequest.safeParse(await readJson(request, limits.bodyBytesMax));
+      const json = await readJson(request, limits.bodyBytesMax);
+      const body = PutRequest.safeParse(json.value);
       if (!body.success) throw new HttpProblem('bad-request', `Body: ${describeIssues(body.error.issues)}`);
-      const value = valueText(body.data.value);
+      const value = valueText(json, body.data.value);
       const outcome = await write(context, [{ key, value }], precondition, acks);
       const { written, root, acks: acked } = writtenOf(outcome);
       const [one] = written;
@@ -123,16 +125,16 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
   }
 
   /** A value as it is kept: compact JSON text. */
-  function valueText(value: unknown): string {
-    const text = JSON.stringify(value);
+  function valueText(json: ExactJson, value: unknown): string {
+    const text = json.textOf(value);
     if (Buffer.byteLength(text) > limits.valueBytesMax) {
       throw new HttpProblem('too-large', `The value is larger than ${limits.valueBytesMax} bytes of JSON.`);
     }
     return text;
   }
 
-  function readBatch(body: unknown): readonly WriteEntry[] {
-    const batch = BatchRequest.safeParse(body);
+  function readBatch(json: ExactJson): readonly WriteEntry[] {
+    const batch = BatchRequest.safeParse(json.value);
     if (!batch.success) throw new HttpProblem('bad-request', `Body: ${describeIssues(batch.error.issues)}`);
     const keys = new Set<string>();
     return batch.data.entries.map((entry) => {
@@ -141,7 +143,7 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       if (keys.has(key))
         throw new HttpProblem('bad-request', `Body: the key ${key.slice(0, 80)} is there twice.`);
       keys.add(key);
-      return { key, value: 'delete' in entry ? null : valueText(entry.value) };
+      return { key, value: 'delete' in entry ? null : valueText(json, entry.value) };
     });
   }
 }
