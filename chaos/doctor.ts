@@ -23,7 +23,7 @@ export async function diagnose(say: (line: string) => void): Promise<number> {
   tellFaults('processes', diagnoseProcesses());
   const engine = await connectEngine().catch((error: unknown) => {
     if (!(error instanceof WorldUnavailableError)) throw error;
-    report('engine', false, error.wayOut);
+    report('engine', false, error.message);
     return null;
   });
   if (engine === null) return 3;

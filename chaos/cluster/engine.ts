@@ -3,8 +3,9 @@
  * reaper that testcontainers would start is another image to pull, and does not survive our way of being honest about
  * leftovers; so it is off, and everything the lab makes carries its labels.
  */
-import { existsSync } from 'node:fs';
 import type { ContainerRuntimeClient } from 'testcontainers';
+import { troubleHere, troubleWithDockerHost } from './engine-trouble.ts';
+import type { EngineTrouble } from './engine-trouble.ts';
 import { WorldUnavailableError } from './port.ts';
 
 /** value: the run's id */
@@ -16,21 +17,22 @@ export function labelsOf(runId: string): Record<string, string> {
   return { [RUN_LABEL]: runId, [HARNESS_LABEL]: String(process.pid) };
 }
 
-/** @throws WorldUnavailableError with the way out, where no engine answers */
+/** @throws WorldUnavailableError with the reason and the way out, where no engine answers */
 export async function connectEngine(): Promise<ContainerRuntimeClient> {
   process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
+  const trouble = await troubleWithDockerHost(process.env);
+  if (trouble !== null) throw unavailable(trouble);
   // Loaded only here: the process cluster works without it, and it takes half a second.
   const { getContainerRuntimeClient } = await import('testcontainers');
   try {
     return await getContainerRuntimeClient();
   } catch {
-    throw new WorldUnavailableError(
-      'no Docker engine answers',
-      existsSync('/etc/debian_version')
-        ? 'run scripts/docker-engine.sh (needs root), or use --cluster processes'
-        : 'start Docker, or use --cluster processes',
-    );
+    throw unavailable(await troubleHere(process.env));
   }
+}
+
+function unavailable({ what, wayOut }: EngineTrouble): WorldUnavailableError {
+  return new WorldUnavailableError(what, wayOut);
 }
 
 export type Container = ReturnType<ContainerRuntimeClient['container']['getById']>;
