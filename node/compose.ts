@@ -8,12 +8,14 @@ import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
 import type { HttpServer } from './http/server.ts';
+import { CALM, headStartMs } from './lungs/pace.ts';
 import { HttpLung } from './lungs/http/http-lung.ts';
 import { memberKeyOf } from './lungs/http/member.ts';
 import type { HttpListen } from './lungs/p2p/http-ports.ts';
 import { claimsMembership, memberMiddleware, syncRoute } from './lungs/http/routes.ts';
 import { P2pLung, type P2pModules } from './lungs/p2p/p2p-lung.ts';
 import { EventLog } from './observe/events.ts';
+import { watchedClock } from './observe/lag.ts';
 import type { NodeLogger } from './observe/logger.ts';
 import { meteredApi, NodeMetrics } from './observe/metrics.ts';
 import type { Clock, Identity, Keeper, Logger, LungSink, NodeStatus, Storage, StoreFault } from './ports.ts';
@@ -41,14 +43,14 @@ const DRAIN_MS = 2_000;
 /** Three verify about as much as the node's thread can merge. */
 const VERIFYING_THREADS_MAX = 3;
 
-const systemClock: Clock = {
+const systemClock = watchedClock({
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after: (ms, run) => {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
   },
-};
+});
 
 /**
  * Opens the store and builds the node. Throws what the store and the identity throw.
@@ -166,6 +168,7 @@ function newCore(config: Config, identity: Identity): Core {
 function assemble(assembled: Assembled): Lifecycle {
   const { config, logger, server, apiToken, identity, storage, core, faults } = assembled;
   const clock = systemClock;
+  const lagMs = (): number => systemClock.lagMs();
   for (const fault of faults)
     logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
 
@@ -174,14 +177,22 @@ function assemble(assembled: Assembled): Lifecycle {
   const p2pBytes = metrics.bytesOf('p2p');
   const memberKey = memberKeyOf(config.clusterKey);
   const httpLung = new HttpLung(
-    { self: identity.id, key: memberKey, clock, logger, onBytes: metrics.bytesOf('http') },
+    { self: identity.id, key: memberKey, clock, logger, onBytes: metrics.bytesOf('http'), lagMs },
     { urls: config.latticeNodes, proxies: config.proxies },
   );
   const p2pLung = config.p2p.enabled
     ? new RevivingLung(
         {
           make: () =>
-            newP2pLung(config, { identity, clock, logger, rng: Math.random, onBytes: p2pBytes, httpListen }),
+            newP2pLung(config, {
+              identity,
+              clock,
+              logger,
+              rng: Math.random,
+              onBytes: p2pBytes,
+              httpListen,
+              lagMs,
+            }),
           clock,
           revived: (error) => lifecycle.p2pRevived(error),
         },
@@ -218,12 +229,14 @@ function assemble(assembled: Assembled): Lifecycle {
     },
     faults,
   );
+  const putOffMs = (): number => headStartMs({ ...CALM, lagMs: lagMs() });
   const toP2p = new Introductions(
     {
       clock,
-      isKnown: () => false,
+      isKnown: (peer) => core.peers().some(({ id, p2p }) => id === peer && p2p.state === 'alive'),
       addressesOf: (peer) => httpLung.p2pAddressesOf(peer),
       introduce: (address) => p2pLung?.addAddress(address),
+      putOffMs,
     },
     INTRODUCTIONS_DEFAULTS,
   );
@@ -233,6 +246,7 @@ function assemble(assembled: Assembled): Lifecycle {
       isKnown: (peer) => httpLung.isAnswering(peer),
       addressesOf: async (peer) => (await p2pLung?.current.httpUrlsOf(peer)) ?? null,
       introduce: (url) => httpLung.addAddress(url),
+      putOffMs,
     },
     INTRODUCTIONS_TO_HTTP,
   );

@@ -54,6 +54,19 @@ describe('introductions', () => {
     introductions.stop();
     expect(timers).toEqual([]);
   });
+
+  it('come later where this node is strained, and not at all when they are needless by then', async () => {
+    let isKnown = false;
+    const { introductions, introduced, timers } = make([['/ip4/10.0.0.2/tcp/9000']], {
+      putOffMs: 8_000,
+      isKnown: () => isKnown,
+    });
+    introductions.met(PEER);
+    isKnown = true;
+    await fire(timers, 8_000);
+    expect(introduced).toEqual([]);
+    expect(timers).toEqual([]);
+  });
 });
 
 interface Timer {
@@ -61,7 +74,10 @@ interface Timer {
   readonly run: () => void;
 }
 
-function make(answers: (readonly string[] | null)[], { firstMs = 0, isKnown = (): boolean => false } = {}) {
+function make(
+  answers: (readonly string[] | null)[],
+  { firstMs = 0, putOffMs = 0, isKnown = (): boolean => false } = {},
+) {
   const introduced: string[] = [];
   const timers: Timer[] = [];
   const clock: Clock = {
@@ -82,6 +98,7 @@ function make(answers: (readonly string[] | null)[], { firstMs = 0, isKnown = ()
       isKnown,
       addressesOf: async () => answers.shift() ?? null,
       introduce: (address) => introduced.push(address),
+      putOffMs: () => putOffMs,
     },
     { firstMs, retryMinMs: 500, triesMax: 3 },
   );

@@ -13,6 +13,8 @@ export interface IntroductionsModules {
   /** @returns addresses for the other lung, perhaps none yet; null when the member did not answer */
   readonly addressesOf: (peer: NodeId) => Promise<readonly string[] | null>;
   readonly introduce: (address: string) => void;
+  /** ms by which a question is put off, where this node is strained: it may be needless by then. Absent: none */
+  readonly putOffMs?: () => number;
 }
 
 export interface IntroductionsOptions {
@@ -42,7 +44,7 @@ export class Introductions {
 
   /** A way to this member has come up over the lung that introduces. */
   met(peer: NodeId): void {
-    const { firstMs } = this.#options;
+    const firstMs = this.#options.firstMs + (this.#modules.putOffMs?.() ?? 0);
     if (firstMs === 0) void this.#ask(peer, 1);
     else this.#askLater(peer, 1, firstMs);
   }

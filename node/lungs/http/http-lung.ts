@@ -16,6 +16,8 @@ import { EXCHANGE_BYTES_MAX } from '../../ports.ts';
 import type { Beacon } from '../../protocol/border.ts';
 import type { Digest, NodeId } from '../../protocol/ids.ts';
 import type { SizeDoubt } from '../../protocol/sync/loads.ts';
+import { InTurns } from '../in-turns.ts';
+import { atOnce, CALM, type Strain } from '../pace.ts';
 import { askState } from './ask-state.ts';
 import { Holding, HOLDING_DEFAULTS, type HoldingOptions } from './holding.ts';
 import { MemberClient, parseJson, type Answer, type Call } from './member-client.ts';
@@ -30,6 +32,8 @@ export interface HttpLungModules {
   readonly logger: Logger;
   /** of what this side asks, heads included; what it answers is counted by the routes (routes.ts) */
   readonly onBytes?: CountBytes;
+  /** how late this process' own timers were of late, ms; absent: never */
+  readonly lagMs?: () => number;
 }
 
 export interface HttpLungOptions {
@@ -65,6 +69,8 @@ const IDENTITY_PATH = '/api/lattice/p2p/identity';
 const P2P_ADDRESSES_MAX = 16;
 const NO_BODY = new Uint8Array(0);
 const NO_PROXIES: Proxies = { http: null, https: null, exempt: [] };
+/** Of a calm node: so many silent hosts keep the others waiting for a second. A guess. */
+const PROBES_AT_ONCE = 64;
 const TAG = 'HTTP_SYNC';
 
 export class HttpLung implements Lung {
@@ -74,6 +80,8 @@ export class HttpLung implements Lung {
   readonly #modules: HttpLungModules;
   readonly #knobs: Knobs;
   readonly #client: MemberClient;
+  /** for questions that can wait: who lives there, where it listens */
+  readonly #turns: InTurns;
   readonly #sites = new Map<string, Site>();
   readonly #siteOf = new Map<NodeId, Site>();
   /** URLs that turned out to be ours, and since when (monotonic ms) */
@@ -97,7 +105,9 @@ export class HttpLung implements Lung {
       proxies: NO_PROXIES,
       ...options,
     };
-    this.#client = new MemberClient({ onBytes: ignoreBytes, ...modules });
+    const strain = (): Strain => ({ ...CALM, lagMs: modules.lagMs?.() ?? 0 });
+    this.#client = new MemberClient({ onBytes: ignoreBytes, ...modules, strain });
+    this.#turns = new InTurns(() => atOnce(PROBES_AT_ONCE, strain()));
     for (const url of options.urls) this.#add(url, true);
   }
 
@@ -167,7 +177,7 @@ export class HttpLung implements Lung {
     if (site === undefined || this.#isStopped) return null;
     const call = getOf('probe', peer, IDENTITY_PATH, '', this.#knobs.answerMs);
     const { promise, resolve } = Promise.withResolvers<Answer>();
-    this.#run(call, async () => resolve(await this.#client.call(site, call)));
+    this.#run(call, async () => resolve(await this.#turns.run(() => this.#client.call(site, call))));
     const answer = await promise;
     if (answer.kind !== 'believed' || answer.status !== 200) return null;
     return addressesIn(parseJson(answer.body));
@@ -212,7 +222,7 @@ export class HttpLung implements Lung {
     site.isProbed = true;
     const call = getOf('probe', '', STATE_PATH, '', this.#knobs.answerMs);
     this.#run(call, async () => {
-      const answer = await this.#client.call(site, call);
+      const answer = await this.#turns.run(() => this.#client.call(site, call));
       site.isProbed = false;
       if (answer.kind === 'aborted' || this.#sites.get(site.url) !== site) return;
       if (answer.kind === 'believed') {

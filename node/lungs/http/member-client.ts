@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 import axios, { type AxiosResponse } from 'axios';
 import { EXCHANGE_BYTES_MAX, type Clock, type CountBytes, type TrafficKind } from '../../ports.ts';
 import { isNodeId, type NodeId } from '../../protocol/ids.ts';
+import { afterPatience, type Strain } from '../pace.ts';
 import {
   answerMac,
   DIGEST_HEADER,
@@ -33,6 +34,7 @@ export interface MemberClientModules {
   readonly key: MemberKey;
   readonly clock: Clock;
   readonly onBytes: CountBytes;
+  readonly strain: () => Strain;
 }
 
 /** Where a member may be, and the sockets that lead there. */
@@ -114,7 +116,8 @@ export class MemberClient {
   /** Never rejects. */
   async call(door: Door, call: Call): Promise<Answer> {
     const { controller } = call;
-    const cancel = this.#modules.clock.after(call.timeoutMs, () => controller.abort(TIME_IS_UP));
+    const { clock, strain } = this.#modules;
+    const cancel = afterPatience(clock, call.timeoutMs, strain, () => controller.abort(TIME_IS_UP));
     const mended = new Set<'clock' | 'stale-socket'>();
     try {
       for (;;) {

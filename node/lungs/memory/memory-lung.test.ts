@@ -1,44 +1,11 @@
 /** What the memory network adds to the contract of a lung: cuts. Its time is a manual clock. */
 import { beaconOf, identityFrom, Recorded } from '../../../test/contract/lung-kit.ts';
-import type { Clock } from '../../ports.ts';
+import { HandClock } from '../hand-clock.fixture.ts';
 import { MemoryLung } from './memory-lung.ts';
 import { MemoryNetwork } from './memory-network.ts';
 
-class ManualClock implements Clock {
-  #now = 0;
-  #timers: { readonly at: number; readonly run: () => void }[] = [];
-
-  wallMs(): number {
-    return this.#now;
-  }
-
-  monotonicMs(): number {
-    return this.#now;
-  }
-
-  after(ms: number, run: () => void): () => void {
-    const timer = { at: this.#now + ms, run };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-    };
-  }
-
-  pass(ms: number): void {
-    const end = this.#now + ms;
-    for (;;) {
-      const [next] = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-      if (next === undefined) break;
-      this.#timers = this.#timers.filter((other) => other !== next);
-      this.#now = next.at;
-      next.run();
-    }
-    this.#now = end;
-  }
-}
-
 async function pair() {
-  const clock = new ManualClock();
+  const clock = new HandClock();
   const network = new MemoryNetwork<MemoryLung>(clock, { latencyMs: 2, redialMs: 20 });
   let root = beaconOf('b', 1);
   const make = (seed: number): Recorded & { readonly lung: MemoryLung } => {

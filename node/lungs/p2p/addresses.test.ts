@@ -1,5 +1,7 @@
 import { identityFrom } from '../../../test/contract/lung-kit.ts';
+import { CALM } from '../pace.ts';
 import { AddressBook, parseAddress } from './addresses.ts';
+import type { AddressOptions } from './addresses.ts';
 
 const OWN = identityFrom(1).id;
 const PEER = identityFrom(2).id;
@@ -8,15 +10,16 @@ const A = '/ip4/10.0.0.1/tcp/9000';
 const B = '/ip4/10.0.0.2/tcp/9000';
 const nobody = (): boolean => false;
 
-function book(options: { readonly addressesMax?: number } = {}): AddressBook {
-  return new AddressBook(OWN, () => 1, {
-    dialTimeoutsMs: [500, 1000, 500, 2000],
-    redialMinMs: 250,
-    redialMaxMs: 1000,
-    addressForgetMs: 60_000,
-    addressesMax: 8,
-    ...options,
-  });
+const OPTIONS: AddressOptions = {
+  dialTimeoutsMs: [500, 1000, 500, 2000],
+  redialMinMs: 250,
+  redialMaxMs: 1000,
+  addressForgetMs: 60_000,
+  addressesMax: 8,
+};
+
+function book(options: Partial<AddressOptions> = {}): AddressBook {
+  return new AddressBook(OWN, () => 1, { ...OPTIONS, ...options });
 }
 
 describe('an address', () => {
@@ -175,4 +178,74 @@ describe('the address book', () => {
     addresses.hurry(null, 5001);
     expect(addresses.nextDueAt(nobody)).toBe(5126);
   });
+});
+
+describe('the address book of a strained node', () => {
+  const strain = { ...CALM, lagMs: 480 };
+
+  it('dials an address ever more slowly, up to eight times the usual pause', () => {
+    const addresses = book();
+    addresses.add(A, 'fixed', 0);
+    const dials: number[] = [];
+    for (let now = 0; now < 40_000; now += 10) {
+      for (const { text } of addresses.takeDue(now, 8, nobody, strain)) {
+        dials.push(now);
+        addresses.failed(text, now, false);
+      }
+    }
+    const gaps = dials.slice(1).map((at, i) => at - (dials[i] ?? 0));
+    expect(gaps).toEqual([2000, 3000, 4500, 6750, 8000, 8000]);
+  });
+
+  it('leaves one half of all pairs to the other side for a while, and dials then, or at once when calm', () => {
+    const addresses = pairedBook();
+    addresses.add(A, 'fixed', 0);
+    addresses.add(B, 'fixed', 0);
+    expect(addresses.takeDue(0, 8, nobody, strain).map(({ text }) => text)).toEqual([A]);
+    expect(addresses.nextDueAt(nobody, strain)).toBe(7680);
+    expect(addresses.takeDue(7679, 8, nobody, strain)).toEqual([]);
+    expect(addresses.takeDue(100, 8, nobody).map(({ text }) => text)).toEqual([B]);
+  });
+
+  it('leaves who was lost to the other side again', () => {
+    const addresses = pairedBook();
+    addresses.add(B, 'fixed', 0, PEER);
+    addresses.hurry(PEER, 60_000, strain);
+    expect(addresses.takeDue(62_000, 8, nobody, strain)).toEqual([]);
+    expect(addresses.takeDue(67_680, 8, nobody, strain).length).toBe(1);
+  });
+
+  it('does not hurry for the sake of others that have come', () => {
+    const addresses = book();
+    addresses.add(A, 'fixed', 0);
+    for (let i = 0; i < 6; i += 1) {
+      addresses.takeDue(i * 10_000, 8, nobody, strain);
+      addresses.failed(A, i * 10_000, true);
+    }
+    addresses.hurry(null, 50_001, strain);
+    expect(addresses.nextDueAt(nobody, strain)).toBe(51_001);
+  });
+
+  it('takes addresses that are due at once in an order of its own', () => {
+    const orders = [0.9, 0.1].map((first) => {
+      const dice = [first, 0.5];
+      const addresses = new AddressBook(OWN, () => dice.shift() ?? 0.5, OPTIONS);
+      addresses.add(A, 'fixed', 0);
+      addresses.add(B, 'fixed', 0);
+      return addresses.takeDue(0, 8, nobody).map(({ text }) => text);
+    });
+    expect(orders).toEqual([
+      [B, A],
+      [A, B],
+    ]);
+  });
+
+  function pairedBook(): AddressBook {
+    return new AddressBook(
+      OWN,
+      () => 1,
+      OPTIONS,
+      (place) => place === B,
+    );
+  }
 });

@@ -6,6 +6,8 @@
  */
 import { isNodeId } from '../../protocol/ids.ts';
 import type { NodeId } from '../../protocol/ids.ts';
+import { CALM, headStartMs, pauseMs } from '../pace.ts';
+import type { Strain } from '../pace.ts';
 
 /** `fixed` (bootstrap) is kept for ever, `found` (added, or told by a peer) is forgotten when it leads nowhere. */
 export type AddressOrigin = 'fixed' | 'found';
@@ -45,6 +47,10 @@ interface Entry {
   enoughMs: number | null;
   /** when it was last added or proven */
   freshAt: number;
+  /** since when there is a reason to dial it: it was added, or lost */
+  wantedAt: number;
+  /** where it stands among those that are due at once: all nodes would dial the same one otherwise */
+  readonly lot: number;
   dialing: boolean;
 }
 
@@ -72,14 +78,22 @@ export class AddressBook {
   readonly #own: NodeId;
   readonly #rng: () => number;
   readonly #options: AddressOptions;
+  readonly #goesSecond: (place: string) => boolean;
   /** by place */
   readonly #entries = new Map<string, Entry>();
   readonly #ownPlaces = new Set<string>();
 
-  constructor(own: NodeId, rng: () => number, options: AddressOptions) {
+  /** @param goesSecond whether the node at this place dials this one first, where both are strained */
+  constructor(
+    own: NodeId,
+    rng: () => number,
+    options: AddressOptions,
+    goesSecond: (place: string) => boolean = () => false,
+  ) {
     this.#own = own;
     this.#rng = rng;
     this.#options = options;
+    this.#goesSecond = goesSecond;
   }
 
   /** @param peer who is said to be there; only a hint, the dial decides */
@@ -108,28 +122,38 @@ export class AddressBook {
       timeouts: 0,
       enoughMs: null,
       freshAt: now,
+      wantedAt: now,
+      lot: this.#rng(),
       dialing: false,
     });
     return 'new';
   }
 
   /** Addresses to dial now, at most `max`, never two of one peer at once. `connected` peers need no dial. */
-  takeDue(now: number, max: number, connected: (peer: NodeId) => boolean): readonly DueAddress[] {
+  takeDue(
+    now: number,
+    max: number,
+    connected: (peer: NodeId) => boolean,
+    strain: Strain = CALM,
+  ): readonly DueAddress[] {
     const busy = new Set<NodeId>();
     for (const entry of this.#entries.values())
       if (entry.dialing && entry.peer !== null) busy.add(entry.peer);
     const due = [...this.#entries.values()]
       .filter(
-        (entry) => !entry.dialing && entry.dueAt <= now && !(entry.peer !== null && connected(entry.peer)),
+        (entry) =>
+          !entry.dialing &&
+          this.#dueAt(entry, strain) <= now &&
+          !(entry.peer !== null && connected(entry.peer)),
       )
-      .sort((a, b) => a.dueAt - b.dueAt);
+      .sort((a, b) => a.dueAt - b.dueAt || a.lot - b.lot);
     const taken: Entry[] = [];
     for (const entry of due) {
       if (taken.length >= max) break;
       if (entry.peer !== null && busy.has(entry.peer)) continue;
       if (entry.peer !== null) busy.add(entry.peer);
       entry.dialing = true;
-      entry.dueAt = now + this.#jittered(entry.delayMs);
+      entry.dueAt = now + this.#jittered(pauseMs(entry.delayMs, strain));
       taken.push(entry);
     }
     return taken.map((entry) => {
@@ -139,11 +163,12 @@ export class AddressBook {
   }
 
   /** @returns the earliest time at which an address will be due, null when there is nothing to dial */
-  nextDueAt(connected: (peer: NodeId) => boolean): number | null {
+  nextDueAt(connected: (peer: NodeId) => boolean, strain: Strain = CALM): number | null {
     let next: number | null = null;
     for (const entry of this.#entries.values()) {
       if (entry.dialing || (entry.peer !== null && connected(entry.peer))) continue;
-      if (next === null || entry.dueAt < next) next = entry.dueAt;
+      const dueAt = this.#dueAt(entry, strain);
+      if (next === null || dueAt < next) next = dueAt;
     }
     return next;
   }
@@ -182,12 +207,13 @@ export class AddressBook {
     if (this.#ownPlaces.size < OWN_KEPT_MAX) this.#ownPlaces.add(parsed.place);
   }
 
-  /** The network may have healed: try this peer's addresses, or with null all of them, within `redialMinMs`. */
-  hurry(peer: NodeId | null, now: number): void {
+  /** The network may have healed: try this peer's addresses, or with null all of them, within `redialMinMs`, or later where this node is strained. */
+  hurry(peer: NodeId | null, now: number, strain: Strain = CALM): void {
     for (const entry of this.#entries.values()) {
       if (peer !== null && entry.peer !== peer) continue;
+      if (peer !== null) entry.wantedAt = now;
       entry.delayMs = this.#options.redialMinMs;
-      entry.dueAt = Math.min(entry.dueAt, now + this.#jittered(entry.delayMs) / 2);
+      entry.dueAt = Math.min(entry.dueAt, now + this.#jittered(pauseMs(entry.delayMs, strain)) / 2);
     }
   }
 
@@ -212,6 +238,13 @@ export class AddressBook {
     if (enoughMs !== null && timeouts < TIMEOUTS_TRUSTED) return enoughMs;
     const { dialTimeoutsMs } = this.#options;
     return dialTimeoutsMs[timeouts % dialTimeoutsMs.length] ?? dialTimeoutsMs[0];
+  }
+
+  /** One of a pair has a head start where both are strained. */
+  #dueAt({ text, dueAt, wantedAt }: Entry, strain: Strain): number {
+    const startMs = headStartMs(strain);
+    if (startMs === 0 || wantedAt + startMs <= dueAt) return dueAt;
+    return this.#goesSecond(parseAddress(text)?.place ?? text) ? wantedAt + startMs : dueAt;
   }
 
   #enoughFor(ms: number): number {

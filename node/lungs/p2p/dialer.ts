@@ -5,6 +5,8 @@
 import type { Clock } from '../../ports.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { Address, AddressBook, DueAddress } from './addresses.ts';
+import { atOnce, pauseMs } from '../pace.ts';
+import type { Strain } from '../pace.ts';
 
 export type DialOutcome =
   /** connected now, or found to be connected already by another way */
@@ -15,9 +17,14 @@ export type DialOutcome =
 export interface DialerModules {
   readonly clock: Clock;
   readonly book: AddressBook;
-  /** Dials once; never rejects. */
-  readonly dial: (address: DueAddress) => Promise<DialOutcome>;
+  /** Dials once; never rejects. Calls `accepted` when the other machine has taken the connection. */
+  readonly dial: (address: DueAddress, accepted: () => void) => Promise<DialOutcome>;
   readonly connected: (peer: NodeId) => boolean;
+  /** connections that are becoming links, dialled by others or through here */
+  readonly becoming: () => number;
+  readonly strain: () => Strain;
+  /** @param answeredMs how long a member took to answer */
+  readonly onAnswered: (answeredMs: number) => void;
   readonly onFailed: (address: Address, reason: string) => void;
 }
 
@@ -25,6 +32,8 @@ export class Dialer {
   readonly #modules: DialerModules;
   readonly #dialsMax: number;
   #underWay = 0;
+  /** those of them that the other machine has taken, or may take any moment: they are what costs */
+  #costly = 0;
   #running = false;
   #cancelTimer: (() => void) | null = null;
 
@@ -50,24 +59,47 @@ export class Dialer {
     this.#cancelTimer = null;
     if (!this.#running) return;
     const { book, clock, connected } = this.#modules;
+    const strain = this.#modules.strain();
     const now = clock.monotonicMs();
     book.forget(now, connected);
-    for (const address of book.takeDue(now, this.#dialsMax - this.#underWay, connected))
-      void this.#dial(address);
+    for (const address of book.takeDue(now, this.#free(strain), connected, strain)) void this.#dial(address);
     if (this.#underWay >= this.#dialsMax) return;
-    const next = book.nextDueAt(connected);
-    if (next !== null)
-      this.#cancelTimer = clock.after(Math.max(SHORTEST_NAP_MS, next - now), () => this.wake());
+    const next = book.nextDueAt(connected, strain);
+    const napMs = this.#free(strain) > 0 ? SHORTEST_NAP_MS : pauseMs(FULL_NAP_MS, strain);
+    if (next !== null) this.#cancelTimer = clock.after(Math.max(napMs, next - now), () => this.wake());
+  }
+
+  /** One dial may go on whatever else does: others might keep us busy for ever. */
+  #free(strain: Strain): number {
+    const busy = this.#costly + this.#modules.becoming();
+    const free = atOnce(this.#dialsMax, strain) - busy;
+    return Math.min(this.#dialsMax - this.#underWay, Math.max(free, this.#costly === 0 ? 1 : 0));
   }
 
   async #dial(address: DueAddress): Promise<void> {
-    const { book, clock, dial, onFailed } = this.#modules;
+    const { book, clock, dial, onAnswered, onFailed, strain } = this.#modules;
     this.#underWay += 1;
-    const outcome = await dial(address);
+    this.#costly += 1;
+    let cost = 1;
+    const setCost = (to: 0 | 1): void => {
+      this.#costly += to - cost;
+      cost = to;
+    };
+    const cancel = clock.after(pauseMs(SILENT_MS, strain()), () => {
+      setCost(0);
+      this.wake();
+    });
+    const outcome = await dial(address, () => {
+      cancel();
+      setCost(1);
+    });
+    cancel();
+    setCost(0);
     this.#underWay -= 1;
     const now = clock.monotonicMs();
     switch (outcome.kind) {
       case 'member':
+        if (outcome.answeredMs !== null) onAnswered(outcome.answeredMs);
         book.proven(address.text, outcome.peer, now, outcome.answeredMs);
         break;
       case 'self':
@@ -82,5 +114,9 @@ export class Dialer {
   }
 }
 
+/** As long as a machine takes to accept a connection, and some: whoever has not by then is not there, and costs nothing to wait for. */
+const SILENT_MS = 100;
+/** Until it is looked again whether more may be dialled, where no dial ends before. */
+const FULL_NAP_MS = 100;
 /** An address may be due and yet wait for another dial of its peer: look again soon, not at once. */
 const SHORTEST_NAP_MS = 10;

@@ -26,6 +26,7 @@ function gateOf(own: NodeId, peer: NodeId) {
       clock: { wallMs: () => world.now, monotonicMs: () => world.now, after: () => () => undefined },
       lastHeardMs: () => world.heardMs,
       onOccupied: () => (world.occupied += 1),
+      onArrived: () => undefined,
       onStranger: (_address, reason) => world.strangers.push(reason),
     },
     { raceMs: RACE_MS, aliveMs: ALIVE_MS },

@@ -26,6 +26,8 @@ export interface GateModules {
   readonly lastHeardMs: (peer: NodeId) => number | null;
   /** our dial of this address ended at a member that is connected already */
   readonly onOccupied: (address: string, peer: NodeId) => void;
+  /** the handshake of an inbound connection is over */
+  readonly onArrived: (raw: RawConnection) => void;
   /** an inbound connection failed in its handshake */
   readonly onStranger: (address: string, reason: string) => void;
 }
@@ -59,7 +61,10 @@ export class Gate {
         this.#watchHandshake(raw);
         return false;
       },
-      denyInboundUpgradedConnection: (peer, raw) => this.#denies(peer, 'inbound', raw),
+      denyInboundUpgradedConnection: (peer, raw) => {
+        this.#modules.onArrived(raw);
+        return this.#denies(peer, 'inbound', raw);
+      },
       denyOutboundUpgradedConnection: (peer, raw) => this.#denies(peer, 'outbound', raw),
     };
   }

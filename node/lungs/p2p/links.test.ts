@@ -1,6 +1,8 @@
 import { identityFrom } from '../../../test/contract/lung-kit.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { Links } from './links.ts';
+import { CALM } from '../pace.ts';
+import type { Strain } from '../pace.ts';
 import type { Connection, Stack } from './types.ts';
 
 const PEER = identityFrom(2).id;
@@ -61,6 +63,18 @@ describe('a link', () => {
       expect(connection.status).toBe('aborted');
     }
     expect(world.told).toEqual(['gone', 'gone', 'gone', 'gone']);
+  });
+
+  it('is waited for longer while this node is strained, though it was calm when the connection came', async () => {
+    const world = new FakeWorld();
+    const connection = world.opens();
+    await world.pass(500);
+    world.strain = { ...CALM, lagMs: 500 };
+    await world.pass(3_400);
+    expect(connection.status).toBe('open');
+    connection.gossips = true;
+    await world.pass(100);
+    expect(world.told).toEqual(['up']);
   });
 
   it('is waited for anew when one of two connections was closed, and as briefly as at first once it was up', async () => {
@@ -130,6 +144,7 @@ class FakeConnection {
 class FakeWorld {
   readonly told: string[] = [];
   readonly narrow: number[] = [];
+  strain: Strain = CALM;
   readonly #stack = new EventTarget();
   #now = 0;
   #timers: { readonly at: number; readonly run: () => void }[] = [];
@@ -157,6 +172,7 @@ class FakeWorld {
         onGone: () => this.told.push('gone'),
         passage: (connection) => (connection as unknown as FakeConnection).passage(),
         onNarrow: (_peer, times) => this.narrow.push(times),
+        strain: () => this.strain,
       },
       OPTIONS,
     );

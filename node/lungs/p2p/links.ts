@@ -10,6 +10,8 @@
 import type { Clock } from '../../ports.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { isNodeId } from '../../protocol/ids.ts';
+import { patienceMs } from '../pace.ts';
+import type { Strain } from '../pace.ts';
 import type { Connection, Stack } from './types.ts';
 
 export interface LinksModules {
@@ -23,6 +25,7 @@ export interface LinksModules {
   readonly passage: (connection: Connection) => Promise<void>;
   /** so many connections in a row came up on which small messages pass and large ones do not; 0: they pass again */
   readonly onNarrow: (peer: NodeId, times: number) => void;
+  readonly strain: () => Strain;
 }
 
 export interface LinksOptions {
@@ -36,8 +39,10 @@ interface Member {
   readonly openedAt: number;
   /** connections on which gossip came up, and whether large messages were seen to pass there */
   readonly passages: Map<Connection, 'asked' | 'passed'>;
-  /** monotonic ms when it is no link yet and never will be */
-  hopelessAt: number;
+  /** monotonic ms since when it is waited for */
+  waitedSince: number;
+  /** ms that it is waited for at least */
+  leastMs: number;
   up: boolean;
   downReason: string | null;
 }
@@ -94,6 +99,13 @@ export class Links {
     return this.#members.get(peer)?.up ?? false;
   }
 
+  /** connections that are not links yet */
+  get becoming(): number {
+    let count = 0;
+    for (const { up } of this.#members.values()) if (!up) count += 1;
+    return count;
+  }
+
   isConnected(peer: NodeId): boolean {
     return this.#members.has(peer);
   }
@@ -124,7 +136,8 @@ export class Links {
         connections: new Set([connection]),
         passages: new Map(),
         openedAt,
-        hopelessAt: openedAt + this.#patienceMs(peer),
+        waitedSince: openedAt,
+        leastMs: 0,
         up: false,
         downReason: null,
       });
@@ -140,7 +153,7 @@ export class Links {
     member.passages.delete(connection);
     if (member.connections.size > 0) {
       // What gossip had on the closed one it must get anew.
-      member.hopelessAt = this.#modules.clock.monotonicMs() + this.#patienceMs(peer);
+      member.waitedSince = this.#modules.clock.monotonicMs();
       return;
     }
     this.#members.delete(peer);
@@ -150,7 +163,8 @@ export class Links {
 
   #patienceMs(peer: NodeId): number {
     const { gossipTimeoutMinMs, gossipTimeoutMaxMs } = this.#options;
-    return Math.min(gossipTimeoutMinMs * 2 ** (this.#inVain.get(peer) ?? 0), gossipTimeoutMaxMs);
+    const ms = Math.min(gossipTimeoutMinMs * 2 ** (this.#inVain.get(peer) ?? 0), gossipTimeoutMaxMs);
+    return patienceMs(ms, this.#modules.strain());
   }
 
   /** Looks at every connected peer, and again soon while one of them is not a link yet. */
@@ -171,9 +185,9 @@ export class Links {
       } else if (carrier !== undefined && member.passages.get(carrier) === 'passed') {
         this.#linked(peer, member, carrier);
       } else if (carrier !== undefined && !member.passages.has(carrier)) {
-        this.#askPassage(peer, member, carrier);
+        this.#askPassage(member, carrier);
         waiting = true;
-      } else if (now > member.hopelessAt) {
+      } else if (now > member.waitedSince + Math.max(this.#patienceMs(peer), member.leastMs)) {
         this.#giveUp(peer, carrier !== undefined);
       } else {
         waiting = true;
@@ -190,9 +204,10 @@ export class Links {
   }
 
   /** Gossip took some round trips to come up; this takes two, so a far member is given as long again as that took, thrice. */
-  #askPassage(peer: NodeId, member: Member, carrier: Connection): void {
+  #askPassage(member: Member, carrier: Connection): void {
     const now = this.#modules.clock.monotonicMs();
-    member.hopelessAt = now + Math.max(this.#patienceMs(peer), PASSAGE_PATIENCE * (now - member.openedAt));
+    member.waitedSince = now;
+    member.leastMs = PASSAGE_PATIENCE * (now - member.openedAt);
     member.passages.set(carrier, 'asked');
     this.#modules.passage(carrier).then(
       () => {

@@ -48,7 +48,7 @@ export interface P2pKnobs {
   readonly gossipTimeoutMinMs: number;
   /** the same, at most. Default 3000: several handshakes */
   readonly gossipTimeoutMaxMs: number;
-  /** ms to open a stream. Default 1000; gossipsub opens its streams one after another, so one silent peer delays the next by this */
+  /** ms to open a stream. Default 3000: a strained machine took more than 1000; gossipsub opens its streams one after another, so one silent peer delays the next until it is given up */
   readonly streamTimeoutMs: number;
   /** ms within which something heard proves an established connection alive when its peer dials again. Default 1000: a few heartbeats */
   readonly aliveMs: number;
@@ -79,7 +79,7 @@ export const P2P_DEFAULTS: P2pKnobs = {
   gossipHeartbeatMs: 1000,
   gossipTimeoutMinMs: 750,
   gossipTimeoutMaxMs: 3000,
-  streamTimeoutMs: 1000,
+  streamTimeoutMs: 3000,
   aliveMs: 1000,
   gossipBufferBytesMax: 8 * 1_048_576,
   exchangesPerPeerMax: 8,

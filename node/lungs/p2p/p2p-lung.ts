@@ -20,7 +20,8 @@ import type {
 import { MESSAGE_BYTES_MAX } from '../../ports.ts';
 import { isNodeId } from '../../protocol/ids.ts';
 import type { NodeId } from '../../protocol/ids.ts';
-import { AddressBook } from './addresses.ts';
+import { AddressBook, parseAddress } from './addresses.ts';
+import { Arrivals } from './arrivals.ts';
 import type { Address } from './addresses.ts';
 import { Beats } from './beats.ts';
 import { dialOnce } from './dial.ts';
@@ -32,8 +33,11 @@ import { Gate } from './gate.ts';
 import { HttpPorts } from './http-ports.ts';
 import type { HttpListen } from './http-ports.ts';
 import { Links } from './links.ts';
+import { atOnce, patienceMs, SlowAnswers } from '../pace.ts';
+import type { Strain } from '../pace.ts';
 import type { P2pKnobs, P2pOptions, P2pSettings } from './options.ts';
 import { P2P_DEFAULTS } from './options.ts';
+import { goesSecond } from './pairs.ts';
 import { Passage } from './passage.ts';
 import { dialablePlaces, hostOf } from './places.ts';
 import { assembleStack, startStack } from './stack.ts';
@@ -50,6 +54,8 @@ export interface P2pModules {
    * when it arrives for the first time; gossipsub's own relaying, duplicates and control messages are not seen here.
    */
   readonly onBytes?: CountBytes;
+  /** how late this process' own timers were of late, ms; absent: never */
+  readonly lagMs?: () => number;
   /** where this node answers HTTP, told to members that ask; null or absent: nowhere */
   readonly httpListen?: () => HttpListen | null;
 }
@@ -63,6 +69,9 @@ const NARROW_TIMES = 2;
 /** One report per host of strangers and broken handshakes in this many ms: a wrong key redials for ever. */
 const STRANGER_EVERY_MS = 10_000;
 const STRANGERS_KEPT_MAX = 256;
+
+/** Two round trips and some mathematics. */
+const ARRIVAL_TURN_MS = 500;
 
 const TAG = 'LATTICE_P2P';
 
@@ -87,6 +96,8 @@ export class P2pLung implements Lung {
   readonly #strangersMs = new Map<string, number>();
   /** what a peer last said of itself before it was a link here: it was one there a moment earlier */
   readonly #early = new Map<NodeId, LungEvent>();
+  readonly #answers = new SlowAnswers();
+  readonly #arrivals: Arrivals;
   #sink: LungSink | null = null;
   #running: Running | null = null;
   #starting: Promise<void> | null = null;
@@ -95,13 +106,21 @@ export class P2pLung implements Lung {
   constructor(modules: P2pModules, options: P2pSettings & Partial<P2pKnobs>) {
     this.#modules = modules;
     this.#options = { ...P2P_DEFAULTS, ...options };
-    this.#book = new AddressBook(modules.identity.id, modules.rng, this.#options);
+    this.#book = new AddressBook(modules.identity.id, modules.rng, this.#options, (place) =>
+      goesSecond(this.#ownPlaces(), place),
+    );
+    this.#arrivals = new Arrivals({
+      clock: modules.clock,
+      atOnce: () => atOnce(this.#options.dialsMax, this.#strain()),
+      turnMs: () => patienceMs(ARRIVAL_TURN_MS, this.#strain()),
+    });
     this.#gate = new Gate(
       {
         own: modules.identity.id,
         clock: modules.clock,
         lastHeardMs: (peer) => this.#heardMs.get(peer) ?? null,
         onOccupied: (address, peer) => this.#book.proven(address, peer, modules.clock.monotonicMs(), null),
+        onArrived: (raw) => this.#arrivals.leave(raw),
         onStranger: (address, reason) => this.#stranger(address, reason),
       },
       { raceMs: this.#options.dialTimeoutsMs[0] * 2, aliveMs: this.#options.aliveMs },
@@ -206,7 +225,7 @@ export class P2pLung implements Lung {
     const { identity, clock } = this.#modules;
     const onRefusedMessage = (peer: string, reason: string): void => this.#refused(peer, reason);
     const stack = await assembleStack(
-      { identity, gater: this.#gate.hooks(), onRefusedMessage },
+      { identity, gater: this.#gate.hooks(), arrivals: this.#arrivals, onRefusedMessage },
       this.#options,
     );
     this.#stop.signal.throwIfAborted();
@@ -220,6 +239,7 @@ export class P2pLung implements Lung {
         onGone: (peer) => this.#gone(peer),
         passage: (connection) => passage.proveOn(connection),
         onNarrow: (peer, times) => this.#narrow(peer, times),
+        strain: () => this.#strain(),
       },
       this.#options,
     );
@@ -266,13 +286,17 @@ export class P2pLung implements Lung {
       clock,
       stop: this.#stop.signal,
       onStranger: (address, reason) => this.#stranger(address, reason),
+      strain: () => this.#strain(),
     };
     const dialer = new Dialer(
       {
         clock,
         book: this.#book,
-        dial: (address) => dialOnce(dialling, address, this.#options),
+        dial: (address, accepted) => dialOnce(dialling, address, this.#options, accepted),
+        onAnswered: (answeredMs) => this.#answers.saw(answeredMs, clock.monotonicMs()),
         connected: (peer) => links.isConnected(peer),
+        becoming: () => links.becoming + this.#arrivals.underWay,
+        strain: () => this.#strain(),
         onFailed: (address, reason) =>
           this.#modules.logger.debug('dial failed', { tag: TAG, address: address.text, reason }),
       },
@@ -328,7 +352,7 @@ export class P2pLung implements Lung {
 
   #reset(peer: NodeId): void {
     this.#running?.links.abort(peer, 'reset');
-    this.#book.hurry(peer, this.#modules.clock.monotonicMs());
+    this.#book.hurry(peer, this.#modules.clock.monotonicMs(), this.#strain());
     this.#running?.dialer.wake();
   }
 
@@ -353,7 +377,7 @@ export class P2pLung implements Lung {
     this.#early.delete(peer);
     if (early !== undefined) this.#emit(early);
     // one way works again, so others may: do not wait out the long delays
-    this.#book.hurry(null, this.#modules.clock.monotonicMs());
+    this.#book.hurry(null, this.#modules.clock.monotonicMs(), this.#strain());
     this.#running?.dialer.wake();
   }
 
@@ -362,7 +386,7 @@ export class P2pLung implements Lung {
     this.#toldMs.delete(peer);
     this.#early.delete(peer);
     this.#running?.beats.forget(peer);
-    this.#book.hurry(peer, this.#modules.clock.monotonicMs());
+    this.#book.hurry(peer, this.#modules.clock.monotonicMs(), this.#strain());
     this.#running?.dialer.wake();
   }
 
@@ -425,6 +449,15 @@ export class P2pLung implements Lung {
       what: 'peer',
       reason: `handshake with ${address} failed: ${reason}`,
     });
+  }
+
+  #ownPlaces(): readonly string[] {
+    return this.listenMultiaddrs().flatMap((address) => parseAddress(address)?.place ?? []);
+  }
+
+  #strain(): Strain {
+    const { lagMs, clock } = this.#modules;
+    return { lagMs: lagMs?.() ?? 0, answerMs: this.#answers.ms(clock.monotonicMs()) };
   }
 
   #count(direction: 'in' | 'out', kind: TrafficKind, bytes: number): void {

@@ -1,6 +1,7 @@
 /** On two real stacks, because it is libp2p's refusal that tells a member of the version before. */
 import { multiaddr } from '@multiformats/multiaddr';
-import { identityFrom } from '../../../test/contract/lung-kit.ts';
+import { identityFrom, realClock } from '../../../test/contract/lung-kit.ts';
+import { Arrivals } from './arrivals.ts';
 import { P2P_DEFAULTS } from './options.ts';
 import { Passage } from './passage.ts';
 import { assembleStack, startStack } from './stack.ts';
@@ -14,7 +15,12 @@ afterEach(async () => {
 
 async function stackOf(seedByte: number): Promise<Stack> {
   const stack = await assembleStack(
-    { identity: identityFrom(seedByte), gater: {}, onRefusedMessage: () => undefined },
+    {
+      identity: identityFrom(seedByte),
+      gater: {},
+      arrivals: new Arrivals({ clock: realClock, atOnce: () => 16, turnMs: () => 500 }),
+      onRefusedMessage: () => undefined,
+    },
     {
       ...P2P_DEFAULTS,
       listen: ['/ip4/127.0.0.1/tcp/0'],

@@ -10,10 +10,11 @@ import { hash } from 'node:crypto';
 import { MESSAGE_BYTES_MAX } from '../../ports.ts';
 import type { Identity } from '../../ports.ts';
 import { identityFromSeed } from '../../protocol/state/signature.ts';
+import type { Arrivals } from './arrivals.ts';
 import { P2pStartError, reasonOf } from './errors.ts';
 import { swarmKeyOf } from './keys.ts';
 import type { P2pOptions } from './options.ts';
-import type { Gater, Stack } from './types.ts';
+import type { Gater, MakeProtector, Stack } from './types.ts';
 
 /** Room for the protobuf around one message; one RPC of ours never carries two. */
 const RPC_BYTES_MAX = MESSAGE_BYTES_MAX + 65_536;
@@ -21,9 +22,16 @@ const RPC_BYTES_MAX = MESSAGE_BYTES_MAX + 65_536;
 /** Peers may be pruned from the mesh for a second at most: the least that gossipsub's wire format can say. */
 const PRUNE_BACKOFF_MS = 1000;
 
+/** A handshake that somebody else began may take so many times as long as an own one. */
+const ARRIVAL_TIMES = 4;
+
+/** Progress of a dial: the other machine has taken the connection, and its process may answer. */
+export const ACCEPTED = 'aethel:accepted';
+
 export interface StackModules {
   readonly identity: Identity;
   readonly gater: Gater;
+  readonly arrivals: Arrivals;
   readonly onRefusedMessage: (peer: string, reason: string) => void;
 }
 
@@ -71,7 +79,7 @@ export async function assembleStack(modules: StackModules, options: P2pOptions):
     privateKey,
     addresses: { listen: [...options.listen] },
     transports: [tcp({ inboundSocketInactivityTimeout: 0, outboundSocketInactivityTimeout: 0 })],
-    connectionProtector: preSharedKey({ psk: pskOf(options.clusterKey) }),
+    connectionProtector: watchedProtector(preSharedKey({ psk: pskOf(options.clusterKey) }), modules.arrivals),
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ enableKeepAlive: false })],
     connectionGater: modules.gater,
@@ -80,13 +88,14 @@ export async function assembleStack(modules: StackModules, options: P2pOptions):
       maxConnections: options.connectionsMax,
       maxIncomingPendingConnections: options.connectionsMax,
       inboundConnectionThreshold: options.connectionsMax,
-      inboundUpgradeTimeout: options.handshakeTimeoutMs,
+      // it cannot grow with strain, and some of it is waiting for a turn
+      inboundUpgradeTimeout: ARRIVAL_TIMES * options.handshakeTimeoutMs,
       outboundStreamProtocolNegotiationTimeout: options.streamTimeoutMs,
       inboundStreamProtocolNegotiationTimeout: options.streamTimeoutMs,
       reconnectRetries: 0,
     },
     services: {
-      identify: identify({ timeout: options.handshakeTimeoutMs }),
+      identify: identify({ timeout: ARRIVAL_TIMES * options.handshakeTimeoutMs }),
       gossip: gossipsub({
         globalSignaturePolicy: StrictNoSign,
         allowedTopics: [options.topic],
@@ -129,6 +138,27 @@ export async function assembleStack(modules: StackModules, options: P2pOptions):
     return TopicValidatorResult.Reject;
   });
   return stack;
+}
+
+type Protector = ReturnType<MakeProtector>;
+type ProtectOptions = Parameters<Protector['protect']>[1] & {
+  readonly onProgress?: (event: CustomEvent) => void;
+};
+
+/** libp2p tells nobody when TCP stands, and takes all at once who come: the private network is the first to see either. */
+function watchedProtector(make: MakeProtector, arrivals: Arrivals): MakeProtector {
+  return (components) => {
+    const protector = make(components);
+    return {
+      // what the dialler hears of its progress by is among the options, though their type does not say so
+      protect: async (connection, options: ProtectOptions) => {
+        options?.onProgress?.(new CustomEvent(ACCEPTED));
+        const own = await protector.protect(connection, options);
+        if (connection.direction === 'inbound') await arrivals.enter(connection);
+        return own;
+      },
+    };
+  };
 }
 
 function pskOf(clusterKey: Uint8Array): Uint8Array {

@@ -10,6 +10,7 @@ export type Stack = Libp2p<{ identify: Identify; gossip: GossipSub }>;
 export type Connection = Awaited<ReturnType<Stack['dial']>>;
 export type Stream = Awaited<ReturnType<Connection['newStream']>>;
 export type PeerId = Stack['peerId'];
+export type MakeProtector = NonNullable<Libp2pOptions['connectionProtector']>;
 export type Gater = NonNullable<Libp2pOptions['connectionGater']>;
 /** a socket before encryption and multiplexing */
 export type RawConnection = Parameters<NonNullable<Gater['denyInboundConnection']>>[0];
