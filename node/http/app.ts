@@ -121,7 +121,17 @@ export function createApp(modules: AppModules, options: AppOptions): ServedApp {
   });
   app.use(problemHandler(modules.logger));
   const isExtensions = modules.isExtensions ?? (() => extensions.length > 0);
-  return Object.assign(app, { shortWay: shortWay({ routes: hot, logger: modules.logger, isExtensions }) });
+  return Object.assign(app, {
+    shortWay: shortWay({ routes: hot, logger: modules.logger, isExtensions }),
+    // What an extension cares for and answers without refusing it is a member's.
+    isMembers: (request: IncomingMessage) =>
+      isMemberCall(request) && modules.isExtensions?.(request) === true,
+  });
+}
+
+/** Of the calls of members, whose claim to be some is checked before they are answered. */
+function isMemberCall({ method, url = '' }: IncomingMessage): boolean {
+  return method === 'GET' || url.startsWith('/api/lattice/sync');
 }
 
 /** Paths are exact: no trailing slash, no other case. A key never falls on the route of the whole state. */

@@ -57,10 +57,13 @@ export function eventRoutes(router: Router, context: RouteContext): void {
       response.end();
     };
     closing.addEventListener('abort', end, { once: true });
+    const { socket } = request;
+    socket.once('end', end);
     response.once('close', () => {
       unsubscribe();
       clearInterval(heartbeat);
       closing.removeEventListener('abort', end);
+      socket.off('end', end);
     });
   }
 }

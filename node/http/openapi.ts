@@ -29,6 +29,8 @@ const ANYWHERE: readonly ProblemSlug[] = [
 ];
 /** Answered even while the node starts; every other call is a problem until then. */
 const EARLY: ReadonlySet<string> = new Set(['/health', '/ready']);
+/** Answered however many connections there are; every other call may be a problem then. */
+const VITAL: ReadonlySet<string> = new Set([...EARLY, '/api/lattice/p2p/status']);
 /** Writes and operator calls: the bearer token where one is set, else only this machine. */
 const GUARDED: readonly ProblemSlug[] = ['unauthorized', 'forbidden'];
 const WRITING: readonly ProblemSlug[] = [
@@ -100,7 +102,7 @@ export const CALLS: readonly Call[] = [
       200: z.union([schemas.StateResponse, schemas.EntriesResponse]),
       304: 'The root is still the one named',
     },
-    problems: [...READING, 'unavailable'],
+    problems: READING,
     conditions: ['If-None-Match'],
   },
   {
@@ -154,7 +156,7 @@ export const CALLS: readonly Call[] = [
     summary: 'Server-sent events: a snapshot, then every change',
     query: NoQuery,
     answers: { 200: 'text/event-stream of EventEnvelope' },
-    problems: ['unavailable', 'stopping', 'internal'],
+    problems: ['stopping', 'internal'],
   },
   {
     method: 'get',
@@ -181,7 +183,10 @@ export function statusesOf(call: Call): readonly number[] {
 }
 
 function problemsOf({ path, problems }: Call): readonly ProblemSlug[] {
-  return [...ANYWHERE, ...(EARLY.has(path) ? [] : (['starting'] as const)), ...problems];
+  const inTrouble: ProblemSlug[] = [];
+  if (!EARLY.has(path)) inTrouble.push('starting');
+  if (!VITAL.has(path)) inTrouble.push('unavailable');
+  return [...new Set([...ANYWHERE, ...inTrouble, ...problems])];
 }
 
 export function openApiDocument(): Readonly<Record<string, unknown>> {

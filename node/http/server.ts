@@ -9,12 +9,16 @@ import { IncomingMessage, ServerResponse, createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Express } from 'express';
-import { HttpProblem, rawProblem } from './problems.ts';
+import { Connections, limitsFor, type ConnectionsOptions } from './connections.ts';
+import { HttpProblem, rawProblem, sendProblem } from './problems.ts';
 import type { ShortWay } from './short-way.ts';
 import { answerStarting } from './starting.ts';
 
-/** An Express app, and the way past it for its hot routes where it has one. */
-export type ServedApp = Express & { readonly shortWay?: ShortWay };
+/** An Express app, the way past it for its hot routes where it has one, and which requests claim to be a member's. */
+export type ServedApp = Express & {
+  readonly shortWay?: ShortWay;
+  readonly isMembers?: (request: IncomingMessage) => boolean;
+};
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -22,10 +26,12 @@ export interface HttpServerOptions {
   readonly port: number;
   /** longest time requests under way get to finish on close; a guess below the 5 s in which a container must stop */
   readonly drainMs?: number;
-  /** connections at a time, further ones are closed at once; default and at most 4096 */
+  /** connections at a time, in which order they give way is told in connections.ts; default and at most 4224 */
   readonly connectionsMax?: number;
   /** a request must arrive whole in this time, its headers in a third of it: slow senders hold no socket; default 30000 */
   readonly requestTimeoutMs?: number;
+  /** instead of what `limitsFor` makes of `connectionsMax` */
+  readonly connections?: Partial<ConnectionsOptions>;
 }
 
 /** Emitted on the app when its server begins to close. */
@@ -34,8 +40,9 @@ export const CLOSING = 'closing';
 const DRAIN_MS = 2000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000;
-const CONNECTIONS_MAX = 4096;
 const REFUSED_TOLD_MS = 60_000;
+/** Served whoever asks, and however many do: what keeps a node from being taken for dead. */
+const VITAL: ReadonlySet<string> = new Set(['/health', '/ready', '/api/lattice/p2p/status']);
 /** Of one connection, some 4 KB each: who sends more has it cut. */
 const PIPELINED_MAX = 256;
 
@@ -46,6 +53,7 @@ export class HttpServer {
   readonly #Response = messageClass(ServerResponse);
   /** requests that wait for the answers before theirs */
   readonly #pipelined = new WeakMap<Socket, number>();
+  readonly #connections: Connections;
   #app: ServedApp | null = null;
   #port = 0;
   /** at most once a minute, with how many connections the system would not let in since it was last called */
@@ -66,6 +74,10 @@ export class HttpServer {
         keepAliveTimeout: KEEP_ALIVE_MS,
         connectionsCheckingInterval: requestTimeout / 6,
         noDelay: true,
+        // Node would take the first of two Host headers; joined they are seen.
+        joinDuplicateHeaders: true,
+        // Node would refuse a request without one, but with an answer that says nothing.
+        requireHostHeader: false,
       },
       (request, response) => {
         // Where its socket is still another answer's, it waits for that.
@@ -73,7 +85,15 @@ export class HttpServer {
         else this.#queue(request, response);
       },
     );
-    this.#server.maxConnections = Math.min(options.connectionsMax ?? CONNECTIONS_MAX, CONNECTIONS_MAX);
+    const connections = { ...limitsFor(options.connectionsMax ?? Infinity), ...options.connections };
+    this.#connections = new Connections(connections, {
+      isVital: ({ url }) => VITAL.has(url ?? ''),
+      isMembers: (request) => this.#app?.isMembers?.(request) ?? false,
+    });
+    // Those that have to give way are still there for a moment.
+    this.#server.maxConnections = Math.ceil(1.25 * (connections.max + connections.reserve));
+    this.#server.on('connection', (socket) => this.#connections.opened(socket));
+    answerHalfClosed(this.#server);
     this.#server.on('clientError', refuseBrokenRequest);
     this.#server.on('checkExpectation', (_request, response: ServerResponse) => {
       const problem = new HttpProblem('expectation-failed', 'Only "Expect: 100-continue" is understood.');
@@ -103,7 +123,9 @@ export class HttpServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const app = this.#app;
     if (this.#closing !== null) response.setHeader('Connection', 'close');
-    if (app === null) answerStarting(request, response);
+    const problem = this.#connections.admits(request, response) ? hostProblem(request) : crowded();
+    if (problem !== null) sendProblem(response, problem);
+    else if (app === null) answerStarting(request, response);
     else if (app.shortWay?.(request, response) !== true) app(request, response);
   }
 
@@ -159,6 +181,35 @@ export class HttpServer {
     clearInterval(sweep);
     clearTimeout(cut);
   }
+}
+
+/**
+ * A client that has sent all it wants to and says so (FIN behind the body, as `nc -N` does) still gets its answer: Node
+ * would end the connection in both directions. What nobody may wait for any more (long polls, event streams) ends by itself.
+ */
+function answerHalfClosed(server: Server & { httpAllowHalfOpen?: boolean }): void {
+  server.httpAllowHalfOpen = true;
+}
+
+/** RFC 9112, 3.2: exactly one Host, for two parties might understand two hosts. */
+function hostProblem({ headers: { host }, httpVersion }: IncomingMessage): HttpProblem | null {
+  const isMissing = host === undefined && httpVersion === '1.1';
+  if (!isMissing && host?.includes(',') !== true) return null;
+  return new HttpProblem(
+    'bad-request',
+    isMissing ? 'There is no Host header.' : 'There are two Host headers.',
+    {
+      headers: { Connection: 'close' },
+    },
+  );
+}
+
+function crowded(): HttpProblem {
+  return new HttpProblem(
+    'unavailable',
+    'Too many connections, of all clients or of your address; only health, readiness and status are served on this one.',
+    { headers: { Connection: 'close', 'Retry-After': '1' } },
+  );
 }
 
 /** The same messages, with a prototype that may be exchanged later. */

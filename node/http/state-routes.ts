@@ -67,6 +67,9 @@ export function stateRoutes(router: Router, context: RouteContext, hot: KeyRoute
     const leave = (): void => gone.abort();
     const signal = AbortSignal.any([gone.signal, context.closing]);
     response.once('close', leave);
+    // A client that closes, or half-closes, is answered at once.
+    if (response.socket?.readableEnded === true) leave();
+    response.socket?.once('end', leave);
     parked += 1;
     try {
       return await api.stateUnlike(root, waitMs, signal);
@@ -76,6 +79,7 @@ export function stateRoutes(router: Router, context: RouteContext, hot: KeyRoute
     } finally {
       parked -= 1;
       response.off('close', leave);
+      response.socket?.off('end', leave);
     }
   }
 
