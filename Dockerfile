@@ -18,7 +18,8 @@ COPY node node
 RUN node scripts/build.ts
 
 FROM ${BASE_IMAGE} AS bare
-# Volumes take over the owner of the directory that they cover; the unprivileged user must be able to write there.
+# A volume takes over the owner of the directory that it covers; the unprivileged user must be able to write there. There is no
+# VOLUME: it would make an anonymous one wherever none is named, and state in it is lost from sight with its container.
 RUN install -d -o 1000 -g 1000 -m 0750 /var/lib/aethel && install -d -o 1000 -g 1000 -m 0755 /run/aethel
 COPY --from=build /build/dist /app
 WORKDIR /app
@@ -32,7 +33,6 @@ ENV NODE_ENV=production \
     AETHEL_HTTP_PORT=8000 \
     AETHEL_P2P_LISTEN=/ip4/0.0.0.0/tcp/9000 \
     AETHEL_LOG_FORMAT=json
-VOLUME /var/lib/aethel
 EXPOSE 8000 9000
 USER 1000:1000
 STOPSIGNAL SIGTERM

@@ -276,6 +276,7 @@ class FakeNode {
     return {
       success: true,
       name: this.name,
+      slot: null,
       enabled: true,
       started: true,
       libp2p_available: true,

@@ -2,7 +2,8 @@
  * Composition root: the one file that names concrete classes and makes them meet.
  */
 import { hkdfSync } from 'node:crypto';
-import { lookup } from 'node:dns/promises';
+import { lookup, Resolver } from 'node:dns/promises';
+import { statSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
@@ -30,12 +31,14 @@ import { Healing } from './runtime/healing.ts';
 import { Intake, INTAKE_DEFAULTS } from './runtime/intake.ts';
 import { Introductions, INTRODUCTIONS_DEFAULTS, INTRODUCTIONS_TO_HTTP } from './runtime/introductions.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
+import { replicaNumber } from './runtime/replica-number.ts';
 import { describeFault, describeLoss, restore } from './runtime/restore.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
 import { VERIFYING_DEFAULTS, VerifyingThreads } from './signing/verifying-threads.ts';
 import { loadOrCreateIdentity } from './storage/identity.ts';
 import { LmdbStorage } from './storage/lmdb-storage.ts';
 import { markStore, readPast, recordAcceptedLoss, STORE_DIR, takeAwayAcceptance } from './storage/past.ts';
+import { tellSlot } from './storage/slot-news.ts';
 import { letAnswer } from './turns.ts';
 
 const P2P_RETRY_MS = 5_000;
@@ -59,11 +62,12 @@ const systemClock = watchedClock({
  * @param apiToken the token of now; a reload may change it
  */
 export async function composeNode(
-  config: Config,
+  given: Config,
   logger: NodeLogger,
   server: HttpServer,
   apiToken: () => string | null,
 ): Promise<Lifecycle> {
+  const { config, slot } = await onGround(given, logger);
   const { stateDir } = config;
   const { hadStore, hadIdentity, acceptsLoss } = readPast(stateDir);
   // Who may go on without what is lost: members may bring it back, or the operator has given it up.
@@ -88,7 +92,17 @@ export async function composeNode(
     const faults = acceptsLoss
       ? await giveUp(restored.faults, { stateDir, storage, logger })
       : restored.faults;
-    return assemble({ config, logger, server, apiToken, identity, storage, core: restored.core, faults });
+    return assemble({
+      config,
+      slot,
+      logger,
+      server,
+      apiToken,
+      identity,
+      storage,
+      core: restored.core,
+      faults,
+    });
   } catch (error) {
     await storage.close();
     throw error;
@@ -135,6 +149,24 @@ async function giveUp(
   return [];
 }
 
+/** Where replicas share a volume, the state directory is the slot that this one takes for as long as it lives. */
+async function onGround(
+  config: Config,
+  logger: Logger,
+): Promise<{ readonly config: Config; readonly slot: number | null }> {
+  const { stateSlots, discoveryDns, clusterKeyFile } = config;
+  if (stateSlots === null) return { config, slot: null };
+  const [service = null] = discoveryDns?.split('.') ?? [];
+  const number =
+    service === null ? null : await replicaNumber({ namesOf, addresses: ownAddresses() }, service);
+  // Its lock comes in a package with native code, which only replicas with slots need.
+  const { takeSlot } = await import('./storage/slots.ts');
+  const slot = await takeSlot({ dir: stateSlots, place: number === null ? null : number - 1 });
+  const keyMadeAt = clusterKeyFile === null ? null : statSync(clusterKeyFile).mtimeMs;
+  tellSlot(logger, slot, keyMadeAt, Date.now());
+  return { config: { ...config, stateDir: slot.dir }, slot: slot.number };
+}
+
 /** Without any configured way to others: nobody to wait for, and nobody to heal from. */
 function isAlone({ latticeNodes, p2p, discoveryDns }: Config): boolean {
   return latticeNodes.length === 0 && p2p.bootstrap.length === 0 && discoveryDns === null;
@@ -142,6 +174,7 @@ function isAlone({ latticeNodes, p2p, discoveryDns }: Config): boolean {
 
 interface Assembled {
   readonly config: Config;
+  readonly slot: number | null;
   readonly logger: NodeLogger;
   readonly server: HttpServer;
   readonly apiToken: () => string | null;
@@ -166,7 +199,7 @@ function newCore(config: Config, identity: Identity): Core {
 }
 
 function assemble(assembled: Assembled): Lifecycle {
-  const { config, logger, server, apiToken, identity, storage, core, faults } = assembled;
+  const { config, slot, logger, server, apiToken, identity, storage, core, faults } = assembled;
   const clock = systemClock;
   const lagMs = (): number => systemClock.lagMs();
   for (const fault of faults)
@@ -262,6 +295,7 @@ function assemble(assembled: Assembled): Lifecycle {
     healing,
     surroundings: {
       name: config.nodeName,
+      slot,
       p2p: (): NodeStatus['p2p'] => ({
         enabled: config.p2p.enabled,
         started: p2pLung?.isStarted ?? false,
@@ -390,14 +424,20 @@ function newDiscovery(
       clock,
       logger,
       resolve: async (name) => (await lookup(name, { all: true, family: 4 })).map(({ address }) => address),
-      ownAddresses: () =>
-        new Set(
-          Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []),
-        ),
+      ownAddresses: () => new Set(ownAddresses()),
       found,
     },
     { name: config.discoveryDns, intervalMinMs: 500, intervalMaxMs: 5_000 },
   );
+}
+
+function ownAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []);
+}
+
+/** Not `reverse`, which reads /etc/hosts before it asks. */
+function namesOf(address: string): Promise<readonly string[]> {
+  return new Resolver().resolvePtr(`${address.split('.').toReversed().join('.')}.in-addr.arpa`);
 }
 
 function p2pPortOf(config: Config): string {

@@ -21,6 +21,8 @@ describe('defaults', () => {
       latticeNodes: [],
       discoveryDns: null,
       stateDir: './.aethel/state',
+      stateSlots: null,
+      clusterKeyFile: null,
       api: { token: null, insecure: false },
       heartbeatIntervalMs: 250,
       suspicionMs: 1000,
@@ -178,6 +180,7 @@ describe('bad values', () => {
     ['AETHEL_LATTICE_NODES', 'http://.'],
     ['AETHEL_STATE_DIR', '"/var/lib/aethel"'],
     ['AETHEL_STATE_DIR', 'a\0b'],
+    ['AETHEL_STATE_SLOTS', 'a\0b'],
     ['AETHEL_API_INSECURE', 'tru'],
     ['AETHEL_API_TOKEN', 'with spaces in the middle'],
     ['AETHEL_API_TOKEN', 'short'],
@@ -223,6 +226,13 @@ describe('bad values', () => {
       'AETHEL_LOG_LEVEL',
       'AETHEL_P2P_LISTEN',
     ]);
+  });
+
+  it('takes slots or a state directory, unless they are one and the same', () => {
+    expect(load({ AETHEL_STATE_SLOTS: '/slots' }).stateSlots).toBe('/slots');
+    expect(load({ AETHEL_STATE_SLOTS: '/slots', AETHEL_STATE_DIR: '/slots' }).stateSlots).toBe('/slots');
+    const [problem] = problemsOf({ AETHEL_STATE_SLOTS: '/slots', AETHEL_STATE_DIR: '/state' });
+    expect(problem?.name).toBe('AETHEL_STATE_SLOTS');
   });
 
   it('guesses what a misspelt name meant', () => {

@@ -48,6 +48,10 @@ export interface Config {
   readonly latticeNodes: readonly string[];
   readonly discoveryDns: string | null;
   readonly stateDir: string;
+  /** a directory of slots; the node takes one of them as its state directory */
+  readonly stateSlots: string | null;
+  /** where the cluster's key was read; null: from the environment */
+  readonly clusterKeyFile: string | null;
   /** 32 bytes: what 64 hex digits say, or the hash of any other text */
   readonly clusterKey: Uint8Array;
   readonly api: { readonly token: string | null; readonly insecure: boolean };
@@ -118,7 +122,8 @@ export function lineOf({ name, problem, at }: ConfigProblem): string {
 
 const DEFAULT_ENV_FILE = '.env';
 /** Names of the set-up scripts and the chaos lab, which share the prefix and may be in the same environment. */
-const TOOLING = /^AETHEL_(LAB|DOCKERD|DEBIAN|NPM)_|^AETHEL_(BASE_IMAGE|FAULTS_IMAGE|IMAGE|CA_BUNDLE|TAG)$/;
+const TOOLING =
+  /^AETHEL_(LAB|DOCKERD|DEBIAN|NPM)_|^AETHEL_(BASE_IMAGE|FAULTS_IMAGE|IMAGE|CA_BUNDLE|PORTS|TAG)$/;
 
 /** One field per variable. Secrets are not here: they may also come from a file. */
 const Variables = z.object({
@@ -147,6 +152,8 @@ const Variables = z.object({
   ),
   AETHEL_DISCOVERY_DNS: parsed(dnsNameOf, 'must be a host name').optional(),
   AETHEL_STATE_DIR: text(/^[^\0]{1,4096}$/, 'must be a path').default('./.aethel/state'),
+  /** replicas that share a volume share this directory */
+  AETHEL_STATE_SLOTS: text(/^[^\0]{1,4096}$/, 'must be a path').optional(),
   AETHEL_API_INSECURE: flag().default(false),
   /** measured: 250 ms with a limit of 1 s notices a black hole in 1.01–1.05 s, without false alarms */
   AETHEL_HEARTBEAT_INTERVAL_MS: integer(20, 60_000).default(250),
@@ -207,6 +214,7 @@ export function inspectConfig(env: Env, readFile: (path: string) => Uint8Array):
   const variables = Variables.safeParse(given);
   for (const issue of variables.error?.issues ?? []) complain(String(issue.path[0]), issue.message);
   complainOfSlowHeartbeat(given, complain);
+  complainOfTwoGrounds(given, complain);
   const peers = {
     latticeNodes: Variables.shape.AETHEL_LATTICE_NODES.safeParse(given['AETHEL_LATTICE_NODES']).data ?? [],
     isDiscovering: given['AETHEL_DISCOVERY_DNS'] !== undefined,
@@ -241,6 +249,7 @@ export function inspectConfig(env: Env, readFile: (path: string) => Uint8Array):
   const config = toConfig(variables.data, {
     proxies,
     clusterKey: clusterKeyOf(clusterKey),
+    clusterKeyFile: given['AETHEL_CLUSTER_KEY_FILE'] ?? null,
     token: token === null ? null : textOf(token),
     envFile: file.path,
     warnings,
@@ -269,7 +278,7 @@ function textOf({ bytes }: Secret): string {
   return Buffer.from(bytes).toString('utf8');
 }
 
-interface Besides extends Pick<Config, 'proxies' | 'clusterKey' | 'envFile' | 'warnings'> {
+interface Besides extends Pick<Config, 'proxies' | 'clusterKey' | 'clusterKeyFile' | 'envFile' | 'warnings'> {
   readonly token: string | null;
 }
 
@@ -288,6 +297,7 @@ function toConfig(variables: z.infer<typeof Variables>, { token, ...besides }: B
     latticeNodes: variables.AETHEL_LATTICE_NODES,
     discoveryDns: variables.AETHEL_DISCOVERY_DNS ?? null,
     stateDir: variables.AETHEL_STATE_DIR,
+    stateSlots: variables.AETHEL_STATE_SLOTS ?? null,
     api: { token, insecure: variables.AETHEL_API_INSECURE },
     heartbeatIntervalMs: variables.AETHEL_HEARTBEAT_INTERVAL_MS,
     suspicionMs: variables.AETHEL_SUSPICION_MS,
@@ -386,6 +396,13 @@ function complainOfSlowHeartbeat(given: Env, complain: Complain): void {
     'AETHEL_HEARTBEAT_INTERVAL_MS',
     `must be below half of AETHEL_SUSPICION_MS (${heartbeat.data} against ${suspicion.data}), or one lost heartbeat accuses a peer`,
   );
+}
+
+/** The image sets the directory; naming the very same one for slots contradicts nothing. */
+function complainOfTwoGrounds(given: Env, complain: Complain): void {
+  const { AETHEL_STATE_DIR: dir, AETHEL_STATE_SLOTS: slots } = given;
+  if (dir === undefined || slots === undefined || dir.trim() === slots.trim()) return;
+  complain('AETHEL_STATE_SLOTS', 'is set, and AETHEL_STATE_DIR names another directory; choose one');
 }
 
 /** Frozen to the depth, but for bytes, which JavaScript cannot freeze. */

@@ -235,6 +235,8 @@ interface MembersStatus {
 
 export interface NodeStatus {
   readonly name: string;
+  /** which slot of a shared volume holds the state; null: the state directory is the node's own */
+  readonly slot: number | null;
   readonly peerId: NodeId;
   readonly p2p: {
     readonly enabled: boolean;

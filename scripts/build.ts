@@ -12,7 +12,7 @@ import type { Plugin } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = path.join(ROOT, 'dist');
-const NATIVE = ['lmdb', 'sodium-native'];
+const NATIVE = ['fs-native-extensions', 'lmdb', 'sodium-native'];
 /** The address of this very platform's prebuilt binaries, as prebuildify names them. */
 const PREBUILT = `${process.platform}-${process.arch}`;
 
@@ -101,5 +101,5 @@ function isWanted(file: string): boolean {
   const [top, second] = file.split(path.sep);
   if (top === 'node_modules' || top === 'deps' || top === 'dependencies' || top === 'src') return false;
   if (top === 'prebuilds' && second !== undefined) return second === PREBUILT;
-  return !file.endsWith('.map') && !file.endsWith('.md');
+  return !file.endsWith('.map') && !file.endsWith('.md') && !file.endsWith('.c');
 }

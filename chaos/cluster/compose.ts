@@ -19,8 +19,11 @@ import { WorldUnavailableError } from './port.ts';
 import type { CloseReport, Cluster } from './port.ts';
 
 export interface ComposeClusterOptions {
-  /** the compose project; its service `node` is the cluster, its network `lattice` the one that the lab is in too */
-  readonly project: string;
+  /**
+   * the compose project; its service `node` is the cluster, its network `lattice` the one that the lab is in too.
+   * null: the only one that runs
+   */
+  readonly project: string | null;
   readonly runId: string;
   /** bearer token of the nodes' write API; null where they take writes without one */
   readonly apiToken: string | null;
@@ -36,22 +39,24 @@ export async function adoptComposeCluster(options: ComposeClusterOptions): Promi
   const engine = await connectEngine();
   if ((await inspectImage(engine, FAULTS_IMAGE)) === null)
     throw new WorldUnavailableError(`the image ${FAULTS_IMAGE} is missing`, 'run scripts/base-image.sh');
+  let { project } = options;
   let before = 0;
   const found = await poll(
     async () => {
-      const replicas = await replicasOf(engine, options.project);
+      project ??= await onlyProject(engine);
+      const replicas = project === null ? [] : await replicasOf(engine, project);
       const stands = replicas.length >= NODES_MIN && replicas.length === before;
       before = replicas.length;
       return stands ? replicas : null;
     },
     { everyMs: LOOK_EVERY_MS, budgetMs: APPEAR_BUDGET_MS },
   );
-  if (found === null)
+  if (found === null || project === null)
     throw new WorldUnavailableError(
-      `fewer than ${NODES_MIN} nodes of the compose project ${options.project}`,
+      `fewer than ${NODES_MIN} nodes of ${project === null ? 'any compose project' : `the compose project ${project}`}`,
       'docker compose … up --scale node=5',
     );
-  const cluster = new ComposeCluster(engine, options, found);
+  const cluster = new ComposeCluster(engine, { ...options, project }, found);
   try {
     await cluster.open();
   } catch (error) {
@@ -64,6 +69,24 @@ export async function adoptComposeCluster(options: ComposeClusterOptions): Promi
 interface Replica {
   readonly name: string;
   readonly id: string;
+}
+
+/** Told by what our compose file alone has: a service `node` in a network `lattice`. Throws where there are several. */
+async function onlyProject(engine: ContainerRuntimeClient): Promise<string | null> {
+  const label = ['com.docker.compose.service=node'];
+  const listed = await engine.container.dockerode.listContainers({ filters: { label } });
+  const projects = new Set(
+    listed.flatMap(({ Labels, NetworkSettings }) => {
+      const project = Labels['com.docker.compose.project'] ?? '';
+      return Object.hasOwn(NetworkSettings.Networks, `${project}_lattice`) ? [project] : [];
+    }),
+  );
+  const [first = null] = projects;
+  if (projects.size < 2) return first;
+  throw new WorldUnavailableError(
+    `several compose projects run here: ${[...projects].toSorted().join(', ')}`,
+    'set COMPOSE_PROJECT_NAME',
+  );
 }
 
 /** In the order of compose's own numbers. */
@@ -86,7 +109,11 @@ class ComposeCluster implements Cluster {
   #guardian: Guardian | null = null;
   #closed: Promise<CloseReport> | null = null;
 
-  constructor(engine: ContainerRuntimeClient, options: ComposeClusterOptions, replicas: readonly Replica[]) {
+  constructor(
+    engine: ContainerRuntimeClient,
+    options: ComposeClusterOptions & { readonly project: string },
+    replicas: readonly Replica[],
+  ) {
     this.#engine = engine;
     this.runId = options.runId;
     this.apiToken = options.apiToken;

@@ -42,6 +42,7 @@ export class SimulatedClient implements NodeClient {
     return {
       success: true,
       name: this.#name,
+      slot: null,
       enabled: true,
       started: true,
       libp2p_available: true,

@@ -87,8 +87,12 @@ async function start(args: Run, progress: (line: string) => void): Promise<Clust
     }
     case 'compose': {
       const { adoptComposeCluster } = await import('../cluster/compose.ts');
-      const { COMPOSE_PROJECT_NAME: project = 'aethel', AETHEL_API_TOKEN: apiToken = '' } = process.env;
-      return adoptComposeCluster({ project, runId, apiToken: apiToken === '' ? null : apiToken });
+      const { COMPOSE_PROJECT_NAME: project = '', AETHEL_API_TOKEN: apiToken = '' } = process.env;
+      return adoptComposeCluster({
+        project: project === '' ? null : project,
+        runId,
+        apiToken: apiToken === '' ? null : apiToken,
+      });
     }
   }
 }

@@ -126,6 +126,7 @@ export class FakeLattice implements LatticeApi {
     this.#assertWhole();
     return {
       name: 'fake',
+      slot: null,
       peerId: PEER_ID,
       p2p: {
         enabled: true,

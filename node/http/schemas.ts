@@ -101,6 +101,14 @@ const MembersResponse = z
 export const StatusResponse = z.object({
   success: z.literal(true),
   name: z.string(),
+  slot: z
+    .number()
+    .int()
+    .nonnegative()
+    .nullable()
+    .describe(
+      'which slot of the shared volume holds the state; null where the node has a directory of its own',
+    ),
   enabled: z.boolean().describe('P2P is wanted by configuration'),
   started: z.boolean().describe('P2P runs'),
   libp2p_available: z.boolean(),

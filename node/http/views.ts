@@ -12,6 +12,7 @@ export function statusView(status: NodeStatus): StatusResponse {
   return {
     success: true,
     name: status.name,
+    slot: status.slot,
     enabled: status.p2p.enabled,
     started: status.p2p.started,
     libp2p_available: true,

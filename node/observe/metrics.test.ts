@@ -136,6 +136,7 @@ it('counts writes by how they end, and passes them on untouched', async () => {
 function statusIn(mode: NodeStatus['mode'], heardMs: readonly (number | null)[] = [1]): NodeStatus {
   return {
     name: 'n',
+    slot: null,
     peerId: peer,
     p2p: { enabled: true, started: true, error: null, topic: 't', listenMultiaddrs: [], bootstrapPeers: [] },
     httpUrls: [],

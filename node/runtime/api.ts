@@ -27,6 +27,7 @@ import type { SignedRecord } from '../protocol/state/record.ts';
 /** What the runtime does not know itself: asked for each status. */
 interface Surroundings {
   readonly name: string;
+  readonly slot: number | null;
   readonly p2p: () => NodeStatus['p2p'];
   readonly httpUrls: () => readonly string[];
   readonly urlOf: (peer: NodeId) => string | null;
@@ -120,6 +121,7 @@ export class Api implements LatticeApi {
     const now = driver.now().monotonicMs;
     return {
       name: surroundings.name,
+      slot: surroundings.slot,
       peerId: identity.id,
       p2p: surroundings.p2p(),
       httpUrls: surroundings.httpUrls(),
