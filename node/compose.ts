@@ -19,11 +19,23 @@ import { EventLog } from './observe/events.ts';
 import { watchedClock } from './observe/lag.ts';
 import type { NodeLogger } from './observe/logger.ts';
 import { meteredApi, NodeMetrics } from './observe/metrics.ts';
-import type { Clock, Identity, Keeper, Logger, LungSink, NodeStatus, Storage, StoreFault } from './ports.ts';
+import type {
+  Clock,
+  Identity,
+  Keeper,
+  Logger,
+  LungSink,
+  NodeStatus,
+  Storage,
+  StoreFault,
+  ToldMember,
+} from './ports.ts';
+import { TOLD_ADDRESSES_MAX } from './ports.ts';
 import { Core, type CoreOptions } from './protocol/core.ts';
 import { CORE_DEFAULTS } from './protocol/defaults.ts';
 import type { LatticeEvent, LungName } from './protocol/events.ts';
 import type { NodeId } from './protocol/ids.ts';
+import { Acquaintances, ACQUAINTANCES_DEFAULTS } from './runtime/acquaintances.ts';
 import { Api } from './runtime/api.ts';
 import { Discovery } from './runtime/discovery.ts';
 import { Driver, DRIVER_DEFAULTS } from './runtime/driver.ts';
@@ -210,7 +222,15 @@ function assemble(assembled: Assembled): Lifecycle {
   const p2pBytes = metrics.bytesOf('p2p');
   const memberKey = memberKeyOf(config.clusterKey);
   const httpLung = new HttpLung(
-    { self: identity.id, key: memberKey, clock, logger, onBytes: metrics.bytesOf('http'), lagMs },
+    {
+      self: identity.id,
+      key: memberKey,
+      clock,
+      logger,
+      onBytes: metrics.bytesOf('http'),
+      listen: httpListen,
+      lagMs,
+    },
     { urls: config.latticeNodes, proxies: config.proxies },
   );
   const p2pLung = config.p2p.enabled
@@ -225,6 +245,7 @@ function assemble(assembled: Assembled): Lifecycle {
               onBytes: p2pBytes,
               httpListen,
               lagMs,
+              tell: () => tell(),
             }),
           clock,
           revived: (error) => lifecycle.p2pRevived(error),
@@ -263,6 +284,14 @@ function assemble(assembled: Assembled): Lifecycle {
     faults,
   );
   const putOffMs = (): number => headStartMs({ ...CALM, lagMs: lagMs() });
+  const tell = (): readonly ToldMember[] =>
+    reachedOf(core).map((peer) => ({
+      peer,
+      addresses: [
+        ...(p2pLung?.current.addressesOf(peer) ?? []).slice(0, TOLD_ADDRESSES_MAX - 1),
+        ...(httpLung.isAnswering(peer) ? [httpLung.urlOf(peer) ?? []].flat() : []),
+      ],
+    }));
   const toP2p = new Introductions(
     {
       clock,
@@ -285,7 +314,23 @@ function assemble(assembled: Assembled): Lifecycle {
   );
   const met = (peer: NodeId, lung: LungName): void => {
     if (p2pLung !== null) (lung === 'http' ? toP2p : toHttp).met(peer);
+    acquaintances.met(peer);
   };
+  const acquaintances = new Acquaintances(
+    {
+      clock,
+      rng: Math.random,
+      self: identity.id,
+      reached: () => reachedOf(core),
+      isMissing: () => core.members().absent.some(({ countsUntilMs }) => countsUntilMs !== null),
+      ask: async (peer) => (await p2pLung?.current.membersOf(peer)) ?? (await httpLung.membersOf(peer)),
+      introduce: (address) => {
+        if (address.startsWith('/')) p2pLung?.addAddress(address, true);
+        else httpLung.addAddress(address, true);
+      },
+    },
+    ACQUAINTANCES_DEFAULTS,
+  );
   const verifier = new VerifyingThreads({ logger }, { ...VERIFYING_DEFAULTS, threads: verifyingThreads() });
   const intake = new Intake({ driver, core, verifier, emit, met }, INTAKE_DEFAULTS);
   const api = new Api({
@@ -324,6 +369,7 @@ function assemble(assembled: Assembled): Lifecycle {
           clock,
           sink,
           records: () => core.replica.recordCount(),
+          onAsker: (member, host, port) => httpLung.askedBy(member, host, port),
           onBytes: metrics.bytesOf('http'),
         }),
         syncRoute({ clock, sink }),
@@ -354,7 +400,7 @@ function assemble(assembled: Assembled): Lifecycle {
       },
       http: httpLung,
       p2p: p2pLung,
-      introductions: [toP2p, toHttp],
+      introductions: [toP2p, toHttp, acquaintances],
       healing,
       discovery: newDiscovery(config, clock, logger, (ip) => {
         p2pLung?.addAddress(`/ip4/${ip}/tcp/${p2pPortOf(config)}`);
@@ -369,6 +415,14 @@ function assemble(assembled: Assembled): Lifecycle {
     },
   );
   return lifecycle;
+}
+
+/** Members that one lung or the other reaches now. */
+function reachedOf(core: Core): readonly NodeId[] {
+  return core
+    .peers()
+    .filter(({ p2p, http }) => p2p.state === 'alive' || http.state === 'alive')
+    .map(({ id }) => id);
 }
 
 /** One processor is for the node's own thread. */

@@ -21,9 +21,21 @@ export interface Lung {
    * whoever performs is not entered again; what fails at once is told in a later turn, and not at all after `stop`.
    */
   perform(effect: LungEffect): void;
-  /** Lets the lung know another place where a member may be: a multiaddr for p2p, a base URL for http. */
-  addAddress(address: string): void;
+  /**
+   * Lets the lung know another place where a member may be: a multiaddr for p2p, a base URL for http.
+   * @param isTold only a third member says so: it is tried a few times, and forgotten where nobody proves to be a member
+   */
+  addAddress(address: string, isTold?: boolean): void;
 }
+
+/** A member as another one knows it: multiaddrs and base URLs. */
+export interface ToldMember {
+  readonly peer: NodeId;
+  readonly addresses: readonly string[];
+}
+/** In one telling, and of each of them. */
+export const TOLD_MEMBERS_MAX = 64;
+export const TOLD_ADDRESSES_MAX = 4;
 
 export type LungSink = (event: LungEvent) => void;
 

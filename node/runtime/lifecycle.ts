@@ -8,7 +8,6 @@ import type { Discovery } from './discovery.ts';
 import type { Driver } from './driver.ts';
 import type { Healing } from './healing.ts';
 import type { Intake } from './intake.ts';
-import type { Introductions } from './introductions.ts';
 
 export interface LifecycleModules {
   readonly driver: Driver;
@@ -19,7 +18,7 @@ export interface LifecycleModules {
   readonly http: Lung;
   /** null where P2P is disabled */
   readonly p2p: Lung | null;
-  readonly introductions: readonly Introductions[];
+  readonly introductions: readonly { readonly stop: () => void }[];
   readonly healing: Healing;
   readonly discovery: Discovery | null;
   readonly logger: Logger;

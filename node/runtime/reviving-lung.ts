@@ -70,7 +70,8 @@ export class RevivingLung<L extends Lung> implements Lung {
     this.#lung.perform(effect);
   }
 
-  addAddress(address: string): void {
+  addAddress(address: string, isTold = false): void {
+    if (isTold) return this.#lung.addAddress(address, true);
     if (this.#addresses.size < ADDRESSES_KEPT_MAX) this.#addresses.add(address);
     this.#lung.addAddress(address);
   }

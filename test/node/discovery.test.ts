@@ -43,6 +43,61 @@ describe('a node that was told one address only', () => {
     await breathes(httpB, [httpA, httpD]);
   }, 120_000);
 
+  it.each(['P2P', 'HTTP'])(
+    'of %s: two that come back at other addresses find each other by the third, and dead addresses are told once',
+    async (lung) => {
+      const ports = await Promise.all(Array.from({ length: 10 }, () => freePort()));
+      const address = (http: number, p2p: number): Readonly<Record<string, string>> =>
+        lung === 'P2P'
+          ? { AETHEL_P2P_BOOTSTRAP: `/ip4/127.0.0.1/tcp/${p2p}` }
+          : { AETHEL_LATTICE_NODES: `http://127.0.0.1:${http}`, AETHEL_P2P_ENABLED: 'false' };
+      const [httpA = 0, httpB = 0, httpC = 0, newB = 0, newC = 0, p2pA = 0, p2pB = 0, p2pC = 0] = ports;
+      const [p2pNewB = 0, p2pNewC = 0] = ports.slice(8);
+      const listen = (p2p: number): Readonly<Record<string, string>> => ({
+        AETHEL_P2P_LISTEN: `/ip4/127.0.0.1/tcp/${p2p}`,
+      });
+      const all = {
+        AETHEL_P2P_BOOTSTRAP: [p2pA, p2pB, p2pC].map((port) => `/ip4/127.0.0.1/tcp/${port}`).join(),
+        AETHEL_LATTICE_NODES: [httpA, httpB, httpC].map((port) => `http://127.0.0.1:${port}`).join(),
+        ...(lung === 'HTTP' && { AETHEL_P2P_ENABLED: 'false' }),
+      };
+      start(httpA, { ...all, ...listen(p2pA) });
+      const b = start(httpB, { ...all, ...listen(p2pB) });
+      const c = start(httpC, { ...all, ...listen(p2pC) });
+      for (const port of [httpA, httpB, httpC]) await reaches(port, 2);
+      for (const node of [b, c]) {
+        node.kill('SIGTERM');
+        await node.ended(10_000);
+      }
+      const stateOf = (node: NodeProcess): Readonly<Record<string, string>> => ({
+        AETHEL_STATE_DIR: join(node.directory, '.aethel', 'state'),
+      });
+      // One knows the third one only, the other one its friend's old place as well.
+      start(newB, { ...address(httpA, p2pA), ...listen(p2pNewB), ...stateOf(b) });
+      const moved = start(newC, { ...all, ...listen(p2pNewC), ...stateOf(c) });
+      for (const port of [newB, newC, httpA]) await reaches(port, 2);
+      await moved.says('nobody answers at a configured address', 40_000);
+      const told = moved.output.split('\n').filter((line) => line.includes('nobody answers at a configured'));
+      expect(new Set(told).size).toBe(told.length);
+    },
+    120_000,
+  );
+
+  /** Until so many members are alive over one lung or the other. */
+  async function reaches(port: number, count: number): Promise<void> {
+    const client = new LatticeClient(() => `http://127.0.0.1:${port}`, null, { timeoutMs: 2_000 });
+    await until(
+      async () => {
+        const { peers } = await client.status();
+        const alive = peers.filter(({ p2p, http }) => p2p.state === 'alive' || http.state === 'alive');
+        return alive.length === count ? true : null;
+      },
+      nodes,
+      30_000,
+    );
+    client.close();
+  }
+
   /** Until it reaches so many members over both lungs, at these ports and no others. */
   async function breathes(port: number, others: readonly number[]): Promise<void> {
     const client = new LatticeClient(() => `http://127.0.0.1:${port}`, null, { timeoutMs: 2_000 });

@@ -51,6 +51,46 @@ describe('HttpLung', () => {
     expect(server.events).toEqual([{ type: 'heard', peer: SELF, rttMs: null, beacon: null }]);
   });
 
+  it('learns of third members from one that it asks, and forgets soon what leads to nobody', async () => {
+    const status = {
+      peers: [
+        { peer_id: OTHER, url: 'http://127.0.0.1:9' },
+        { peer_id: nodeId(4), url: 'http://192.0.2.1:8000' },
+        { peer_id: nodeId(5), url: null },
+        { peer_id: 'nobody', url: 'http://127.0.0.1:10' },
+        7,
+      ],
+    };
+    const server = await world.server({ status });
+    const { lung, events } = await world.lung({ urls: [server.url], probeFirstMs: 10, probeMaxMs: 20 });
+    await eventually(() => eventsOf(events, 'link')[0]);
+    // What is elsewhere than on this machine cannot be reached by who sees the teller on the loopback.
+    expect(await lung.membersOf(PEER)).toEqual([
+      { peer: OTHER, addresses: ['http://127.0.0.1:9'] },
+      { peer: nodeId(4), addresses: [] },
+    ]);
+    expect(await lung.membersOf(OTHER)).toBeNull();
+    lung.addAddress('http://127.0.0.1:9', true);
+    expect(lung.urls()).toHaveLength(2);
+    await eventually(() => lung.urls().length === 1);
+  });
+
+  it('looks for a member that asks where it is seen, unless it answers already', async () => {
+    const server = await world.server();
+    const { port } = server.server.address() as AddressInfo;
+    const { lung, events } = await world.lung({ urls: [] });
+    lung.askedBy(PEER, '::ffff:127.0.0.1', port);
+    await eventually(() => eventsOf(events, 'link')[0]);
+    expect(lung.urlOf(PEER)).toBe(server.url);
+    lung.askedBy(PEER, '127.0.0.1', 9);
+    expect(lung.urls()).toEqual([server.url]);
+    lung.askedBy(OTHER, '::1', 9);
+    expect(lung.urls()).toEqual([server.url, 'http://[::1]:9']);
+    // The next place at once would be a liar's.
+    lung.askedBy(OTHER, '::1', 10);
+    expect(lung.urls()).toHaveLength(2);
+  });
+
   it('finds a member that starts later, says once that nobody answers and once that somebody does', async () => {
     const early = await world.server();
     const { port } = early.server.address() as AddressInfo;

@@ -12,17 +12,19 @@
  */
 import assert from 'node:assert/strict';
 import type { Clock, CountBytes, Logger, Lung, LungEffect, LungEvent, LungSink } from '../../ports.ts';
-import { EXCHANGE_BYTES_MAX } from '../../ports.ts';
+import type { ToldMember } from '../../ports.ts';
+import { EXCHANGE_BYTES_MAX, TOLD_MEMBERS_MAX } from '../../ports.ts';
 import type { Beacon } from '../../protocol/border.ts';
-import type { Digest, NodeId } from '../../protocol/ids.ts';
+import { isNodeId, type Digest, type NodeId } from '../../protocol/ids.ts';
 import type { SizeDoubt } from '../../protocol/sync/loads.ts';
+import { DeadAddresses } from '../dead-addresses.ts';
 import { InTurns } from '../in-turns.ts';
 import { atOnce, CALM, type Strain } from '../pace.ts';
 import { askState } from './ask-state.ts';
 import { Holding, HOLDING_DEFAULTS, type HoldingOptions } from './holding.ts';
 import { MemberClient, parseJson, type Answer, type Call } from './member-client.ts';
 import { STATE_PATH, SYNC_PATH, type MemberKey } from './member.ts';
-import { poolFor, type Proxies } from './proxies.ts';
+import { isLoopbackHost, poolFor, type Proxies } from './proxies.ts';
 import { idleSocketsEnd, newSite, normalUrl, type Site } from './sites.ts';
 
 export interface HttpLungModules {
@@ -34,6 +36,8 @@ export interface HttpLungModules {
   readonly onBytes?: CountBytes;
   /** how late this process' own timers were of late, ms; absent: never */
   readonly lagMs?: () => number;
+  /** where this node answers HTTP, told to whom it asks; null or absent: nowhere */
+  readonly listen?: () => { readonly host: string; readonly port: number } | null;
 }
 
 export interface HttpLungOptions {
@@ -66,7 +70,11 @@ const STATE_BYTES_MAX = 65_536;
 /** the contract's longest `wait` */
 const WAIT_MS_MAX = 30_000;
 const IDENTITY_PATH = '/api/lattice/p2p/identity';
+const STATUS_PATH = '/api/lattice/p2p/status';
 const P2P_ADDRESSES_MAX = 16;
+/** A member behind a translator or a proxy is never where it is seen; one that moved is tried at once, and one that lies now and then. */
+const ASKER_AGAIN_MS = 30_000;
+const ASKER_MOVED_MS = 2_000;
 const NO_BODY = new Uint8Array(0);
 const NO_PROXIES: Proxies = { http: null, https: null, exempt: [] };
 /** Of a calm node: so many silent hosts keep the others waiting for a second. A guess. */
@@ -88,6 +96,9 @@ export class HttpLung implements Lung {
   readonly #own = new Map<string, number>();
   readonly #polls = new Map<NodeId, AbortController>();
   readonly #underWay = new Map<AbortController, Promise<void>>();
+  readonly #dead: DeadAddresses;
+  /** where members that ask were last tried, and when, monotonic ms */
+  readonly #askersTried = new Map<NodeId, { readonly url: string; readonly at: number }>();
   #isStopped = false;
   #sink: LungSink | null = null;
   #isWarned = false;
@@ -106,9 +117,15 @@ export class HttpLung implements Lung {
       ...options,
     };
     const strain = (): Strain => ({ ...CALM, lagMs: modules.lagMs?.() ?? 0 });
-    this.#client = new MemberClient({ onBytes: ignoreBytes, ...modules, strain });
+    this.#client = new MemberClient({
+      onBytes: ignoreBytes,
+      ...modules,
+      portFor: (url) => this.#portFor(url),
+      strain,
+    });
     this.#turns = new InTurns(() => atOnce(PROBES_AT_ONCE, strain()));
-    for (const url of options.urls) this.#add(url, true);
+    this.#dead = new DeadAddresses(modules, TAG);
+    for (const url of options.urls) this.#add(url, 'configured');
   }
 
   async start(sink: LungSink): Promise<void> {
@@ -147,8 +164,8 @@ export class HttpLung implements Lung {
   }
 
   /** @param address a base URL, http or https; anything else is left out with a warning */
-  addAddress(address: string): void {
-    this.#add(address, false);
+  addAddress(address: string, isTold = false): void {
+    this.#add(address, isTold ? 'told' : 'found');
   }
 
   urlOf(peer: NodeId): string | null {
@@ -173,20 +190,61 @@ export class HttpLung implements Lung {
    * @returns multiaddrs, at most 16 and perhaps none yet; null when it did not answer
    */
   async p2pAddressesOf(peer: NodeId): Promise<readonly string[] | null> {
+    return addressesIn(await this.#askFor(peer, IDENTITY_PATH));
+  }
+
+  /**
+   * A member asks us, and says at which port it answers itself.
+   *
+   * @param host where its connection is seen
+   */
+  askedBy(member: NodeId, host: string, port: number): void {
+    if (this.#isStopped || this.isAnswering(member)) return;
+    const address = host.replace(/^::ffff:/, '');
+    const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+    const now = this.#modules.clock.monotonicMs();
+    const last = this.#askersTried.get(member);
+    const gapMs = last?.url === url ? ASKER_AGAIN_MS : ASKER_MOVED_MS;
+    if (last !== undefined && now - last.at < gapMs) return;
+    if (this.#askersTried.size >= this.#knobs.sitesMax) this.#askersTried.clear();
+    this.#askersTried.set(member, { url, at: now });
+    this.#add(url, 'told');
+  }
+
+  /** Whom a member knows, as its status says; only what may be reached from here. Null when it did not answer. */
+  async membersOf(peer: NodeId): Promise<readonly ToldMember[] | null> {
+    const site = this.#siteOf.get(peer);
+    const status = site === undefined ? null : await this.#askFor(peer, STATUS_PATH);
+    if (site === undefined || status === null) return null;
+    return membersIn(status).map(({ peer: member, url }) => ({
+      peer: member,
+      addresses: isNearUrl(url) === isNearUrl(site.url) ? [url] : [],
+    }));
+  }
+
+  /** Who listens on the loopback is nowhere to others. */
+  #portFor(url: string): number | null {
+    const listen = this.#modules.listen?.() ?? null;
+    if (listen === null || (isLoopbackHost(listen.host) && !isNearUrl(url))) return null;
+    return listen.port;
+  }
+
+  /** What a member says of itself, as JSON. Null when it did not answer. */
+  async #askFor(peer: NodeId, path: string): Promise<unknown> {
     const site = this.#siteOf.get(peer);
     if (site === undefined || this.#isStopped) return null;
-    const call = getOf('probe', peer, IDENTITY_PATH, '', this.#knobs.answerMs);
+    const call = getOf('probe', peer, path, '', this.#knobs.answerMs);
     const { promise, resolve } = Promise.withResolvers<Answer>();
     this.#run(call, async () => resolve(await this.#turns.run(() => this.#client.call(site, call))));
     const answer = await promise;
-    if (answer.kind !== 'believed' || answer.status !== 200) return null;
-    return addressesIn(parseJson(answer.body));
+    return answer.kind === 'believed' && answer.status === 200 ? parseJson(answer.body) : null;
   }
 
-  #add(address: string, isConfigured: boolean): void {
+  #add(address: string, origin: 'configured' | 'found' | 'told'): void {
     const { clock, logger } = this.#modules;
     const url = normalUrl(address);
     if (url === null) {
+      if (origin === 'told') return;
       logger.warn('not a base URL of a member', { tag: TAG, address: address.slice(0, 200) });
       return;
     }
@@ -196,6 +254,7 @@ export class HttpLung implements Lung {
     this.#own.delete(url);
     if (this.#sites.has(url)) return;
     if (this.#sites.size >= this.#knobs.sitesMax) {
+      if (origin === 'told') return;
       logger.warn('too many addresses, this one is left out', { tag: TAG, url });
       return;
     }
@@ -203,7 +262,8 @@ export class HttpLung implements Lung {
     const site = newSite({
       ...poolFor(url, proxies),
       url,
-      isConfigured,
+      isConfigured: origin === 'configured',
+      isTold: origin === 'told',
       since: now,
       probeMs,
       holding: new Holding(holding, Math.random),
@@ -244,7 +304,8 @@ export class HttpLung implements Lung {
   #forgetOrProbeAgain(site: Site): void {
     const { clock } = this.#modules;
     const silentMs = clock.monotonicMs() - (site.answeredAt ?? site.since);
-    if (!site.isConfigured && silentMs >= this.#knobs.addressForgetMs) {
+    const isHearsay = site.isTold && site.failures >= this.#knobs.failuresMax;
+    if (isHearsay || (!site.isConfigured && silentMs >= this.#knobs.addressForgetMs)) {
       this.#drop(site, 'address forgotten');
       return;
     }
@@ -273,6 +334,8 @@ export class HttpLung implements Lung {
     site.cancelProbe?.();
     site.cancelProbe = null;
     site.failures = 0;
+    site.isTold = false;
+    this.#dead.answered(site.url);
     site.isRefusalTold = false;
     site.probeMs = this.#knobs.probeFirstMs;
     site.answeredAt = clock.monotonicMs();
@@ -321,6 +384,7 @@ export class HttpLung implements Lung {
     // what is pooled has probably met the same fate; the next attempt dials anew instead of waiting for TCP
     idleSocketsEnd(site);
     logger.debug('no answer', { tag: TAG, url: site.url, reason: answer.reason });
+    if (site.isConfigured) this.#dead.failed(site.url, answer.reason);
     if (answer.kind === 'unbelieved' && !site.isRefusalTold) {
       site.isRefusalTold = true;
       this.#emit({ type: 'refused', peer: null, what: 'peer', reason: `${site.url}: ${answer.reason}` });
@@ -491,6 +555,22 @@ function addressesIn(identity: unknown): readonly string[] | null {
   const { listen_addrs: addresses } = identity;
   if (!Array.isArray(addresses)) return null;
   return addresses.filter((address) => typeof address === 'string').slice(0, P2P_ADDRESSES_MAX);
+}
+
+/** Members that answer the teller over HTTP, and where. */
+function membersIn(status: unknown): readonly { readonly peer: NodeId; readonly url: string }[] {
+  if (typeof status !== 'object' || status === null || !('peers' in status)) return [];
+  const { peers } = status;
+  if (!Array.isArray(peers)) return [];
+  return peers.slice(0, TOLD_MEMBERS_MAX).flatMap((one: unknown) => {
+    if (typeof one !== 'object' || one === null || !('peer_id' in one) || !('url' in one)) return [];
+    const { peer_id: peer, url } = one;
+    return typeof peer === 'string' && isNodeId(peer) && typeof url === 'string' ? [{ peer, url }] : [];
+  });
+}
+
+function isNearUrl(url: string): boolean {
+  return URL.canParse(url) && isLoopbackHost(new URL(url).hostname.replace(/^\[|\]$/g, ''));
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   MAC_HEADER,
   MEMBER_HEADER,
   NONCE_HEADER,
+  PORT_HEADER,
   RECORDS_HEADER,
   requestMac,
   steadyTime,
@@ -35,6 +36,8 @@ export interface MemberClientModules {
   readonly clock: Clock;
   readonly onBytes: CountBytes;
   readonly strain: () => Strain;
+  /** where this node answers HTTP itself, as whoever is at that URL may use it; null: nowhere */
+  readonly portFor: (url: string) => number | null;
 }
 
 /** Where a member may be, and the sockets that lead there. */
@@ -139,7 +142,8 @@ export class MemberClient {
   }
 
   async #attempt(door: Door, call: Call): Promise<Attempt> {
-    const { self, key, clock } = this.#modules;
+    const { self, key, clock, portFor } = this.#modules;
+    const port = portFor(door.url);
     const { method, to, target, ifNoneMatch, body } = call;
     const time = this.#now() + door.clockOffsetMs;
     const nonce = randomBytes(NONCE_BYTES).toString('hex');
@@ -158,6 +162,7 @@ export class MemberClient {
           ...(method === 'POST' && { 'content-type': 'application/octet-stream' }),
           ...(ifNoneMatch !== '' && { 'if-none-match': ifNoneMatch }),
           [MEMBER_HEADER]: self,
+          ...(port !== null && { [PORT_HEADER]: String(port) }),
           ...(to !== '' && { [TO_HEADER]: to }),
           [TIME_HEADER]: String(time),
           [NONCE_HEADER]: nonce,

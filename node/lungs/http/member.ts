@@ -37,6 +37,12 @@ export const RECORDS_HEADER = 'aethel-records';
 /** the wall clock of the member that answers, ms, as it stands: what it is compared by must show when it was set */
 export const WALL_HEADER = 'aethel-wall';
 
+/**
+ * The port at which the asker answers HTTP, at the address where it is seen. A hint outside the MAC: whoever answers there must prove
+ * itself, and is asked only while the asker is not reached otherwise.
+ */
+export const PORT_HEADER = 'aethel-port';
+
 export type MemberKey = KeyObject;
 
 export interface RequestFacts {

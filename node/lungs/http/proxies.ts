@@ -43,13 +43,18 @@ export function poolFor(url: string, proxies: Proxies): Pool {
   return { agent: isTls ? new TunnelAgent(proxied) : new HttpAgent(proxied), isProxied: true };
 }
 
+/** @param host an address without brackets, or a name */
+export function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127\.[\d.]+$/.test(host);
+}
+
 /** What Node does not exempt by itself: ourselves, and blocks of addresses. */
 function isNear(host: string, exempt: readonly string[]): boolean {
-  if (host === 'localhost' || host.endsWith('.localhost')) return true;
+  if (isLoopbackHost(host)) return true;
   const family = isIP(host);
   if (family === 0) return false;
   const blocks = new BlockList();
-  for (const block of ['127.0.0.0/8', '::1/128', ...exempt]) {
+  for (const block of exempt) {
     const [address = '', bits = ''] = block.split('/');
     const kind = isIP(address);
     if (kind === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > (kind === 4 ? 32 : 128)) continue;

@@ -20,6 +20,7 @@ import {
   MAC_HEADER,
   MEMBER_HEADER,
   NONCE_HEADER,
+  PORT_HEADER,
   RECORDS_HEADER,
   requestMac,
   STATE_PATH,
@@ -40,6 +41,8 @@ export interface MemberModules {
   readonly sink: LungSink;
   /** how many records stand behind the root, told with every state (Beacon.records); without it members go by `state_size` */
   readonly records?: () => number;
+  /** a member asks, and says at which port it answers itself; the host is where its connection is seen */
+  readonly onAsker?: (member: NodeId, host: string, port: number) => void;
   /** of what members ask, heads included */
   readonly onBytes?: CountBytes;
 }
@@ -112,8 +115,11 @@ export function memberMiddleware(
     }
     claims.set(response, claim);
     // a probe is no evidence: whoever caught one can show it to each member once
-    if (claim.to !== '' && claim.member !== modules.self)
+    if (claim.to !== '' && claim.member !== modules.self) {
       sink({ type: 'heard', peer: claim.member, rttMs: null, beacon: null });
+      const port = portIn(request);
+      if (port !== null) modules.onAsker?.(claim.member, socket.remoteAddress ?? '', port);
+    }
     return next();
   };
 }
@@ -185,6 +191,12 @@ export function syncRoute(
       sink({ type: 'asked', peer, bytes: body, answer });
     });
   }
+}
+
+function portIn({ headers }: Request): number | null {
+  const text = headers[PORT_HEADER];
+  const port = typeof text === 'string' && /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
+  return port > 0 && port < 65_536 ? port : null;
 }
 
 function isSync(request: Request): boolean {

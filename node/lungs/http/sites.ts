@@ -9,6 +9,8 @@ import type { Pool } from './proxies.ts';
 
 export interface Site extends Door {
   readonly isConfigured: boolean;
+  /** only a third member said so, and nobody has answered here yet */
+  isTold: boolean;
   readonly holding: Holding;
   /** monotonic ms when it became known */
   readonly since: number;
@@ -28,7 +30,7 @@ export interface Site extends Door {
   isRefusalTold: boolean;
 }
 
-type Given = Pool & Pick<Site, 'url' | 'isConfigured' | 'since' | 'probeMs' | 'holding'>;
+type Given = Pool & Pick<Site, 'url' | 'isConfigured' | 'isTold' | 'since' | 'probeMs' | 'holding'>;
 
 export function newSite(given: Given): Site {
   return {

@@ -56,6 +56,8 @@ interface ServerSetup {
   readonly port?: number;
   readonly sync?: SyncRouteOptions;
   readonly counted?: () => number;
+  /** what `GET /api/lattice/p2p/status` says */
+  readonly status?: object;
   readonly nonces?: Partial<NonceOptions>;
   readonly onBytes?: CountBytes;
   /** PEM; with it the server speaks TLS */
@@ -72,6 +74,7 @@ export class World {
     port = 0,
     sync = {},
     counted,
+    status = {},
     nonces = {},
     onBytes,
     tls,
@@ -112,6 +115,7 @@ export class World {
       if (known === `"${state.root}"`) response.status(304).end();
       else response.json({ success: true, merkle_root: state.root, state_size: 3, padding: state.padding });
     });
+    app.get('/api/lattice/p2p/status', (_request, response) => void response.json(status));
     const server = tls === undefined ? createServer(app) : createTlsServer(tls, app);
     const url = (await this.#listen(server, port)).replace('http:', tls === undefined ? 'http:' : 'https:');
     const state: TestServer = {

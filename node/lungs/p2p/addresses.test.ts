@@ -47,6 +47,25 @@ describe('an address', () => {
 });
 
 describe('the address book', () => {
+  it('gives up a told address after three dials, keeps one where a member was met, and evicts nothing for it', () => {
+    const addresses = book({ addressesMax: 3 });
+    addresses.add(A, 'told', 0);
+    addresses.add(B, 'told', 0, PEER);
+    addresses.proven(B, PEER, 0, 5);
+    let dials = 0;
+    for (let now = 0; now < 10_000; now += 10) {
+      for (const { text } of addresses.takeDue(now, 8, nobody)) {
+        if (text === A) dials += 1;
+        addresses.failed(text, now, true);
+      }
+    }
+    expect(dials).toBe(3);
+    expect(addresses.list()).toEqual([{ text: B, origin: 'found', peer: PEER }]);
+    for (const n of [3, 4]) addresses.add(`/ip4/10.0.0.${n}/tcp/9000`, 'found', 20_000);
+    expect(addresses.add(A, 'told', 20_000)).toBe('full');
+    expect(addresses.list()).toHaveLength(3);
+  });
+
   it('dials at once, then ever more slowly up to the limit', () => {
     const addresses = book();
     addresses.add(A, 'fixed', 0);

@@ -9,8 +9,11 @@ import type { NodeId } from '../../protocol/ids.ts';
 import { CALM, headStartMs, pauseMs } from '../pace.ts';
 import type { Strain } from '../pace.ts';
 
-/** `fixed` (bootstrap) is kept for ever, `found` (added, or told by a peer) is forgotten when it leads nowhere. */
-export type AddressOrigin = 'fixed' | 'found';
+/**
+ * `fixed` (bootstrap) is kept for ever, `found` (added, or said by a peer of itself) is forgotten when it leads nowhere, `told` (said by
+ * another peer) after a few dials; once a member was met there it is a found one.
+ */
+export type AddressOrigin = 'fixed' | 'found' | 'told';
 
 export interface Address {
   /** multiaddr as dialled; ends in `/p2p/…` only where it was given so */
@@ -52,6 +55,8 @@ interface Entry {
   /** where it stands among those that are due at once: all nodes would dial the same one otherwise */
   readonly lot: number;
   dialing: boolean;
+  /** since a member was met there, or it was added */
+  failures: number;
 }
 
 const GROWTH = 1.5;
@@ -59,6 +64,8 @@ const GROWTH = 1.5;
 const ANSWER_MARGIN = 1.5;
 /** Dials in vain, ten minutes of them, until a place that answered is thought to have moved far. */
 const TIMEOUTS_TRUSTED = 600;
+/** All patiences but the longest. */
+const TOLD_DIALS_MAX = 3;
 const OWN_KEPT_MAX = 1024;
 const PLACE = /^(\/(?:ip4|ip6|dns|dns4|dns6)\/[^/\s]{1,253}\/tcp\/\d{1,5})(?:\/p2p\/([A-Za-z0-9]{40,60}))?$/;
 
@@ -109,10 +116,12 @@ export class AddressBook {
     const known = this.#entries.get(parsed.place);
     if (known !== undefined) {
       known.freshAt = now;
+      if (known.origin === 'told') known.origin = origin;
       known.peer ??= parsed.peer ?? peer;
       return 'known';
     }
-    if (this.#entries.size >= this.#options.addressesMax && !this.#evict()) return 'full';
+    const isFull = this.#entries.size >= this.#options.addressesMax;
+    if (isFull && (origin === 'told' || !this.#evict())) return 'full';
     this.#entries.set(parsed.place, {
       text,
       origin,
@@ -125,6 +134,7 @@ export class AddressBook {
       wantedAt: now,
       lot: this.#rng(),
       dialing: false,
+      failures: 0,
     });
     return 'new';
   }
@@ -184,6 +194,8 @@ export class AddressBook {
     entry.peer = peer;
     entry.dialing = false;
     entry.timeouts = 0;
+    entry.failures = 0;
+    if (entry.origin === 'told') entry.origin = 'found';
     entry.freshAt = now;
     entry.delayMs = this.#options.redialMinMs;
     entry.dueAt = now + this.#jittered(entry.delayMs);
@@ -194,6 +206,12 @@ export class AddressBook {
     const entry = this.#entryOf(text);
     if (entry === undefined) return;
     entry.dialing = false;
+    entry.failures += 1;
+    if (entry.origin === 'told' && entry.failures >= TOLD_DIALS_MAX) {
+      const place = parseAddress(text)?.place;
+      if (place !== undefined) this.#entries.delete(place);
+      return;
+    }
     if (isTimeout) entry.timeouts += 1;
     entry.delayMs = Math.min(entry.delayMs * GROWTH, this.#options.redialMaxMs);
     entry.dueAt = Math.max(entry.dueAt, now);
@@ -221,7 +239,7 @@ export class AddressBook {
     for (const [place, entry] of this.#entries) {
       if (entry.peer !== null && connected(entry.peer)) entry.freshAt = now;
       else if (
-        entry.origin === 'found' &&
+        entry.origin !== 'fixed' &&
         !entry.dialing &&
         now - entry.freshAt > this.#options.addressForgetMs
       )
@@ -266,7 +284,7 @@ export class AddressBook {
     let oldest: string | null = null;
     let oldestAt = Infinity;
     for (const [place, entry] of this.#entries) {
-      if (entry.origin === 'found' && !entry.dialing && entry.freshAt < oldestAt) {
+      if (entry.origin !== 'fixed' && !entry.dialing && entry.freshAt < oldestAt) {
         oldest = place;
         oldestAt = entry.freshAt;
       }

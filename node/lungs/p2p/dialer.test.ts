@@ -71,6 +71,7 @@ class World {
         becoming: () => becoming,
         strain: () => ({ ...CALM, lagMs }),
         onAnswered: (answeredMs) => this.answers.push(answeredMs),
+        onMet: () => undefined,
         onFailed: () => undefined,
       },
       { dialsMax: DIALS_MAX },

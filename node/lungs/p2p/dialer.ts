@@ -26,6 +26,8 @@ export interface DialerModules {
   /** @param answeredMs how long a member took to answer */
   readonly onAnswered: (answeredMs: number) => void;
   readonly onFailed: (address: Address, reason: string) => void;
+  /** a member answers there */
+  readonly onMet: (address: Address) => void;
 }
 
 export class Dialer {
@@ -77,7 +79,7 @@ export class Dialer {
   }
 
   async #dial(address: DueAddress): Promise<void> {
-    const { book, clock, dial, onAnswered, onFailed, strain } = this.#modules;
+    const { book, clock, dial, onAnswered, onFailed, onMet, strain } = this.#modules;
     this.#underWay += 1;
     this.#costly += 1;
     let cost = 1;
@@ -101,6 +103,7 @@ export class Dialer {
       case 'member':
         if (outcome.answeredMs !== null) onAnswered(outcome.answeredMs);
         book.proven(address.text, outcome.peer, now, outcome.answeredMs);
+        onMet(address);
         break;
       case 'self':
         book.ownedByUs(address.text);

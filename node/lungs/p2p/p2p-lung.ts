@@ -15,14 +15,16 @@ import type {
   LungEffect,
   LungEvent,
   LungSink,
+  ToldMember,
   TrafficKind,
 } from '../../ports.ts';
 import { MESSAGE_BYTES_MAX } from '../../ports.ts';
 import { isNodeId } from '../../protocol/ids.ts';
 import type { NodeId } from '../../protocol/ids.ts';
+import { DeadAddresses } from '../dead-addresses.ts';
 import { AddressBook, parseAddress } from './addresses.ts';
 import { Arrivals } from './arrivals.ts';
-import type { Address } from './addresses.ts';
+import type { Address, AddressOrigin } from './addresses.ts';
 import { Beats } from './beats.ts';
 import { dialOnce } from './dial.ts';
 import type { DialModules } from './dial.ts';
@@ -39,8 +41,9 @@ import type { P2pKnobs, P2pOptions, P2pSettings } from './options.ts';
 import { P2P_DEFAULTS } from './options.ts';
 import { goesSecond } from './pairs.ts';
 import { Passage } from './passage.ts';
-import { dialablePlaces, hostOf } from './places.ts';
+import { dialablePlaces, hostOf, isLoopback } from './places.ts';
 import { assembleStack, startStack } from './stack.ts';
+import { Tellings } from './tellings.ts';
 import type { Stack } from './types.ts';
 
 export interface P2pModules {
@@ -58,6 +61,8 @@ export interface P2pModules {
   readonly lagMs?: () => number;
   /** where this node answers HTTP, told to members that ask; null or absent: nowhere */
   readonly httpListen?: () => HttpListen | null;
+  /** whom this node knows, told to members that ask; absent: nobody */
+  readonly tell?: () => readonly ToldMember[];
 }
 
 /** Gossip and exchanges are evidence too, but one `heard` per peer and this many ms is enough of it. */
@@ -81,6 +86,7 @@ interface Running {
   readonly beats: Beats;
   readonly exchanges: Exchanges;
   readonly httpPorts: HttpPorts;
+  readonly tellings: Tellings;
   readonly dialer: Dialer;
 }
 
@@ -95,6 +101,7 @@ export class P2pLung implements Lung {
   readonly #toldMs = new Map<NodeId, number>();
   readonly #strangersMs = new Map<string, number>();
   /** what a peer last said of itself before it was a link here: it was one there a moment earlier */
+  readonly #dead: DeadAddresses;
   readonly #early = new Map<NodeId, LungEvent>();
   readonly #answers = new SlowAnswers();
   readonly #arrivals: Arrivals;
@@ -106,6 +113,7 @@ export class P2pLung implements Lung {
   constructor(modules: P2pModules, options: P2pSettings & Partial<P2pKnobs>) {
     this.#modules = modules;
     this.#options = { ...P2P_DEFAULTS, ...options };
+    this.#dead = new DeadAddresses(modules, TAG);
     this.#book = new AddressBook(modules.identity.id, modules.rng, this.#options, (place) =>
       goesSecond(this.#ownPlaces(), place),
     );
@@ -192,8 +200,8 @@ export class P2pLung implements Lung {
     }
   }
 
-  addAddress(address: string): void {
-    this.#add(address, 'found');
+  addAddress(address: string, isTold = false): void {
+    this.#add(address, isTold ? 'told' : 'found');
     this.#running?.dialer.wake();
   }
 
@@ -209,6 +217,24 @@ export class P2pLung implements Lung {
    */
   async httpUrlsOf(peer: NodeId): Promise<readonly string[] | null> {
     return (await this.#running?.httpPorts.ask(peer)) ?? null;
+  }
+
+  /** Whom a linked member knows; only what may be reached from here. Null when it did not answer. */
+  async membersOf(peer: NodeId): Promise<readonly ToldMember[] | null> {
+    const seenAt = this.#running?.links.connectionTo(peer)?.remoteAddr.toString();
+    const told = seenAt === undefined ? null : await this.#running?.tellings.ask(peer);
+    if (told === null || told === undefined || seenAt === undefined) return null;
+    return told.map(({ peer: member, addresses }) => ({
+      peer: member,
+      addresses: addresses.filter((address) => isLoopback(address) === isLoopback(seenAt)),
+    }));
+  }
+
+  /** Where this member said that it listens, or was found. */
+  addressesOf(peer: NodeId): readonly string[] {
+    const found = this.#book.list().flatMap((address) => (address.peer === peer ? [address.text] : []));
+    // where it was before is of less use
+    return found.toReversed();
   }
 
   /** Peers that gossip reaches, grafted or flooded to. */
@@ -279,7 +305,8 @@ export class P2pLung implements Lung {
       },
       this.#options,
     );
-    const { httpListen = () => null } = this.#modules;
+    const { httpListen = () => null, tell = () => [] } = this.#modules;
+    const tellings = new Tellings({ stack, connectionTo, tell }, this.#options);
     const httpPorts = new HttpPorts({ stack, connectionTo, listen: httpListen }, this.#options);
     const dialling: DialModules = {
       stack,
@@ -297,8 +324,8 @@ export class P2pLung implements Lung {
         connected: (peer) => links.isConnected(peer),
         becoming: () => links.becoming + this.#arrivals.underWay,
         strain: () => this.#strain(),
-        onFailed: (address, reason) =>
-          this.#modules.logger.debug('dial failed', { tag: TAG, address: address.text, reason }),
+        onFailed: (address, reason) => this.#dialFailed(address, reason),
+        onMet: ({ text }) => this.#dead.answered(text),
       },
       this.#options,
     );
@@ -307,6 +334,7 @@ export class P2pLung implements Lung {
     await exchanges.start();
     await httpPorts.start();
     await passage.start();
+    await tellings.start();
     links.start();
     try {
       await startStack(stack);
@@ -317,7 +345,7 @@ export class P2pLung implements Lung {
       throw error;
     }
     stack.services.gossip.subscribe(this.#options.topic);
-    this.#running = { stack, links, beats, exchanges, httpPorts, dialer };
+    this.#running = { stack, links, beats, exchanges, httpPorts, tellings, dialer };
     dialer.start();
     this.#modules.logger.info('p2p lung listens', { tag: TAG, addresses: this.listenMultiaddrs() });
   }
@@ -422,15 +450,20 @@ export class P2pLung implements Lung {
     for (const place of places) this.#book.add(place, 'found', now, peer);
   }
 
-  #add(address: string, origin: 'fixed' | 'found'): void {
+  #add(address: string, origin: AddressOrigin): void {
     const outcome = this.#book.add(address, origin, this.#modules.clock.monotonicMs());
-    if (outcome === 'malformed' || outcome === 'full') {
+    if (origin !== 'told' && (outcome === 'malformed' || outcome === 'full')) {
       this.#modules.logger.warn('address not used', {
         tag: TAG,
         address: address.slice(0, 200),
         why: outcome,
       });
     }
+  }
+
+  #dialFailed({ text: address, origin }: Address, reason: string): void {
+    this.#modules.logger.debug('dial failed', { tag: TAG, address, reason });
+    if (origin === 'fixed') this.#dead.failed(address, reason);
   }
 
   #refused(peer: string, reason: string): void {

@@ -26,10 +26,10 @@ export function hostOf(multiaddr: string): string {
   return multiaddr.split('/')[2] ?? multiaddr;
 }
 
-/** @param multiaddr or a host alone */
-export function isLoopback(multiaddr: string): boolean {
-  const host = hostOf(multiaddr);
-  return host.startsWith('127.') || host === '::1' || host === 'localhost';
+/** @param address a multiaddr, a base URL, or a host alone */
+export function isLoopback(address: string): boolean {
+  const host = hostOf(address);
+  return /^(?:127\.|localhost(?:$|:)|::1$|\[::1\])/.test(host);
 }
 
 function isUnspecified(multiaddr: string): boolean {
