@@ -11,7 +11,8 @@
 import type { Clock } from '../ports.ts';
 import type { LineTarget } from './line-targets.ts';
 
-export type DropReason = 'slow' | 'full' | 'gone' | 'failed';
+export const DROP_REASONS = ['slow', 'full', 'gone', 'failed'] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
 /** Lines, for as long as the process lives: the sinks of a target that is exchanged share it. */
 export type Dropped = Record<DropReason, number>;
 

@@ -7,6 +7,7 @@
  */
 import { closeSync, constants, fstatSync, mkdirSync, openSync, write, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 
 export type WriteTold = (error: NodeJS.ErrnoException | null, written: number) => void;
@@ -27,6 +28,7 @@ const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
 const STDOUT = 1;
 
 export function standardOutput(): LineTarget {
+  if (process.platform === 'win32') return new StreamTarget(process.stdout);
   const own = openAnew(STDOUT);
   return new Descriptor('stdout', { fd: own ?? STDOUT, isPrompt: own !== null, isOurs: own !== null }, null);
 }
@@ -87,6 +89,32 @@ class Descriptor implements LineTarget {
     if (this.#opened === null) throw Object.assign(new Error('closed'), { code: 'EBADF' });
     return this.#opened.fd;
   }
+}
+
+/** A console of Windows wants its characters from Node's stream, which never blocks there. */
+class StreamTarget implements LineTarget {
+  readonly name = 'stdout';
+  readonly isPrompt = false;
+  readonly #stream: Writable;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+    // Each write is told of its own error.
+    stream.on('error', () => undefined);
+  }
+
+  open(): void {}
+
+  writeSync(bytes: Uint8Array): number {
+    this.#stream.write(bytes);
+    return bytes.length;
+  }
+
+  write(bytes: Uint8Array, told: WriteTold): void {
+    this.#stream.write(bytes, (error) => told(error ?? null, bytes.length));
+  }
+
+  close(): void {}
 }
 
 /** @returns a descriptor of our own that never blocks; null where this one blocks nobody, or cannot be opened anew */

@@ -96,6 +96,27 @@ it('writes nothing below its level', async () => {
   expect(lines).toEqual([]);
 });
 
+it('takes no notice of lines that come after its close', async () => {
+  const out = new FakeTarget('stdout');
+  const log = createLogger({ level: 'info', format: 'pretty', file: null, node: 'nodeA', out });
+  log.info('before');
+  await log.close();
+  log.error('after');
+  expect(out.lines()).toHaveLength(1);
+});
+
+it('takes over level, format and file while it runs', async () => {
+  const out = new FakeTarget('stdout');
+  const log = createLogger({ level: 'info', format: 'pretty', file: null, node: 'nodeA', out });
+  log.debug('silent');
+  log.reload({ level: 'debug', format: 'json', file: null });
+  log.debug('told');
+  log.reload({ level: 'error', format: 'json', file: null });
+  log.warn('silent');
+  await log.close();
+  expect(out.lines().map((line): unknown => JSON.parse(line))).toMatchObject([{ message: 'told' }]);
+});
+
 describe('a log file', () => {
   const directory = mkdtempSync(join(tmpdir(), 'aethel-log-'));
   afterAll(() => rmSync(directory, { recursive: true }));

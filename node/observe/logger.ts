@@ -10,7 +10,7 @@
 import { Writable } from 'node:stream';
 import winston from 'winston';
 import type { Clock, LogFields, Logger } from '../ports.ts';
-import { LineSink, noneDropped } from './line-sink.ts';
+import { DROP_REASONS, LineSink, noneDropped } from './line-sink.ts';
 import type { Dropped, DropReason } from './line-sink.ts';
 import { logFile, standardOutput } from './line-targets.ts';
 import type { LineTarget } from './line-targets.ts';
@@ -47,6 +47,8 @@ export interface DroppedLines {
   readonly lines: number;
 }
 
+const SINKS: readonly LineTarget['name'][] = ['stdout', 'file'];
+
 type Level = LogSettings['level'];
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -77,8 +79,10 @@ export function createLogger(options: LoggerOptions): NodeLogger {
   const write =
     (level: Level) =>
     (message: string, fields: LogFields = {}): void => {
-      logger.log({ level, message, fields });
+      // Signals and connections may have something to say to the very end; winston would take it for an error.
+      if (!isClosed) logger.log({ level, message, fields });
     };
+  let isClosed = false;
   return {
     error: write('error'),
     warn: write('warn'),
@@ -96,17 +100,12 @@ export function createLogger(options: LoggerOptions): NodeLogger {
       sinks = [...sinks.filter(({ name }) => name !== 'file'), ...fileOf(next).map(open)];
     },
     dropped: () =>
-      sinks.flatMap(({ name: sink }) =>
-        Object.entries(dropped[sink]).map(([reason, lines]) => ({
-          sink,
-          reason: reason as DropReason,
-          lines,
-        })),
-      ),
+      SINKS.flatMap((sink) => DROP_REASONS.map((reason) => ({ sink, reason, lines: dropped[sink][reason] }))),
     flush: () => {
       for (const sink of sinks) sink.flush();
     },
     close: async () => {
+      isClosed = true;
       const finished = new Promise((resolve) => logger.once('finish', resolve));
       logger.end();
       await finished;

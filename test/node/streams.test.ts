@@ -113,7 +113,13 @@ describe('a node', () => {
     if (!mounted('--bind', resolv, resolv)) return skipped('a resolver: mounts are not permitted here');
     execFileSync('umount', [resolv]);
     const peers = [1, 2, 3, 4, 5, 6].map((n) => `http://member-${n}.lattice.test:8000`);
-    const more = { AETHEL_DISCOVERY_DNS: 'nodes.lattice.test', AETHEL_LATTICE_NODES: peers.join(',') };
+    const more = {
+      AETHEL_DISCOVERY_DNS: 'nodes.lattice.test',
+      AETHEL_LATTICE_NODES: peers.join(','),
+      AETHEL_P2P_ENABLED: 'true',
+      AETHEL_P2P_LISTEN: '/ip4/127.0.0.1/tcp/0',
+      AETHEL_P2P_BOOTSTRAP: '/dns4/seed.lattice.test/tcp/9000',
+    };
     node.start({ ...env, ...more, RESOLV: resolv }, [], ['unshare', '-m', 'sh', '-c', inside, 'sh']);
     const asked = once(resolver, 'message');
     await node.says('LATTICE READY', BUDGET_MS);
