@@ -254,6 +254,7 @@ function heardFrom(node: NodeView, dated: DatedEvent): NodeView {
     case 'restored':
     case 'member':
     case 'collected':
+    case 'stamps':
     case 'clock':
     case 'refused':
       return heard;

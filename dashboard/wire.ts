@@ -100,6 +100,7 @@ const LatticeEventSchema: z.ZodType<LatticeEvent> = z.discriminatedUnion('type',
   }),
   z.object({ type: z.literal('restored'), sequence: count, peer: nodeId }),
   z.object({ type: z.literal('member'), peer: nodeId, counts: z.boolean(), members: count }),
+  z.object({ type: z.literal('stamps'), leadMs: z.number(), own: count }),
   z.object({ type: z.literal('collected'), tombstones: count }),
   z.object({ type: z.literal('clock'), isSane: z.boolean(), offsetMs: z.number() }),
   z.object({

@@ -65,6 +65,84 @@ describe('a clock that was ahead', () => {
   });
 });
 
+describe.each([
+  ['five minutes', 300_000],
+  ['a day', 24 * HOUR_MS],
+])('clocks that were all %s ahead, and were corrected', (_lead, leadMs) => {
+  it.each([
+    ['while both run', []],
+    ['before the first is restarted', [0]],
+    ['before the second is restarted, then the first', [1, 0]],
+  ])('keep nobody from writing, %s, and the new values win', (_order, restarted) => {
+    const { world, hosts } = steady(2);
+    for (const host of hosts) host.clockOffsetMs = leadMs;
+    write(hosts, 0, 'a', '"old"');
+    write(hosts, 1, 'b', '"old"');
+    settle(world, hosts);
+    for (const number of restarted) at(hosts, number).kill();
+    for (const host of hosts) host.clockOffsetMs = 0;
+    for (const number of restarted) {
+      at(hosts, number).start();
+      world.runTo(world.now + 1_000);
+    }
+    const outcomes = [
+      write(hosts, 0, 'b', '"new"'),
+      write(hosts, 1, 'a', '"new"'),
+      write(hosts, 1, 'c', '"new"'),
+      write(hosts, 0, 'd', '"new"'),
+    ];
+    world.runTo(world.now + 60_000);
+    expect(outcomes.map((outcome) => outcome()?.ok)).toEqual([true, true, true, true]);
+    for (const key of ['a', 'b', 'c', 'd']) {
+      expect(valuesOf(hosts, key)).toEqual(['"new"', '"new"']);
+      expect(hosts.map((host) => host.core.replica.get(key)?.siblings)).toEqual([[], []]);
+    }
+    for (const host of hosts) expect(toldOfStamps(host)).toBeLessThanOrEqual(1);
+    expect(hosts.map(toldOfStamps)).toContain(1);
+    expect(haveEqualRoots(hosts)).toBe(true);
+  });
+
+  it('keep a node that starts alone from writing for less than a minute', () => {
+    const { world, hosts } = steady(2);
+    for (const host of hosts) host.clockOffsetMs = leadMs;
+    write(hosts, 0, 'a', '"old"');
+    settle(world, hosts);
+    for (const host of hosts) host.kill();
+    at(hosts, 1).clockOffsetMs = 0;
+    at(hosts, 1).start();
+    const early = write(hosts, 1, 'a', '"new"');
+    world.runTo(world.now + 40_000);
+    expect(early()).toMatchObject({ ok: false, reason: 'clock', detail: expect.stringMatching(/stamps/) });
+    const late = write(hosts, 1, 'a', '"new"');
+    world.runTo(world.now + 1_000);
+    expect(late()).toMatchObject({ ok: true });
+    expect(at(hosts, 1).core.replica.get('a')).toMatchObject({ winner: { value: '"new"' }, siblings: [] });
+  });
+
+  it('leave nothing behind that a newcomer would refuse, and no value that wins against a newer one it had not seen', () => {
+    const { world, hosts } = steady(3);
+    for (const host of hosts) host.clockOffsetMs = leadMs;
+    for (const key of ['a', 'b']) write(hosts, 0, key, '"old"');
+    settle(world, hosts);
+    for (const host of hosts) host.clockOffsetMs = 0;
+    world.runTo(world.now + 1_000);
+    // The third one writes what the author, who writes its records anew, does not see.
+    world.rule = (from, to) => (from === 2 || to === 2 ? 'drop' : 'pass');
+    const outcome = write(hosts, 2, 'a', '"new"');
+    world.runTo(world.now + 60_000);
+    expect(outcome()).toMatchObject({ ok: true });
+    world.rule = () => 'pass';
+    world.runTo(world.now + 60_000);
+    expect(valuesOf(hosts, 'a')).toEqual(['"new"', '"new"', '"new"']);
+    expect(valuesOf(hosts, 'b')).toEqual(['"old"', '"old"', '"old"']);
+    for (const host of hosts) {
+      for (const { stamp } of host.disk.platter.records.values())
+        expect(stamp.wallMs).toBeLessThanOrEqual(host.wallMs());
+    }
+    expect(haveEqualRoots(hosts)).toBe(true);
+  });
+});
+
 describe('a member that was silent for longer than it is remembered', () => {
   it('is served over HTTP again as soon as it is there, and P2P may be cut afterwards', () => {
     const { world, hosts } = steady(3);
@@ -123,6 +201,17 @@ function steady(nodes: number): { readonly world: World; readonly hosts: readonl
   const hosts = startHosts(world, 23, nodes);
   world.runTo(3_000);
   return { world, hosts };
+}
+
+function write(hosts: readonly Host[], number: number, key: string, value: string) {
+  let outcome: WriteOutcome | null = null;
+  at(hosts, number).write([{ key, value }], (answer) => (outcome = answer));
+  return (): WriteOutcome | null => outcome;
+}
+
+/** how often its operator was */
+function toldOfStamps({ events }: Host): number {
+  return events.filter(({ event }) => event.type === 'stamps').length;
 }
 
 function settle(world: World, hosts: readonly Host[]): void {

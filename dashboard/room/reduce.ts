@@ -149,6 +149,7 @@ function noted(room: RoomView, node: string, at: number, event: LatticeEvent): R
     case 'restored':
     case 'member':
     case 'collected':
+    case 'stamps':
     case 'clock':
     case 'refused':
       return room;

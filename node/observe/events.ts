@@ -216,6 +216,15 @@ function linesOf(event: LatticeEvent, place: (peer: NodeId) => string): Told {
             : `the clock is ${Math.round(event.offsetMs / 1000)} s from the peers'; writes are refused until it is right`,
         ],
       };
+    case 'stamps':
+      return {
+        level: 'warn',
+        tag: 'STARTUP',
+        lines: [
+          `stamps of the lattice are ${Math.round(event.leadMs / 1000)} s ahead of the clocks, which were ahead once or are behind now; ` +
+            `writes go on with the clock's, and replace them; ${counted(event.own, 'own record')} to be written anew`,
+        ],
+      };
     case 'refused':
       return {
         level: 'warn',

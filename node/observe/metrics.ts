@@ -195,6 +195,7 @@ export class NodeMetrics {
       case 'member':
       case 'collected':
       case 'clock':
+      case 'stamps':
         return;
     }
   }

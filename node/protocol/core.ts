@@ -95,6 +95,11 @@ export interface ModeReport {
   } | null;
 }
 
+/** What the clock is off: its peers' clocks, or the stamps of what lives here, as long as no peer has told the time. */
+interface ClockReport extends ClockVerdict {
+  readonly against: 'peers' | 'stamps';
+}
+
 export interface PeerReport {
   readonly id: NodeId;
   readonly root: Digest | null;
@@ -169,6 +174,10 @@ export class Core {
     members: [...this.#members.known()],
   });
   #clock: ClockVerdict = { isSane: true, offsetMs: 0 };
+  /** since when stamps are ahead of a clock of which nobody says that it is right, ms monotonic */
+  #leadSince: number | null = null;
+  /** when own records with stamps from the future are written anew, ms monotonic; null: there are none */
+  #restampAt: number | null = null;
   #nextExchange = 1;
   #announcedRoot: Digest | null = null;
   /** something happened that a tick must look at soon */
@@ -267,11 +276,10 @@ export class Core {
   }
 
   /** Whether this node may stamp writes: its clock is its peers', and its stamps are not ahead of its clock. */
-  clock(): ClockVerdict {
+  clock(): ClockReport {
     const leadMs = this.#hybridLeadMs();
-    return this.#clock.isSane && leadMs > this.#aheadMaxMs
-      ? { isSane: false, offsetMs: leadMs }
-      : this.#clock;
+    if (!this.#clock.isSane || leadMs <= this.#aheadMaxMs) return { ...this.#clock, against: 'peers' };
+    return { isSane: false, offsetMs: -leadMs, against: 'stamps' };
   }
 
   /** In order of first acquaintance. */
@@ -705,11 +713,10 @@ export class Core {
 
   /** Why no write is taken now; nothing has been changed. */
   #refusal(need: number): Exclude<WriteOutcome, { readonly ok: true }> | null {
+    // The clock was set since the last tick.
+    if (this.#hybridLeadMs() > this.#aheadMaxMs) this.#judgeClock();
     const clock = this.clock();
-    if (!clock.isSane) {
-      const seconds = Math.round(clock.offsetMs / 1_000);
-      return { ok: false, reason: 'clock', detail: `this node's clock is ${seconds} s from its peers'` };
-    }
+    if (!clock.isSane) return { ok: false, reason: 'clock', detail: describeClock(clock) };
     if (need <= 1) return null;
     let reachable = 1;
     for (const peer of this.#peers.values()) if (this.#mayAnswer(peer)) reachable += 1;
@@ -1136,16 +1143,36 @@ export class Core {
         offsets.push(clock.leadMs + now - this.#now.wallMs);
     }
     // Who has heard nobody's time lately keeps the last verdict.
-    if (offsets.length === 0 && this.#members.size > 0) return;
+    if (offsets.length === 0 && this.#members.size > 0) return this.#followClock(false);
     const verdict = judgeClock(offsets, this.#aheadMaxMs);
     if (verdict.isSane !== this.#clock.isSane) this.#emit({ type: 'clock', ...verdict });
     this.#clock = verdict;
-    if (!verdict.isSane || this.#hybridLeadMs() <= this.#aheadMaxMs) return;
-    const anew = this.replica.restamp(this.#now.wallMs);
+    this.#followClock(true);
+  }
+
+  /**
+   * Stamps far ahead of the clock are no reason to refuse writes, which would last for as long as the clocks were ahead: new ones follow the
+   * clock again. Own records that are ahead are written anew, so that newcomers take them, but not before peers say that the clock is right,
+   * and after a moment in which sessions tell what has replaced them.
+   */
+  #followClock(isProven: boolean): void {
+    if (!this.#clock.isSane) return;
+    const { wallMs, monotonicMs } = this.#now;
+    const leadMs = this.#hybridLeadMs();
+    if (leadMs <= this.#aheadMaxMs) this.#leadSince = null;
+    else if (isProven || monotonicMs - (this.#leadSince ??= monotonicMs) >= UNPROVEN_MS) {
+      const own = this.replica.comeBack(wallMs);
+      this.#emit({ type: 'stamps', leadMs, own });
+      this.#leadSince = null;
+      if (own > 0) this.#restampAt = monotonicMs + RESTAMP_AFTER_MS;
+    }
+    if (this.#restampAt === null || !isProven || monotonicMs < this.#restampAt) return;
+    const anew = this.replica.restamp(wallMs, RESTAMP_MAX);
+    if (anew.length < RESTAMP_MAX) this.#restampAt = null;
     if (anew.length > 0) this.#spread(anew, 'write', null);
   }
 
-  /** How far our stamps are ahead of our clock: as far as it was once ahead itself, until they are written anew. */
+  /** How far our stamps are ahead of our clock: as far as clocks were once ahead of it. */
   #hybridLeadMs(): number {
     return this.replica.clockMs - this.#now.wallMs;
   }
@@ -1315,6 +1342,18 @@ const OVERDUE_BEATS = 1.5;
 /** A peer's word on the time counts for so long, in ms. */
 const CLOCK_FRESH_MS = 30_000;
 
+/**
+ * Stamps may be ahead of a clock that no peer confirms for so long before it is believed, in ms. Thirty seconds: peers that are there have
+ * said the time by then, and one that is alone takes writes within a minute.
+ */
+const UNPROVEN_MS = 30_000;
+
+/** From a clock that came back to own records written anew, in ms. Five seconds: a session takes a fraction of one, its back-off four. */
+const RESTAMP_AFTER_MS = 5_000;
+
+/** Own records written anew in one tick: some 100 ms. A guess. */
+const RESTAMP_MAX = 1_000;
+
 /** Heartbeats that a fresh link may stay mute before it is reset; eight, two seconds by default: both ends must subscribe first. */
 const MUTE_BEATS = 8;
 
@@ -1347,6 +1386,15 @@ const BEACON_RANGES_MAX = 64;
 function loadOf(message: SyncRequest | SyncReply): Load {
   const records = recordsOf(message);
   return { records: records.length, bytes: records.reduce((sum, { bytes }) => sum + bytes.length, 0) };
+}
+
+/** For an operator: what is wrong with the clock. */
+export function describeClock({ offsetMs, against }: ClockReport): string {
+  const seconds = Math.round(Math.abs(offsetMs) / 1_000);
+  const direction = offsetMs < 0 ? 'behind' : 'ahead of';
+  return against === 'peers'
+    ? `this node's clock is ${seconds} s ${direction} its peers'`
+    : `this node's clock is ${seconds} s behind the stamps of its records, and no member has told the time yet`;
 }
 
 function hexOf(bytes: Uint8Array): string {

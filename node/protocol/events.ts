@@ -86,6 +86,8 @@ export type LatticeEvent =
   | { readonly type: 'member'; readonly peer: NodeId; readonly counts: boolean; readonly members: number }
   | { readonly type: 'collected'; readonly tombstones: number }
   | { readonly type: 'clock'; readonly isSane: boolean; readonly offsetMs: number }
+  /** stamps that live here are so far ahead of a clock that is right; writes follow the clock, and own records are written anew */
+  | { readonly type: 'stamps'; readonly leadMs: number; readonly own: number }
   | {
       readonly type: 'refused';
       readonly peer: NodeId | null;

@@ -17,7 +17,7 @@ import type {
   WriteAnswer,
 } from '../ports.ts';
 import type { AckDemand, Precondition, WriteEntry } from '../protocol/border.ts';
-import type { Core, PeerReport } from '../protocol/core.ts';
+import { describeClock, type Core, type PeerReport } from '../protocol/core.ts';
 import type { DatedEvent } from '../protocol/events.ts';
 import type { Digest, NodeId } from '../protocol/ids.ts';
 import type { LinkHealth } from '../protocol/monitor/detector.ts';
@@ -146,7 +146,7 @@ export class Api implements LatticeApi {
     if (healing.reason !== null) reasons.push(`healing: ${healing.reason}`);
     if (driver.failure !== null) reasons.push(`store: ${driver.failure.message}`);
     const clock = core.clock();
-    if (!clock.isSane) reasons.push(`clock: ${Math.round(clock.offsetMs / 1000)} s from the peers'`);
+    if (!clock.isSane) reasons.push(`clock: ${describeClock(clock)}`);
     if (!surroundings.isAlone && core.mode().mode === 'NONE') reasons.push('no lung reaches a member');
     return reasons;
   }

@@ -61,7 +61,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'collects tombstones that some member lacks', file: CORE, find: 'of this.#members.graced())', replace: 'of [...this.#members.graced()].slice(0, 0))', seedsMax: 20, broken: ['P5'] },
   { name: 'forgets at a start whom it met', file: CORE, find: 'this.#members.load(knowledge?.members ?? []);', replace: '', seedsMax: 10, broken: ['P1'] },
   { name: 'takes stamps from any future', file: CLOCK, find: 'return stamp.wallMs > wallMs + aheadMaxMs;', replace: 'return stamp.wallMs > wallMs + aheadMaxMs * 1e9;', seedsMax: 75, broken: ['P5'] },
-  { name: 'writes with a bad clock', file: CORE, find: 'if (!clock.isSane) {', replace: 'if (!clock.isSane && need < 0) {', seedsMax: 120, broken: ['P5'] },
+  { name: 'writes with a bad clock', file: CORE, find: 'if (!clock.isSane) return', replace: 'if (!clock.isSane && need < 0) return', seedsMax: 120, broken: ['P5'] },
   { name: 'merges nothing that a session brings', file: CORE, find: "const { refused } = this.#merge(recordsOf(message), 'sync', id, lung);", replace: "const { refused } = this.#merge(purpose.kind === 'session' ? [] : recordsOf(message), 'sync', id, lung);", seedsMax: 10, broken: ['P2', 'P4'] },
   { name: 'forgets its vector at a start', file: REPLICA, find: 'if (vector !== null) this.#vector.join(vector);', replace: '', seedsMax: 20, broken: ['P5', 'P8'] },
   { name: 'accuses others after its own stall', file: DETECTOR, find: 'Math.min(Math.max(0, now - this.#lastNow), stepMs);', replace: 'Math.max(0, now - this.#lastNow);', seedsMax: 10, broken: ['P3'] },

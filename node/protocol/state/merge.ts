@@ -33,9 +33,13 @@ export function mergeKey(live: readonly SignedRecord[], incoming: SignedRecord):
  * records from covering each other.
  */
 export function isCovered(record: SignedRecord, by: SignedRecord): boolean {
-  const { author, sequence } = record.dot;
-  const entry = by.context.find((dot) => dot.author === author);
-  return entry !== undefined && entry.sequence >= sequence && compareStamps(by.stamp, record.stamp) > 0;
+  return knows(by, record) && compareStamps(by.stamp, record.stamp) > 0;
+}
+
+/** Whether `by` says that it replaces `record`. */
+export function knows({ context }: SignedRecord, { dot: { author, sequence } }: SignedRecord): boolean {
+  const entry = context.find((dot) => dot.author === author);
+  return entry !== undefined && entry.sequence >= sequence;
 }
 
 /** The record that every replica shows: the greatest by stamp, then author, then id. Null when there is none. */

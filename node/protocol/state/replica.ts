@@ -16,7 +16,7 @@ import type { Digest, NodeId, RecordId } from '../ids.ts';
 import type { Pieces } from '../pieces.ts';
 import { isTooFarAhead, observe, STAMP_ZERO, tick, type Stamp } from './clock.ts';
 import { DIGEST_BYTES, KeptRecord } from './kept-record.ts';
-import { contextOf, mergeKey } from './merge.ts';
+import { contextOf, knows, mergeKey } from './merge.ts';
 import { MerkleTrie } from './merkle.ts';
 import { isFulfilled } from './precondition.ts';
 import { RecordStore, type AtHand } from './record-store.ts';
@@ -207,7 +207,7 @@ export class Replica {
       this.#tombstones.delete(stored.slot);
       this.#sketch.remove(stored.record.id);
       this.#size -= Number(stored.record.value !== null);
-      if (this.#integrate(stored) !== 'fresh') this.#removed.add(stored.slot);
+      if (this.#integrate(stored, null) !== 'fresh') this.#removed.add(stored.slot);
     }
     if (vector !== null) this.#vector.join(vector);
     this.#sequence = firstSequence(this.#sequence, wallMs);
@@ -323,33 +323,76 @@ export class Replica {
   }
 
   /**
-   * Our clock was far ahead and is right again: own records with stamps that no peer took are written anew with stamps of now, and
-   * the hybrid clock comes back, or every later write would be refused too.
+   * The clocks were far ahead and are right again, or the own one is behind: new stamps go on from the greatest that is not too far ahead.
+   * What is ahead stays as it is. A write that knows it replaces it all the same, since contexts decide that and not stamps.
    *
+   * @returns how many own live records have stamps that no peer takes now
+   */
+  comeBack(wallMs: number): number {
+    let own = 0;
+    let clock = STAMP_ZERO;
+    for (const { dot, stamp } of this.#store.heads()) {
+      if (!this.#isAhead(stamp, wallMs)) clock = observe(clock, stamp, 0);
+      else if (dot.author === this.#modules.self) own += 1;
+    }
+    this.#clock = clock;
+    return own;
+  }
+
+  /**
+   * Own records with stamps that no peer takes now are written anew, oldest first. When they were written nobody knows, but not before what
+   * was stored earlier, and their new stamp says no more than that: a write of now that did not know them wins.
+   *
+   * @param max so many at most
    * @returns the records written anew
    */
-  restamp(wallMs: number): readonly VerifiedRecord[] {
+  restamp(wallMs: number, max: number): readonly VerifiedRecord[] {
     const ahead: StoredRecord[] = [];
-    let clock = STAMP_ZERO;
     for (const { slot, dot, stamp, read } of this.#store.heads()) {
-      const isAhead =
-        dot.author === this.#modules.self && isTooFarAhead(stamp, wallMs, this.#options.aheadMaxMs);
-      if (isAhead) ahead.push({ slot, record: read() });
-      else clock = observe(clock, stamp, 0);
+      if (dot.author === this.#modules.self && this.#isAhead(stamp, wallMs))
+        ahead.push({ slot, record: read() });
     }
-    ahead.sort((a, b) => a.slot - b.slot);
-    this.#clock = clock;
+    const first = ahead.sort((a, b) => a.slot - b.slot).slice(0, max);
+    const stamps = this.#stampsBefore(first, wallMs);
     const anew: VerifiedRecord[] = [];
-    for (const { record } of ahead) {
+    for (const [i, { record }] of first.entries()) {
       // What it replaced stays replaced, also for a peer that never took it.
       const replaced = contextOf([...this.#live(record.key).filter(({ id }) => id !== record.id), record]);
-      const again = this.#signAgain(record, replaced, wallMs);
+      const again = this.#signAgain(record, replaced, stamps[i] ?? STAMP_ZERO);
       if (again === null) continue;
       this.drop(record.id);
-      this.#addOwn(again);
+      this.#addOwn(again, wallMs);
       anew.push(again);
     }
     return anew;
+  }
+
+  #isAhead(stamp: Stamp, wallMs: number): boolean {
+    return isTooFarAhead(stamp, wallMs, this.#options.aheadMaxMs);
+  }
+
+  /**
+   * For each record the least stamp that it can have had: above the believable ones that were stored before it, and above the start of the
+   * process that wrote it, which its sequence tells.
+   *
+   * @param written in the order of their slots
+   */
+  #stampsBefore(written: readonly StoredRecord[], wallMs: number): readonly Stamp[] {
+    const last = written.at(-1)?.slot ?? 0;
+    const earlier: { readonly slot: number; readonly stamp: Stamp }[] = [];
+    for (const { slot, stamp } of this.#store.heads())
+      if (slot < last && !this.#isAhead(stamp, wallMs)) earlier.push({ slot, stamp });
+    earlier.sort((a, b) => a.slot - b.slot);
+    let greatest = STAMP_ZERO;
+    let at = 0;
+    return written.map(({ slot, record }) => {
+      for (let next = earlier[at]; next !== undefined && next.slot < slot; next = earlier[at]) {
+        greatest = observe(greatest, next.stamp, 0);
+        at += 1;
+      }
+      const startedMs = Math.floor(record.dot.sequence / 1_000);
+      return tick(observe(greatest, STAMP_ZERO, startedMs <= wallMs ? startedMs : 0), 0);
+    });
   }
 
   /** The wall part of the hybrid clock, ms since the epoch. */
@@ -397,7 +440,7 @@ export class Replica {
 
     this.#sequence = sequence;
     this.#clock = clock;
-    for (const record of records) this.#addOwn(record);
+    for (const record of records) this.#addOwn(record, wallMs);
     return { ok: true, records, written };
   }
 
@@ -405,7 +448,7 @@ export class Replica {
     if (this.#store.holds(record)) return 'known';
     if (this.#vector.has(record.dot) && !this.#isTaken(record.dot)) return 'covered';
     if (isTooFarAhead(record.stamp, wallMs, this.#options.aheadMaxMs)) return 'ahead';
-    const outcome = this.#add(record);
+    const outcome = this.#add(record, wallMs);
     if (outcome === 'fresh') this.#clock = observe(this.#clock, record.stamp, wallMs);
     return outcome;
   }
@@ -508,16 +551,16 @@ export class Replica {
     return changes;
   }
 
-  #addOwn(record: SignedRecord): void {
+  #addOwn(record: SignedRecord, wallMs: number): void {
     const isDraft = this.#modules.signsLater === true;
-    if (this.#add(record, isDraft ? 'draft' : 'own') === 'fresh' && isDraft)
+    if (this.#add(record, wallMs, isDraft ? 'draft' : 'own') === 'fresh' && isDraft)
       this.#drafts.push({ slot: this.#slot, record });
   }
 
   /** Adds a record under a slot of its own, to be kept. */
-  #add(record: SignedRecord, origin: Origin = 'given'): Exclude<MergeOutcome, 'ahead'> {
+  #add(record: SignedRecord, wallMs: number, origin: Origin = 'given'): Exclude<MergeOutcome, 'ahead'> {
     const stored: StoredRecord = { slot: this.#slot + 1, record };
-    const outcome = this.#integrate(stored, origin);
+    const outcome = this.#integrate(stored, wallMs, origin);
     if (outcome === 'fresh') {
       this.#slot = stored.slot;
       this.#put.set(stored.slot, stored);
@@ -525,7 +568,12 @@ export class Replica {
     return outcome;
   }
 
-  #integrate(stored: StoredRecord, origin: Origin = 'given'): Exclude<MergeOutcome, 'ahead'> {
+  /** @param wallMs null: what was stored is left as it is */
+  #integrate(
+    stored: StoredRecord,
+    wallMs: number | null,
+    origin: Origin = 'given',
+  ): Exclude<MergeOutcome, 'ahead'> {
     const { record } = stored;
     this.#noteSequence(record.dot);
     this.#noteClaims(record);
@@ -535,8 +583,17 @@ export class Replica {
     this.#noteBefore(record.key, before);
     this.#keep(stored, origin);
     for (const gone of removed) this.#forget(gone.id);
+    if (wallMs !== null) this.#forgetFuture(before, record, wallMs);
     this.#relive(record.key, before);
     return outcome;
+  }
+
+  /**
+   * What came while clocks were ahead, and would be refused now, has a greater stamp than any write of now. Its stamp is no reason to keep it
+   * beside a write that replaces it.
+   */
+  #forgetFuture(before: readonly SignedRecord[], by: SignedRecord, wallMs: number): void {
+    for (const one of before) if (this.#isAhead(one.stamp, wallMs) && knows(by, one)) this.#forget(one.id);
   }
 
   /** Notes what else there is to note of records that are loaded, as if each were the only one of its key. */
@@ -633,11 +690,9 @@ export class Replica {
   }
 
   /** @returns null where the record would be beyond the limits */
-  #signAgain({ key, value }: SignedRecord, context: readonly Dot[], wallMs: number): VerifiedRecord | null {
-    const stamp = tick(this.#clock, wallMs);
+  #signAgain({ key, value }: SignedRecord, context: readonly Dot[], stamp: Stamp): VerifiedRecord | null {
     try {
       const record = this.#sign({ key, value, context, stamp }, this.#sequence + 1);
-      this.#clock = stamp;
       this.#sequence = record.dot.sequence;
       return record;
     } catch (error) {
