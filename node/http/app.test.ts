@@ -93,7 +93,7 @@ describe('keys', () => {
     'constructor',
     'hasOwnProperty',
     'ключ 🔑',
-    '..',
+    '...',
     '%',
     'a?b#c',
     ' ',
