@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { LineSink, noneDropped } from './line-sink.ts';
 import { FakeTarget, HandClock } from './line-target.fixture.ts';
 
@@ -132,15 +133,57 @@ function newSink({ bufferMax = 1_000, isPrompt = true } = {}) {
   const clock = new HandClock();
   const dropped = noneDropped();
   const troubles: string[] = [];
+  const made = { notices: 0 };
   const sink = new LineSink(
     {
       target,
       clock,
       dropped,
-      missing: (lines) => `${lines} missing\n`,
+      missing: (lines) => {
+        made.notices += 1;
+        return `${lines} missing\n`;
+      },
       trouble: (reason, code) => troubles.push(`${reason} ${code}`),
     },
     { bufferMax },
   );
-  return { sink, target, clock, dropped, troubles };
+  return { sink, target, clock, dropped, troubles, made };
 }
+
+it('brings every line once, whole and in order, or counts it, whatever the target does', () => {
+  const Step = fc.oneof(
+    { weight: 6, arbitrary: fc.constant('add' as const) },
+    fc.record({ room: fc.integer({ min: 0, max: 40 }) }),
+    fc.record({ failure: fc.constantFrom(null, 'ENOSPC', 'EPIPE', 'EROFS') }),
+    fc.record({ passMs: fc.constantFrom(10, 250, 1_001) }),
+    fc.constantFrom('settle' as const, 'reopen' as const),
+  );
+  fc.assert(
+    fc.property(fc.boolean(), fc.array(Step, { maxLength: 60 }), (isPrompt, steps) => {
+      const { sink, target, clock, dropped, made } = newSink({ bufferMax: 60, isPrompt });
+      let added = 0;
+      for (const step of steps) {
+        if (step === 'add') sink.add(`line ${(added += 1)}.\n`);
+        else if (step === 'settle') target.settle();
+        else if (step === 'reopen') sink.reopen();
+        else if ('room' in step) target.room = step.room;
+        else if ('failure' in step) target.failure = step.failure;
+        else clock.advance(step.passMs);
+      }
+      target.room = Number.POSITIVE_INFINITY;
+      target.failure = null;
+      for (let n = 0; n < 4; n += 1) {
+        while (target.settle());
+        clock.advance(1_001);
+      }
+      const whole = target.lines().map((line) => /^line (\d+)\.$/.exec(line)?.[1]);
+      const numbers = whole.filter((number) => number !== undefined).map(Number);
+      expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+      const lost = Object.values(dropped).reduce((sum, lines) => sum + lines, 0);
+      const notices = target.lines().filter((line) => line.endsWith(' missing')).length;
+      // A line of which only the end of the line is lost counts as lost, too.
+      expect(numbers.length + notices + lost).toBeGreaterThanOrEqual(added + made.notices);
+    }),
+    { numRuns: 1_000 },
+  );
+});

@@ -37,6 +37,7 @@ export interface LineSinkOptions {
 }
 
 const BUFFER_MAX = 1_048_576;
+const NEWLINE = 0x0a;
 /** A reader that has stopped is tried again after this time, then less and less often. */
 const SLOW_RETRY_MIN_MS = 10;
 const SLOW_RETRY_MAX_MS = 250;
@@ -57,6 +58,8 @@ export class LineSink {
   #offset = 0;
   /** of lines and chunk */
   #size = 0;
+  /** what was written last is a part of a line of which the rest is lost */
+  #isCut = false;
   #isWriting = false;
   #isReopening = false;
   #isClosed = false;
@@ -156,6 +159,7 @@ export class LineSink {
 
   #took(bytes: number): void {
     this.#trouble = null;
+    if (bytes > 0) this.#isCut = false;
     if (this.#untold === 0) this.#isTroubleTold = false;
     this.#slowMs = SLOW_RETRY_MIN_MS;
     this.#offset += bytes;
@@ -200,12 +204,13 @@ export class LineSink {
   #reopen(): void {
     this.#isReopening = false;
     this.#modules.target.open();
+    this.#isCut = false;
     if (this.#offset > 0) this.#offset = this.#chunk.lastIndexOf('\n', this.#offset - 1) + 1;
   }
 
   #fill(): void {
     if (this.#offset < this.#chunk.length) return;
-    this.#chunk = Buffer.from(this.#lines.join(''));
+    this.#chunk = Buffer.from((this.#isCut ? '\n' : '') + this.#lines.join(''));
     this.#offset = 0;
     this.#lines = [];
   }
@@ -222,8 +227,10 @@ export class LineSink {
   }
 
   #dropAll(): void {
-    const cut = this.#chunk.subarray(this.#offset).filter((byte) => byte === 0x0a).length;
-    const lines = cut + this.#lines.length;
+    const rest = this.#chunk.subarray(this.#offset).filter((byte) => byte === NEWLINE).length;
+    const isBreakWaiting = this.#isCut && this.#offset < this.#chunk.length;
+    const lines = rest - (isBreakWaiting ? 1 : 0) + this.#lines.length;
+    if (!this.#isCut && this.#offset > 0) this.#isCut = this.#chunk[this.#offset - 1] !== NEWLINE;
     this.#lines = [];
     this.#offset = this.#chunk.length;
     this.#size = 0;

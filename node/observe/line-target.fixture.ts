@@ -20,8 +20,10 @@ export class FakeTarget implements LineTarget {
     this.isPrompt = isPrompt;
   }
 
+  /** The cut line at the end of what was open before is not taken for a whole one. */
   open(): void {
     this.opened += 1;
+    this.text = this.text.slice(0, this.text.lastIndexOf('\n') + 1);
   }
 
   writeSync(bytes: Uint8Array): number {
