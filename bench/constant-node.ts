@@ -18,7 +18,7 @@ const ENTRY = {
   siblings: [],
 };
 
-const written = (key: string) => ({ key, version: ROOT, created: true, replaced: [] });
+const written = (key: string) => ({ key, version: ROOT, created: true });
 const constant = {
   write: async (entries: readonly { readonly key: string }[]) => ({
     ok: true,

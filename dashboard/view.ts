@@ -255,6 +255,7 @@ function heardFrom(node: NodeView, dated: DatedEvent): NodeView {
     case 'member':
     case 'collected':
     case 'stamps':
+    case 'twin':
     case 'clock':
     case 'refused':
       return heard;

@@ -1,7 +1,7 @@
 /**
  * Composition root: the one file that names concrete classes and makes them meet.
  */
-import { hkdfSync } from 'node:crypto';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { lookup, Resolver } from 'node:dns/promises';
 import { statSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
@@ -10,6 +10,7 @@ import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
 import type { HttpServer } from './http/server.ts';
 import { CALM, headStartMs } from './lungs/pace.ts';
+import { Holders } from './lungs/http/holders.ts';
 import { HttpLung } from './lungs/http/http-lung.ts';
 import { memberKeyOf } from './lungs/http/member.ts';
 import type { HttpListen } from './lungs/p2p/http-ports.ts';
@@ -221,12 +222,20 @@ function assemble(assembled: Assembled): Lifecycle {
   const httpListen = (): HttpListen => ({ host: config.http.host, port: server.port });
   const p2pBytes = metrics.bytesOf('p2p');
   const memberKey = memberKeyOf(config.clusterKey);
+  const holders = new Holders({
+    self: identity.id,
+    instance: randomBytes(16).toString('hex'),
+    sinceMs: clock.wallMs(),
+    sign: (bytes) => identity.sign(bytes),
+    clock,
+  });
   const httpLung = new HttpLung(
     {
       self: identity.id,
       key: memberKey,
       clock,
       logger,
+      holders,
       onBytes: metrics.bytesOf('http'),
       listen: httpListen,
       lagMs,
@@ -371,6 +380,7 @@ function assemble(assembled: Assembled): Lifecycle {
           records: () => core.replica.recordCount(),
           onAsker: (member, host, port) => httpLung.askedBy(member, host, port),
           onBytes: metrics.bytesOf('http'),
+          holders,
         }),
         syncRoute({ clock, sink }),
       ],

@@ -94,6 +94,16 @@ export type LungEvent =
       /** whether its size may be why; absent: nothing says so */
       readonly doubt?: SizeDoubt;
     }
+  /** another live process has the identity of this member, which may be our own: its key signed that */
+  | {
+      readonly type: 'twin';
+      readonly peer: NodeId;
+      readonly instance: string;
+      /** when it started, ms since the epoch */
+      readonly sinceMs: number;
+      /** it has our own identity, and started before us */
+      readonly isOlder: boolean;
+    }
   /** somebody without the cluster's key, or with a broken message, was turned away */
   | {
       readonly type: 'refused';

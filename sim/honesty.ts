@@ -168,6 +168,7 @@ function lungHeard(input: Input): LungName | null {
     case 'silent':
     case 'write':
     case 'unanswered':
+    case 'twin':
     case 'force':
       return null;
   }

@@ -104,6 +104,7 @@ const INPUT_CODES: Readonly<Record<Input['type'], number>> = {
   force: 12,
   asking: 13,
   arriving: 14,
+  twin: 15,
 };
 
 export class Host implements ExchangeMachine, HttpMachine {

@@ -150,6 +150,7 @@ function noted(room: RoomView, node: string, at: number, event: LatticeEvent): R
     case 'member':
     case 'collected':
     case 'stamps':
+    case 'twin':
     case 'clock':
     case 'refused':
       return room;

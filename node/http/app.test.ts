@@ -93,7 +93,7 @@ describe('keys', () => {
     'constructor',
     'hasOwnProperty',
     'ключ 🔑',
-    '...',
+    '..',
     '%',
     'a?b#c',
     ' ',
@@ -325,6 +325,12 @@ describe('acknowledgements', () => {
       { ok: false, reason: 'clock', detail: '90 s ahead of 3 members' },
       503,
       { type: 'urn:aethel:problem:bad-clock', accepted: false },
+    ],
+    [
+      'an identity in use elsewhere',
+      { ok: false, reason: 'twin', detail: 'another live process has it' },
+      503,
+      { type: 'urn:aethel:problem:identity-in-use', accepted: false },
     ],
     ['no legal record', { ok: false, reason: 'invalid', detail: 'x' }, 400, {}],
   ])(

@@ -105,7 +105,6 @@ const headers = fc.dictionary(
     'X-Forwarded-For',
     'Cookie',
     'X-HTTP-Method-Override',
-    'Idempotency-Key',
   ),
   fc.oneof(
     fc.constantFrom('*', '"v1"', 'W/"v1"', 'application/json', 'gzip', 'null'),
@@ -157,7 +156,7 @@ it('gives back every value that it takes, exactly', async () => {
       fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
       value,
       async (key, wanted) => {
-        fc.pre(key.isWellFormed() && key !== '.' && key !== '..');
+        fc.pre(key.isWellFormed());
         const target = `/api/lattice/state/${encodeURIComponent(key)}`;
         const text = JSON.stringify(wanted);
         expect((await call(port, 'PUT', target, { body: `{"value":${text}}` })).status).toBeLessThan(300);

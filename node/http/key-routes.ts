@@ -2,9 +2,9 @@
  * Keys, read and written: the hot routes. They need nothing of Express, which mounts them like all others; the short
  * way reaches the same handlers without it.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { ProofDocument, ReadEntry } from '../ports.ts';
-import type { AckDemand, Precondition, WriteEntry, Written } from '../protocol/border.ts';
+import type { WriteEntry } from '../protocol/border.ts';
 import {
   prepareJson,
   sendJson,
@@ -14,16 +14,15 @@ import {
   type Prepared,
 } from './answer.ts';
 import { readJson } from './body.ts';
-import { etag, ifMatch, ifNoneMatch, includes, preconditionOf, weakTagsNote } from './etags.ts';
-import { Replays } from './idempotency.ts';
+import { etag, ifMatch, ifNoneMatch, includes, preconditionOf } from './etags.ts';
 import type { ExactJson } from './json.ts';
 import { HttpProblem, describeIssues } from './problems.ts';
 import { hasQuery, parseQuery } from './query.ts';
 import type { PlainHandler, RouteContext } from './route-context.ts';
 import { BatchRequest, EntryQuery, Key, NoQuery, PutRequest } from './schemas.ts';
 import { HEALTHY } from './starting.ts';
-import { absentText, entryResponseText, proofText, replacedText } from './views.ts';
-import { ackDemandOf, LOCAL, write, writtenOf } from './writes.ts';
+import { absentText, entryResponseText, proofText } from './views.ts';
+import { ackDemandOf, write, writtenOf } from './writes.ts';
 
 export interface KeyRoutes {
   readonly health: PlainHandler;
@@ -35,7 +34,6 @@ export interface KeyRoutes {
 
 export function keyRoutes(context: RouteContext): KeyRoutes {
   const { api, assertWriter, limits } = context;
-  const replays = new Replays(limits.replays);
 
   return {
     health(request, response) {
@@ -51,7 +49,7 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const show = (entry: ReadEntry | null, proof: ProofDocument | null): void => {
         const extraText = proof === null ? '' : proofText(proof);
         if (entry === null || entry.value === null) throw absent(entry, extraText);
-        if (match !== null && !includes(match, entry.version)) throw unmatched(request, entry.version);
+        if (match !== null && !includes(match, entry.version)) throw unmatched(entry.version);
         // A proof is of the root, which changes with other keys too: the version would be no tag for this answer.
         if (proof !== null) return sendJson(response, 200, entryResponseText(entry, extraText));
         if (includes(noneMatch, entry.version)) sendNotModified(response, tagged(entry));
@@ -69,13 +67,17 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       assertWriter(request);
       const acks = ackDemandOf(request);
       assertKey(key);
-      assertNoDots(key);
       const precondition = preconditionOf(request);
       const json = await readJson(request, limits.bodyBytesMax);
       const body = PutRequest.safeParse(json.value);
       if (!body.success) throw new HttpProblem('bad-request', `Body: ${describeIssues(body.error.issues)}`);
       const value = valueText(json, body.data.value);
-      await writeOne(request, response, { key, value }, precondition, acks);
+      const outcome = await write(context, [{ key, value }], precondition, acks);
+      const { written, root, acks: acked } = writtenOf(outcome);
+      const [one] = written;
+      if (one === undefined) throw new Error('a write of one entry was answered with none');
+      const text = writeText(key, one.version, root, acked);
+      sendJson(response, one.created ? 201 : 200, text, { ETag: etag(one.version) });
     },
 
     async remove(request, response, key) {
@@ -83,7 +85,11 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const acks = ackDemandOf(request);
       assertKey(key);
       const precondition = preconditionOf(request);
-      await writeOne(request, response, { key, value: null }, precondition, acks);
+      const outcome = await write(context, [{ key, value: null }], precondition, acks);
+      const { written, root, acks: acked } = writtenOf(outcome);
+      const [one] = written;
+      if (one === undefined) throw new Error('a write of one entry was answered with none');
+      sendJson(response, 200, writeText(key, one.version, root, acked));
     },
 
     async batch(request, response) {
@@ -91,46 +97,20 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const acks = ackDemandOf(request);
       assertUnconditional(request);
       const entries = readBatch(await readJson(request, limits.bodyBytesMax));
-      const reply = await replays.once(
-        request,
-        () => JSON.stringify(entries),
-        async () => {
-          const {
-            written,
-            root,
-            acks: acked,
-          } = writtenOf(request, await write(context, entries, null, acks));
-          const text =
-            `{"success":true,"entries":[${written.map(writtenText).join(',')}],"count":${written.length},` +
-            `"merkle_root":"${root}","acks":${acked}}`;
-          return { status: 200, text, headers: NO_HEADERS };
-        },
+      const { written, root, acks: acked } = writtenOf(await write(context, entries, null, acks));
+      sendJson(
+        response,
+        200,
+        JSON.stringify({
+          success: true,
+          entries: written.map(({ key, version, created }) => ({ key, version, created })),
+          count: written.length,
+          merkle_root: root,
+          acks: acked,
+        }),
       );
-      sendJson(response, reply.status, reply.text, reply.headers);
     },
   };
-
-  async function writeOne(
-    request: IncomingMessage,
-    response: ServerResponse,
-    entry: WriteEntry,
-    precondition: Precondition | null,
-    acks: AckDemand | null,
-  ): Promise<void> {
-    const reply = await replays.once(
-      request,
-      () => entry.value ?? '',
-      async () => {
-        const outcome = writtenOf(request, await write(context, [entry], precondition, acks));
-        const [one] = outcome.written;
-        if (one === undefined) throw new Error('a write of one entry was answered with none');
-        const text = writeText(one, outcome, precondition !== null);
-        if (entry.value === null) return { status: 200, text, headers: NO_HEADERS };
-        return { status: one.created ? 201 : 200, text, headers: { ETag: etag(one.version) } };
-      },
-    );
-    sendJson(response, reply.status, reply.text, reply.headers);
-  }
 
   function assertKey(key: string): void {
     // The UTF-8 of n code units takes at most 3n bytes.
@@ -163,23 +143,9 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       if (keys.has(key))
         throw new HttpProblem('bad-request', `Body: the key ${key.slice(0, 80)} is there twice.`);
       keys.add(key);
-      if ('delete' in entry) return { key, value: null };
-      assertNoDots(key);
-      return { key, value: valueText(json, entry.value) };
+      return { key, value: 'delete' in entry ? null : valueText(json, entry.value) };
     });
   }
-}
-
-/**
- * `.` and `..` are steps in a path to every client that follows the URL standard, also as `%2E`: nobody could read what is written there. Where
- * one came from a member of before, a listing shows it and a batch deletes it.
- */
-function assertNoDots(key: string): void {
-  if (key !== '.' && key !== '..') return;
-  throw new HttpProblem(
-    'invalid-key',
-    `The key ${key} is a step in a path, not a name, to clients that follow the URL standard; it can be deleted, but not written.`,
-  );
 }
 
 /** What is read again and again is the same entry, and the same answer. */
@@ -215,25 +181,10 @@ function absent(entry: ReadEntry | null, extraText: string): HttpProblem {
   return new HttpProblem('not-found', detail, { extraText: texts.join(',') });
 }
 
-function unmatched(request: IncomingMessage, version: string): HttpProblem {
-  const detail = `The key is at version ${version}.${weakTagsNote(request)}`;
-  return new HttpProblem('precondition-failed', detail, { extra: { version } });
+function unmatched(version: string): HttpProblem {
+  return new HttpProblem('precondition-failed', `The key is at version ${version}.`, { extra: { version } });
 }
 
-const NO_HEADERS: Headers = {};
-
-function writeText(
-  { key, version, replaced }: Written,
-  { root, acks }: { readonly root: string; readonly acks: number },
-  isConditional: boolean,
-): string {
-  const more =
-    (isConditional ? `,"condition":"${LOCAL}"` : '') +
-    (replaced.length === 0 ? '' : `,"replaced":${replacedText(replaced)}`);
-  return `{"success":true,"key":${JSON.stringify(key)},"version":"${version}","merkle_root":"${root}","acks":${acks}${more}}`;
-}
-
-function writtenText({ key, version, created, replaced }: Written): string {
-  const more = replaced.length === 0 ? '' : `,"replaced":${replacedText(replaced)}`;
-  return `{"key":${JSON.stringify(key)},"version":"${version}","created":${created}${more}}`;
+function writeText(key: string, version: string, root: string, acks: number): string {
+  return `{"success":true,"key":${JSON.stringify(key)},"version":"${version}","merkle_root":"${root}","acks":${acks}}`;
 }

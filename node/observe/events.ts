@@ -216,6 +216,15 @@ function linesOf(event: LatticeEvent, place: (peer: NodeId) => string): Told {
             : `the clock is ${Math.round(event.offsetMs / 1000)} s from the peers'; writes are refused until it is right`,
         ],
       };
+    case 'twin':
+      return {
+        level: event.isOurs ? 'error' : 'warn',
+        tag: 'STARTUP',
+        lines: [
+          `two live processes have the identity ${event.peer}: its state directory, or its machine, was copied`,
+          twinAdvice(event),
+        ],
+      };
     case 'stamps':
       return {
         level: 'warn',
@@ -232,6 +241,14 @@ function linesOf(event: LatticeEvent, place: (peer: NodeId) => string): Told {
         lines: [`refused a ${event.what} from ${event.peer ?? 'a stranger'} (${event.reason})`],
       };
   }
+}
+
+function twinAdvice({ instance, sinceMs, isOurs, stops }: Extract<LatticeEvent, { type: 'twin' }>): string {
+  if (!isOurs)
+    return `  One is instance ${instance}, since ${new Date(sinceMs).toISOString()}; the younger one stops writing`;
+  return stops
+    ? '  This one is the younger and takes no more writes. Stop it, and start it with an empty state directory'
+    : '  This one is the older and goes on. Stop the other one, and start it with an empty state directory';
 }
 
 function modeLines(event: Extract<LatticeEvent, { type: 'mode' }>): Told {

@@ -196,6 +196,7 @@ export class NodeMetrics {
       case 'collected':
       case 'clock':
       case 'stamps':
+      case 'twin':
         return;
     }
   }

@@ -9,7 +9,7 @@ import type { Digest, NodeId } from './ids.ts';
 import type { Knowledge } from './state/knowledge.ts';
 import type { Dot, SignedRecord, VerifiedRecord } from './state/record.ts';
 import type { VersionVector } from './state/version-vector.ts';
-import type { Mismatch, Precondition, Standing, StoredRecord, WriteEntry, Written } from './state/write.ts';
+import type { Precondition, StoredRecord, WriteEntry } from './state/write.ts';
 import type { SizeDoubt } from './sync/loads.ts';
 import type { SyncReply, SyncRequest } from './sync/messages.ts';
 
@@ -37,7 +37,11 @@ export interface AckDemand {
 export type WriteOutcome =
   | {
       readonly ok: true;
-      readonly written: readonly Written[];
+      readonly written: readonly {
+        readonly key: string;
+        readonly version: string;
+        readonly created: boolean;
+      }[];
       /** members that have it on disk, this one included */
       readonly acks: number;
     }
@@ -52,8 +56,10 @@ export type WriteOutcome =
   | { readonly ok: false; readonly reason: 'members'; readonly reachable: number; readonly need: number }
   /** not written: this node's clock is too far from its peers' */
   | { readonly ok: false; readonly reason: 'clock'; readonly detail: string }
-  /** not written: the condition does not hold, or there is nothing to delete */
-  | Mismatch
+  /** not written: an older live process has this node's identity */
+  | { readonly ok: false; readonly reason: 'twin'; readonly detail: string }
+  | { readonly ok: false; readonly reason: 'precondition'; readonly version: string | null }
+  | { readonly ok: false; readonly reason: 'not-found' }
   /** the entries make no legal record: a limit, a lone surrogate, too many authors of one key */
   | { readonly ok: false; readonly reason: 'invalid'; readonly detail: string };
 
@@ -127,6 +133,14 @@ export type Input =
       /** whether its size may be why; absent: nothing says so */
       readonly doubt?: SizeDoubt;
     }
+  /** another live process has the identity of this member, which may be our own; `isOlder`: it is ours, and started before us */
+  | {
+      readonly type: 'twin';
+      readonly peer: NodeId;
+      readonly instance: string;
+      readonly sinceMs: number;
+      readonly isOlder: boolean;
+    }
   | { readonly type: 'force'; readonly mode: 'P2P' | 'HTTP' | null };
 
 export type Effect =
@@ -171,4 +185,4 @@ export type Effect =
   | { readonly type: 'timer'; readonly timer: TimerName; readonly afterMs: number | null }
   | { readonly type: 'emit'; readonly event: LatticeEvent };
 
-export type { Precondition, Standing, WriteEntry, Written };
+export type { Precondition, WriteEntry };

@@ -232,6 +232,26 @@ describe('what is heard over P2P without a link', () => {
   });
 });
 
+describe('a node whose identity another live process has', () => {
+  it.each([
+    ['stops writing where that one is older', true, { ok: false, reason: 'twin' }],
+    ['goes on where it is older itself', false, { ok: true }],
+  ])('%s', (_what, isOlder, outcome) => {
+    const node = new Node(1);
+    node.step({ type: 'twin', peer: node.self, instance: 'ab', sinceMs: EPOCH_MS, isOlder });
+    node.write(null);
+    expect(node.outcomes).toMatchObject([outcome]);
+    expect(node.core.retirement === null).toBe(!isOlder);
+  });
+
+  it("goes on where the identity is a member's", () => {
+    const node = new Node(1);
+    node.step({ type: 'twin', peer: node.peer(0), instance: 'ab', sinceMs: EPOCH_MS, isOlder: false });
+    node.write(null);
+    expect(node.outcomes).toMatchObject([{ ok: true }]);
+  });
+});
+
 describe('a write that waits for members', () => {
   it('is refused at once where they owe an answer on both lungs, and taken for this node alone', () => {
     const node = new Node(2, ['p2p', 'http']);
@@ -252,6 +272,7 @@ describe('a write that waits for members', () => {
 /** A core among members that beat and answer polls until they are muted; time in steps of a millisecond. */
 class Node {
   readonly core: Core;
+  readonly self = testIdentity(1).id;
   readonly beats = new Map<NodeId, number>();
   readonly polls = new Set<NodeId>();
   /** how many polls left in which moment, and in which heartbeats did */

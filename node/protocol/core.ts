@@ -176,6 +176,8 @@ export class Core {
   #clock: ClockVerdict = { isSane: true, offsetMs: 0 };
   /** since when stamps are ahead of a clock of which nobody says that it is right, ms monotonic */
   #leadSince: number | null = null;
+  /** why this node writes no more: an older live process has its identity. Until it is restarted. */
+  #retirement: string | null = null;
   /** when own records with stamps from the future are written anew, ms monotonic; null: there are none */
   #restampAt: number | null = null;
   #nextExchange = 1;
@@ -282,6 +284,11 @@ export class Core {
     return { isSane: false, offsetMs: -leadMs, against: 'stamps' };
   }
 
+  /** Why this node writes no more; null: it does. */
+  get retirement(): string | null {
+    return this.#retirement;
+  }
+
   /** In order of first acquaintance. */
   peers(): readonly PeerReport[] {
     return [...this.#peers.values()].map(({ id, root }) => ({
@@ -350,6 +357,8 @@ export class Core {
         return this.#answered(input.peer, input.lung, input.exchange, input.message);
       case 'unanswered':
         return this.#unanswered(input);
+      case 'twin':
+        return this.#meetTwin(input);
       case 'force':
         this.#mode = { ...this.#mode, forced: input.mode };
         this.#emit({ type: 'forced', mode: input.mode });
@@ -713,6 +722,7 @@ export class Core {
 
   /** Why no write is taken now; nothing has been changed. */
   #refusal(need: number): Exclude<WriteOutcome, { readonly ok: true }> | null {
+    if (this.#retirement !== null) return { ok: false, reason: 'twin', detail: this.#retirement };
     // The clock was set since the last tick.
     if (this.#hybridLeadMs() > this.#aheadMaxMs) this.#judgeClock();
     const clock = this.clock();
@@ -1133,6 +1143,17 @@ export class Core {
     this.#effects.push({ type: 'ask', peer, lung, exchange, message });
   }
 
+  /** Two processes that sign with one key use one sequence twice. The younger one stops; what it wrote before stays, and shows. */
+  #meetTwin({ peer, instance, sinceMs, isOlder }: Input & { readonly type: 'twin' }): void {
+    const isOurs = peer === this.#modules.self;
+    const stops = isOurs && isOlder;
+    this.#emit({ type: 'twin', peer, instance, sinceMs, isOurs, stops });
+    if (stops)
+      this.#retirement ??=
+        `another live process, instance ${instance}, has had this node's identity since ` +
+        `${new Date(sinceMs).toISOString()}, longer than this one`;
+  }
+
   // ── clock, tombstones ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #judgeClock(): void {
@@ -1156,7 +1177,7 @@ export class Core {
    * and after a moment in which sessions tell what has replaced them.
    */
   #followClock(isProven: boolean): void {
-    if (!this.#clock.isSane) return;
+    if (!this.#clock.isSane || this.#retirement !== null) return;
     const { wallMs, monotonicMs } = this.#now;
     const leadMs = this.#hybridLeadMs();
     if (leadMs <= this.#aheadMaxMs) this.#leadSince = null;

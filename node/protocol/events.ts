@@ -88,6 +88,15 @@ export type LatticeEvent =
   | { readonly type: 'clock'; readonly isSane: boolean; readonly offsetMs: number }
   /** stamps that live here are so far ahead of a clock that is right; writes follow the clock, and own records are written anew */
   | { readonly type: 'stamps'; readonly leadMs: number; readonly own: number }
+  /** another live process has the identity of this member; `stops`: it is our own identity and we are the younger, so we stop writing */
+  | {
+      readonly type: 'twin';
+      readonly peer: NodeId;
+      readonly instance: string;
+      readonly sinceMs: number;
+      readonly isOurs: boolean;
+      readonly stops: boolean;
+    }
   | {
       readonly type: 'refused';
       readonly peer: NodeId | null;

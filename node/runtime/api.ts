@@ -145,6 +145,7 @@ export class Api implements LatticeApi {
     const reasons: string[] = [];
     if (healing.reason !== null) reasons.push(`healing: ${healing.reason}`);
     if (driver.failure !== null) reasons.push(`store: ${driver.failure.message}`);
+    if (core.retirement !== null) reasons.push(`identity: ${core.retirement}`);
     const clock = core.clock();
     if (!clock.isSane) reasons.push(`clock: ${describeClock(clock)}`);
     if (!surroundings.isAlone && core.mode().mode === 'NONE') reasons.push('no lung reaches a member');

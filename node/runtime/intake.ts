@@ -79,6 +79,8 @@ export class Intake {
         const { peer, exchange, reason, doubt = null } = event;
         return driver.dispatch({ type: 'unanswered', peer, lung, exchange, reason, doubt });
       }
+      case 'twin':
+        return driver.dispatch(event);
       case 'refused':
         return this.#modules.emit({
           type: 'refused',

@@ -21,6 +21,7 @@ import { DeadAddresses } from '../dead-addresses.ts';
 import { InTurns } from '../in-turns.ts';
 import { atOnce, CALM, type Strain } from '../pace.ts';
 import { askState } from './ask-state.ts';
+import type { Holders } from './holders.ts';
 import { Holding, HOLDING_DEFAULTS, type HoldingOptions } from './holding.ts';
 import { MemberClient, parseJson, type Answer, type Call } from './member-client.ts';
 import { STATE_PATH, SYNC_PATH, type MemberKey } from './member.ts';
@@ -38,6 +39,8 @@ export interface HttpLungModules {
   readonly lagMs?: () => number;
   /** where this node answers HTTP, told to whom it asks; null or absent: nowhere */
   readonly listen?: () => { readonly host: string; readonly port: number } | null;
+  /** whether somebody else has our identity; without it nobody is told */
+  readonly holders?: Holders;
 }
 
 export interface HttpLungOptions {
@@ -69,6 +72,8 @@ type Believed = Extract<Answer, { kind: 'believed' }>;
 const STATE_BYTES_MAX = 65_536;
 /** the contract's longest `wait` */
 const WAIT_MS_MAX = 30_000;
+/** after a probe under way, which does not say it yet */
+const TELL_AGAIN_MS = 250;
 const IDENTITY_PATH = '/api/lattice/p2p/identity';
 const STATUS_PATH = '/api/lattice/p2p/status';
 const P2P_ADDRESSES_MAX = 16;
@@ -125,6 +130,10 @@ export class HttpLung implements Lung {
     });
     this.#turns = new InTurns(() => atOnce(PROBES_AT_ONCE, strain()));
     this.#dead = new DeadAddresses(modules, TAG);
+    modules.holders?.listen(
+      (peer) => this.#tellSoon(peer),
+      (twin) => this.#emit({ type: 'twin', ...twin }),
+    );
     for (const url of options.urls) this.#add(url, 'configured');
   }
 
@@ -286,7 +295,7 @@ export class HttpLung implements Lung {
       site.isProbed = false;
       if (answer.kind === 'aborted' || this.#sites.get(site.url) !== site) return;
       if (answer.kind === 'believed') {
-        if (this.#meet(site, answer.member)) {
+        if (this.#meet(site, answer)) {
           this.#emit({
             type: 'heard',
             peer: answer.member,
@@ -298,6 +307,18 @@ export class HttpLung implements Lung {
       }
       this.#noteFailure(site, answer);
       this.#forgetOrProbeAgain(site);
+    });
+  }
+
+  /** There is something to tell this member, or another process with our own identity, that should not wait for its next poll. */
+  #tellSoon(peer: NodeId): void {
+    setImmediate(() => {
+      for (const site of this.#sites.values()) {
+        if (peer === this.#modules.self ? !site.isTwin : site.peer !== peer) continue;
+        if (site.isProbed)
+          site.cancelProbe ??= this.#modules.clock.after(TELL_AGAIN_MS, () => this.#probe(site));
+        else this.#probe(site);
+      }
     });
   }
 
@@ -323,8 +344,16 @@ export class HttpLung implements Lung {
    * A member answered at this site.
    * @returns false when it is ourselves
    */
-  #meet(site: Site, member: NodeId): boolean {
+  #meet(site: Site, { member, isTwin }: Pick<Believed, 'member' | 'isTwin'>): boolean {
     const { self, clock, logger } = this.#modules;
+    site.isTwin = isTwin;
+    if (isTwin) {
+      this.#unmap(site, 'another process with our own identity answers at its address');
+      site.peer = null;
+      site.answeredAt = clock.monotonicMs();
+      this.#scheduleProbe(site);
+      return false;
+    }
     if (member === self) {
       this.#own.set(site.url, clock.monotonicMs());
       this.#drop(site, 'it is our own address');
@@ -478,7 +507,7 @@ export class HttpLung implements Lung {
     const isKnown = this.#sites.get(site.url) === site;
     switch (answer.kind) {
       case 'believed':
-        if (isKnown) this.#meet(site, answer.member);
+        if (isKnown) this.#meet(site, answer);
         return null;
       case 'misdirected':
         if (isKnown) {

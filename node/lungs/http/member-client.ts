@@ -11,6 +11,7 @@ import axios, { type AxiosResponse } from 'axios';
 import { EXCHANGE_BYTES_MAX, type Clock, type CountBytes, type TrafficKind } from '../../ports.ts';
 import { isNodeId, type NodeId } from '../../protocol/ids.ts';
 import { afterPatience, type Strain } from '../pace.ts';
+import { HOLDER_HEADER, TWINS_HEADER, type Holders } from './holders.ts';
 import {
   answerMac,
   DIGEST_HEADER,
@@ -38,6 +39,7 @@ export interface MemberClientModules {
   readonly strain: () => Strain;
   /** where this node answers HTTP itself, as whoever is at that URL may use it; null: nowhere */
   readonly portFor: (url: string) => number | null;
+  readonly holders?: Holders;
 }
 
 /** Where a member may be, and the sockets that lead there. */
@@ -45,6 +47,8 @@ export interface Door {
   /** without a trailing slash */
   readonly url: string;
   readonly agent: HttpAgent | HttpsAgent;
+  /** the member that answered here last */
+  readonly peer: NodeId | null;
   /** its agent finds the way through a proxy */
   readonly isProxied: boolean;
   /** what its clock shows when ours shows 0; learnt from its answers */
@@ -77,6 +81,8 @@ export type Answer =
       readonly records: number | null;
       readonly wallMs: number | null;
       readonly body: Uint8Array;
+      /** with our own identity it is not this process */
+      readonly isTwin: boolean;
       /** of the last attempt */
       readonly rttMs: number;
     }
@@ -142,7 +148,7 @@ export class MemberClient {
   }
 
   async #attempt(door: Door, call: Call): Promise<Attempt> {
-    const { self, key, clock, portFor } = this.#modules;
+    const { self, key, clock, portFor, holders } = this.#modules;
     const port = portFor(door.url);
     const { method, to, target, ifNoneMatch, body } = call;
     const time = this.#now() + door.clockOffsetMs;
@@ -163,6 +169,7 @@ export class MemberClient {
           ...(ifNoneMatch !== '' && { 'if-none-match': ifNoneMatch }),
           [MEMBER_HEADER]: self,
           ...(port !== null && { [PORT_HEADER]: String(port) }),
+          ...holders?.headersFor(to === '' ? door.peer : to),
           ...(to !== '' && { [TO_HEADER]: to }),
           [TIME_HEADER]: String(time),
           [NONCE_HEADER]: nonce,
@@ -232,6 +239,8 @@ export class MemberClient {
       return { kind: 'unbelieved', reason: `an answer without a right MAC (${status})` };
     }
     if (to !== '' && member !== to) return { kind: 'misdirected', reason: 'another member answered' };
+    const { holders } = this.#modules;
+    const isTwin = holders?.hear(member, header(HOLDER_HEADER), header(TWINS_HEADER)) ?? false;
     const time = status === 401 ? timeIn(body) : null;
     if (time !== null) return { kind: 'clock', time };
     return {
@@ -241,6 +250,7 @@ export class MemberClient {
       records: numberIn(records),
       wallMs: numberIn(wall),
       body,
+      isTwin,
       rttMs,
     };
   }

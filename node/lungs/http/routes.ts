@@ -12,6 +12,7 @@ import {
   type TrafficKind,
 } from '../../ports.ts';
 import { isNodeId, type NodeId } from '../../protocol/ids.ts';
+import { HOLDER_HEADER, TWINS_HEADER, type Holders } from './holders.ts';
 import {
   answerMac,
   DIGEST_HEADER,
@@ -45,6 +46,8 @@ export interface MemberModules {
   readonly onAsker?: (member: NodeId, host: string, port: number) => void;
   /** of what members ask, heads included */
   readonly onBytes?: CountBytes;
+  /** whether somebody else has our identity; without it nobody is told */
+  readonly holders?: Holders;
 }
 
 /** Whether a request claims to be a member's; the public's pass these handlers untouched. */
@@ -92,7 +95,7 @@ export function memberMiddleware(
     }
     const { socket } = request;
     response.once('close', () => bytes?.take(socket, trafficOf(request, claim)));
-    signAnswer(response, modules, claim.nonce, isState(request));
+    signAnswer(response, modules, claim, isState(request));
     if (claim.to === '' ? !isPlainProbe(request) : claim.to !== modules.self) {
       sink({
         type: 'refused',
@@ -114,6 +117,7 @@ export function memberMiddleware(
         break;
     }
     claims.set(response, claim);
+    modules.holders?.hear(claim.member, headerOf(request, HOLDER_HEADER), headerOf(request, TWINS_HEADER));
     // a probe is no evidence: whoever caught one can show it to each member once
     if (claim.to !== '' && claim.member !== modules.self) {
       sink({ type: 'heard', peer: claim.member, rttMs: null, beacon: null });
@@ -221,11 +225,13 @@ function isPlainProbe(request: Request): boolean {
   );
 }
 
+function headerOf(request: Request, name: string): string {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : '';
+}
+
 function verify(request: Request, key: MemberKey): Claim | null {
-  const header = (name: string): string => {
-    const value = request.headers[name];
-    return typeof value === 'string' ? value : '';
-  };
+  const header = (name: string): string => headerOf(request, name);
   const member = header(MEMBER_HEADER);
   const to = header(TO_HEADER);
   const time = header(TIME_HEADER);
@@ -243,8 +249,8 @@ function verify(request: Request, key: MemberKey): Claim | null {
 /** Signs at the last moment, when status, tag and body are known. Answers that were begun in pieces stay unsigned. */
 function signAnswer(
   response: Response,
-  { self, key, clock, records }: MemberModules,
-  nonce: string,
+  { self, key, clock, records, holders }: MemberModules,
+  { nonce, member }: Claim,
   isOfState: boolean,
 ): void {
   const end = response.end.bind(response) as (...args: unknown[]) => Response;
@@ -264,6 +270,8 @@ function signAnswer(
         wall: header(WALL_HEADER),
         digest: digestOf(body),
       };
+      for (const [name, value] of Object.entries(holders?.headersFor(member) ?? {}))
+        response.setHeader(name, value);
       response.setHeader(MEMBER_HEADER, self);
       response.setHeader(MAC_HEADER, answerMac(key, { nonce, status, member: self, ...facts }));
     }

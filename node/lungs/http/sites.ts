@@ -28,6 +28,8 @@ export interface Site extends Door {
   cancelProbe: (() => void) | null;
   /** that somebody without the key answers here is said once, not with every probe */
   isRefusalTold: boolean;
+  /** another process with our own identity answered here last */
+  isTwin: boolean;
 }
 
 type Given = Pool & Pick<Site, 'url' | 'isConfigured' | 'isTold' | 'since' | 'probeMs' | 'holding'>;
@@ -43,6 +45,7 @@ export function newSite(given: Given): Site {
     isProbed: false,
     cancelProbe: null,
     isRefusalTold: false,
+    isTwin: false,
   };
 }
 
