@@ -59,6 +59,24 @@ describe('behind a proxy', () => {
     60_000,
   );
 
+  it.each([
+    ['drops If-None-Match', { dropped: ['if-none-match', 'aethel-port'] }],
+    ['drops ETag', { dropped: ['etag', 'aethel-port'] }],
+    ['makes tags weak', { isWeakening: true }],
+  ] satisfies (readonly [string, Habits])[])(
+    'that %s polls are evidence all the same: the mode stays HTTP and writes arrive',
+    async (_what, habits) => {
+      const world = await opened(habits);
+      for (let n = 1; n <= 12; n += 1) {
+        await world.behind.put(`small/${n}`, n);
+        await arrived(world, 'asker', n);
+      }
+      const [asker] = world.nodes;
+      expect(asker?.output).not.toMatch(/→ NONE|dead|refused a/);
+    },
+    60_000,
+  );
+
   async function opened(habits: Habits): Promise<World> {
     const [portA, portB] = [await freePort(), await freePort()];
     // The one behind it is not to find another way.

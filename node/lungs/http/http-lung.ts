@@ -447,6 +447,11 @@ export class HttpLung implements Lung {
       client: this.#client,
       clock: this.#modules.clock,
       onPlain: (isPlain: boolean) => this.#tellOfPlainPolls(site, isPlain),
+      onBare: () =>
+        this.#modules.logger.info('If-None-Match does not arrive, asking without', {
+          tag: TAG,
+          url: site.url,
+        }),
     };
     this.#polls.set(peer, call.controller);
     this.#run(call, async () => {

@@ -24,6 +24,8 @@ export interface Site extends Door {
   failures: number;
   /** ms until the next probe, before jitter */
   probeMs: number;
+  /** monotonic ms until which polls carry no condition, as none arrives */
+  bareUntil: number;
   isProbed: boolean;
   cancelProbe: (() => void) | null;
   /** that somebody without the key answers here is said once, not with every probe */
@@ -42,6 +44,7 @@ export function newSite(given: Given): Site {
     answeredAt: null,
     records: null,
     failures: 0,
+    bareUntil: -Infinity,
     isProbed: false,
     cancelProbe: null,
     isRefusalTold: false,
