@@ -46,6 +46,7 @@ import { Introductions, INTRODUCTIONS_DEFAULTS, INTRODUCTIONS_TO_HTTP } from './
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { replicaNumber } from './runtime/replica-number.ts';
 import { describeFault, describeLoss, restore } from './runtime/restore.ts';
+import { SecondLung } from './runtime/second-lung.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
 import { VERIFYING_DEFAULTS, VerifyingThreads } from './signing/verifying-threads.ts';
 import { loadOrCreateIdentity } from './storage/identity.ts';
@@ -342,6 +343,14 @@ function assemble(assembled: Assembled): Lifecycle {
   );
   const verifier = new VerifyingThreads({ logger }, { ...VERIFYING_DEFAULTS, threads: verifyingThreads() });
   const intake = new Intake({ driver, core, verifier, emit, met }, INTAKE_DEFAULTS);
+  const secondLung = new SecondLung({
+    clock,
+    logger,
+    p2pReached: () =>
+      p2pLung === null ? null : core.peers().filter(({ p2p }) => p2p.state === 'alive').length,
+    httpReached: () => httpLung.answering,
+    proxies: () => httpLung.proxiesInUse(),
+  });
   const api = new Api({
     driver,
     core,
@@ -360,6 +369,7 @@ function assemble(assembled: Assembled): Lifecycle {
       }),
       httpUrls: () => httpLung.urls(),
       urlOf: (peer) => httpLung.urlOf(peer),
+      warnings: () => secondLung.warnings(),
       subscribe: (listener) => events.subscribe(listener),
       isAlone: isAlone(config),
     },
@@ -412,6 +422,7 @@ function assemble(assembled: Assembled): Lifecycle {
       p2p: p2pLung,
       introductions: [toP2p, toHttp, acquaintances],
       healing,
+      secondLung,
       discovery: newDiscovery(config, clock, logger, (ip) => {
         p2pLung?.addAddress(`/ip4/${ip}/tcp/${p2pPortOf(config)}`);
         httpLung.addAddress(`http://${ip}:${config.http.port}`);

@@ -284,6 +284,8 @@ export interface NodeStatus {
   readonly size: number;
   readonly peers: readonly PeerStatus[];
   readonly members: MembersStatus;
+  /** what an operator should look at although the node serves */
+  readonly warnings: readonly string[];
 }
 
 export interface ReadEntry {
@@ -339,6 +341,8 @@ export interface LatticeApi {
   ): Promise<{ readonly entries: readonly ReadEntry[]; readonly next: string | null }>;
   status(): NodeStatus;
   force(mode: 'P2P' | 'HTTP' | null): void;
+  /** what an operator should look at although the node serves */
+  warnings(): readonly string[];
   /** reasons why the node is not ready; empty when it is */
   notReady(): readonly string[];
   subscribe(listener: (event: DatedEvent) => void): () => void;

@@ -49,6 +49,11 @@ describe('what the node says of itself', () => {
     const answer = await get('/ready');
     expect(answer.status).toBe(503);
     expect(ReadyResponse.parse(JSON.parse(answer.text)).reasons).toEqual(['clock 90 s ahead']);
+    lattice.reasons = [];
+    lattice.told = ['HTTP reaches no member'];
+    // Whoever serves is ready, whatever there is to look at.
+    expect(parse(ReadyResponse, await get('/ready')).warnings).toEqual(['HTTP reaches no member']);
+    lattice.told = [];
   });
 
   it('switches lungs for the operator', async () => {

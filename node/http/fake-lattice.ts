@@ -22,6 +22,7 @@ export class FakeLattice implements LatticeApi {
   /** demands of the writes so far */
   readonly demands: (AckDemand | null)[] = [];
   reasons: string[] = [];
+  told: string[] = [];
   waiting = 0;
   #forced: 'P2P' | 'HTTP' | null = null;
   #sequence = 0;
@@ -157,12 +158,17 @@ export class FakeLattice implements LatticeApi {
         majority: 2,
         absent: [{ id: '12D3KooWAway' as NodeId, heardAtMs: 1, countsUntilMs: 2 }],
       },
+      warnings: this.told,
     };
   }
 
   force(mode: 'P2P' | 'HTTP' | null): void {
     this.#assertWhole();
     this.#forced = mode;
+  }
+
+  warnings(): readonly string[] {
+    return this.told;
   }
 
   notReady(): readonly string[] {

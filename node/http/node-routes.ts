@@ -27,7 +27,9 @@ export function nodeRoutes(router: Router, context: RouteContext, hot: KeyRoutes
       parseQuery(request, NoQuery);
       const reasons = context.closing.aborted ? ['stopping'] : [...api.notReady()];
       const isReady = reasons.length === 0;
-      response.status(isReady ? 200 : 503).json({ status: isReady ? 'ready' : 'not ready', reasons });
+      response
+        .status(isReady ? 200 : 503)
+        .json({ status: isReady ? 'ready' : 'not ready', reasons, warnings: [...api.warnings()] });
     })
     .all(onlyMethods('GET, HEAD'));
 

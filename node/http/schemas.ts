@@ -53,9 +53,16 @@ export const HealthResponse = z.object({ status: z.literal('healthy') });
 export type HealthResponse = z.infer<typeof HealthResponse>;
 
 /** 200 when ready, 503 when not, with this body either way. */
+/** Nodes of the version before tell none. */
+const warnings = z
+  .array(z.string())
+  .optional()
+  .describe('what to look at although the node serves: a lung that reaches nobody');
+
 export const ReadyResponse = z.object({
   status: z.enum(['ready', 'not ready']),
   reasons: z.array(z.string()),
+  warnings,
 });
 export type ReadyResponse = z.infer<typeof ReadyResponse>;
 
@@ -131,6 +138,7 @@ export const StatusResponse = z.object({
   state_size: z.number().int().nonnegative().describe('keys that have a value'),
   peers: z.array(PeerStatusResponse),
   members: MembersResponse.optional(),
+  warnings,
 });
 export type StatusResponse = z.infer<typeof StatusResponse>;
 

@@ -40,7 +40,7 @@ describe('a node that is starting', () => {
 
   it('says in /ready why it is not', async () => {
     const ready = ReadyResponse.parse(JSON.parse((await call(port, 'GET', '/ready')).text));
-    expect(ready).toEqual({ status: 'not ready', reasons: ['starting'] });
+    expect(ready).toEqual({ status: 'not ready', reasons: ['starting'], warnings: [] });
   });
 
   it.each([

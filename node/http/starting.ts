@@ -8,7 +8,7 @@ import { HttpProblem, sendProblem } from './problems.ts';
 
 /** Of `/health`, now and later. */
 export const HEALTHY = JSON.stringify({ status: 'healthy' });
-const NOT_READY = JSON.stringify({ status: 'not ready', reasons: ['starting'] });
+const NOT_READY = JSON.stringify({ status: 'not ready', reasons: ['starting'], warnings: [] });
 
 export function answerStarting(request: IncomingMessage, response: ServerResponse): void {
   const isRead = request.method === 'GET' || request.method === 'HEAD';

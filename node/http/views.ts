@@ -38,6 +38,7 @@ export function statusView(status: NodeStatus): StatusResponse {
       http: linkView(peer.http),
       merkle_root: peer.root,
     })),
+    warnings: [...status.warnings],
     members: {
       counted: status.members.counted,
       needed_majority: status.members.majority,

@@ -154,5 +154,6 @@ function statusIn(mode: NodeStatus['mode'], heardMs: readonly (number | null)[] 
       root: null,
     })),
     members: { counted: 2, majority: 2, absent: [] },
+    warnings: [],
   };
 }

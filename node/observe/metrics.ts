@@ -298,6 +298,7 @@ export function meteredApi(api: LatticeApi, metrics: NodeMetrics): LatticeApi {
     status: () => api.status(),
     force: (mode) => api.force(mode),
     notReady: () => api.notReady(),
+    warnings: () => api.warnings(),
     subscribe: (listener) => api.subscribe(listener),
     sign: (bytes) => api.sign(bytes),
   };

@@ -31,6 +31,8 @@ interface Surroundings {
   readonly p2p: () => NodeStatus['p2p'];
   readonly httpUrls: () => readonly string[];
   readonly urlOf: (peer: NodeId) => string | null;
+  /** of the lungs */
+  readonly warnings: () => readonly string[];
   readonly subscribe: (listener: (event: DatedEvent) => void) => () => void;
   /** a node without any configured way to others is ready alone */
   readonly isAlone: boolean;
@@ -133,11 +135,16 @@ export class Api implements LatticeApi {
       size: core.replica.size(),
       peers: core.peers().map((peer) => peerStatus(peer, surroundings.urlOf(peer.id), now)),
       members: core.members(),
+      warnings: this.warnings(),
     };
   }
 
   force(mode: 'P2P' | 'HTTP' | null): void {
     this.#modules.driver.dispatch({ type: 'force', mode });
+  }
+
+  warnings(): readonly string[] {
+    return this.#modules.surroundings.warnings();
   }
 
   notReady(): readonly string[] {

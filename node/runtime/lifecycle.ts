@@ -7,6 +7,7 @@ import type { LungName } from '../protocol/events.ts';
 import type { Discovery } from './discovery.ts';
 import type { Driver } from './driver.ts';
 import type { Healing } from './healing.ts';
+import type { SecondLung } from './second-lung.ts';
 import type { Intake } from './intake.ts';
 
 export interface LifecycleModules {
@@ -20,6 +21,7 @@ export interface LifecycleModules {
   readonly p2p: Lung | null;
   readonly introductions: readonly { readonly stop: () => void }[];
   readonly healing: Healing;
+  readonly secondLung: SecondLung;
   readonly discovery: Discovery | null;
   readonly logger: Logger;
 }
@@ -51,10 +53,11 @@ export class Lifecycle {
 
   /** Resolves when both lungs had their try. */
   async start(): Promise<void> {
-    const { driver, intake, server, http, p2p, discovery, healing } = this.#modules;
+    const { driver, intake, server, http, p2p, discovery, healing, secondLung } = this.#modules;
     const { peerId, httpPeers, discoveryName } = this.#options;
     driver.dispatch({ type: 'start' });
     healing.start();
+    secondLung.start();
     this.#say('STARTUP', `HTTP serving on port ${server.serve()}`);
     this.#say('STARTUP', `peer_id: ${peerId}`);
     await http.start(intake.sinkOf('http'));
@@ -85,11 +88,13 @@ export class Lifecycle {
   }
 
   async #stop(): Promise<void> {
-    const { driver, server, http, p2p, introductions, discovery, healing, storage } = this.#modules;
+    const { driver, server, http, p2p, introductions, discovery, healing, secondLung, storage } =
+      this.#modules;
     this.#say('STARTUP', 'Stopping');
     discovery?.stop();
     for (const each of introductions) each.stop();
     healing.stop();
+    secondLung.stop();
     await driver.stop(this.#options.drainMs);
     await Promise.allSettled([server.close(), http.stop(), p2p?.stop()]);
     await storage.close();

@@ -186,6 +186,21 @@ export class HttpLung implements Lung {
     return this.#siteOf.get(peer)?.failures === 0;
   }
 
+  /** Members that answered the last question. */
+  get answering(): number {
+    return [...this.#siteOf.values()].filter(({ failures }) => failures === 0).length;
+  }
+
+  /** Proxies through which members are asked, without credentials. */
+  proxiesInUse(): readonly string[] {
+    const { http, https } = this.#knobs.proxies;
+    const proxies = [...this.#sites.values()].flatMap(({ url, isProxied }) => {
+      const proxy = url.startsWith('https:') ? https : http;
+      return isProxied && proxy !== null ? [new URL(proxy).origin] : [];
+    });
+    return [...new Set(proxies)];
+  }
+
   /** One URL per member, and those behind which nobody is known yet. */
   urls(): readonly string[] {
     return [...this.#sites.values()]

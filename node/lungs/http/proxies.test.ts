@@ -61,6 +61,18 @@ describe('HttpLung behind a proxy', () => {
       `POST ${url}/api/lattice/sync as user:pass`,
     ]);
     expect(proxy.open()).toBe(1);
+    expect([lung.lung.answering, lung.lung.proxiesInUse()]).toEqual([1, [proxy.url]]);
+  });
+
+  it('reaches nobody where the proxy swallows what is for members, and names the proxy without its password', async () => {
+    const url = 'http://127.0.0.1:1';
+    const through = url.replace('//', '//user:secret@');
+    const lung = await world.lung({
+      urls: ['http://member.test'],
+      proxies: { http: through, https: null, exempt: [] },
+    });
+    await eventually(() => lung.warnings.length > 0);
+    expect([lung.lung.answering, lung.lung.proxiesInUse()]).toEqual([0, [url]]);
   });
 
   it('goes straight to whom NO_PROXY names', async () => {
