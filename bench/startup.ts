@@ -20,6 +20,7 @@ import { MerkleTrie, pathOf } from '../node/protocol/state/merkle.ts';
 import { RecordStore } from '../node/protocol/state/record-store.ts';
 import { Sketch, SKETCH_DEFAULTS } from '../node/protocol/state/sketch/sketch.ts';
 import { identityFromSeed, SEED_BYTES } from '../node/protocol/state/signature.ts';
+import { crowd } from './crowd.ts';
 import { fillStore, recordOf, VALUE_BYTES } from './full-store.ts';
 import { anonymousBytesOf, cpuMsOf } from './proc.ts';
 import type { Row, RunOptions, Suite } from './suite.ts';
@@ -27,22 +28,30 @@ import type { Row, RunOptions, Suite } from './suite.ts';
 const TENTH = 'start, a tenth of the records';
 const ALL = 'start, all records';
 const MEMORY = 'memory of a record beyond its value';
+const TWENTY = 'twenty nodes at once, until all are P2P with one root';
+const FORTY = 'forty nodes at once, the same';
+const IDLE = 'the costliest of twenty, idle';
 
 export const startup: Suite = {
   name: 'startup',
-  describe: 'start of a node on a full store, until HTTP answers with the right root; memory per record',
+  describe:
+    'start of a node on a full store, until HTTP answers with the right root; memory per record; many nodes at once',
   packages: [],
   size: { what: 'records', usual: 1_000_000 },
   bars: [
     { what: TENTH, against: null, limit: { atMost: 1_500 } },
     { what: ALL, against: null, limit: { atMost: 8_000 } },
     { what: MEMORY, against: null, limit: { atMost: 250 } },
+    { what: TWENTY, against: null, limit: { atMost: 60_000 } },
+    { what: IDLE, against: null, limit: { atMost: 2 } },
+    { what: FORTY, against: null, limit: { atMost: 180_000 } },
   ],
   run,
 };
 
 const PARTS_RECORDS = 100_000;
 const PATIENCE_MS = 120_000;
+const CROWD_LIMIT_MS = 240_000;
 const PROGRAM = fileURLToPath(new URL('../node/main.ts', import.meta.url));
 const IMAGE = fileURLToPath(new URL('../Dockerfile', import.meta.url));
 /** Of no records: nobody checks them at a start, and real ones would take longer to make than all the rest. */
@@ -50,6 +59,10 @@ const SIGNATURE = new Uint8Array(64).fill(0x5a);
 const unsigned = () => SIGNATURE;
 
 async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
+  say('twenty nodes at once');
+  const twenty = await crowd(20, CROWD_LIMIT_MS, imageSettings());
+  say('forty nodes at once');
+  const forty = await crowd(40, CROWD_LIMIT_MS, imageSettings());
   say('an empty store');
   const empty = await measure(0);
   say(`${Math.round(n / 10)} records`);
@@ -64,6 +77,9 @@ async function run({ n, say }: RunOptions): Promise<readonly Row[]> {
     rowOf('the same in processor time', 'ms', all.cpuMs),
     rowOf(MEMORY, 'bytes', perRecord),
     ...partsOf(Math.min(n, PARTS_RECORDS)),
+    rowOf(TWENTY, 'ms', twenty.settledMs),
+    rowOf(IDLE, '% of a core', twenty.idlePercent),
+    rowOf(FORTY, 'ms', forty.settledMs),
   ];
 }
 

@@ -215,7 +215,6 @@ function newCore(config: Config, identity: Identity): Core {
 function assemble(assembled: Assembled): Lifecycle {
   const { config, slot, logger, server, apiToken, identity, storage, core, faults } = assembled;
   const clock = systemClock;
-  const lagMs = (): number => systemClock.lagMs();
   for (const fault of faults)
     logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
 
@@ -239,7 +238,6 @@ function assemble(assembled: Assembled): Lifecycle {
       holders,
       onBytes: metrics.bytesOf('http'),
       listen: httpListen,
-      lagMs,
     },
     { urls: config.latticeNodes, proxies: config.proxies },
   );
@@ -254,7 +252,6 @@ function assemble(assembled: Assembled): Lifecycle {
               rng: Math.random,
               onBytes: p2pBytes,
               httpListen,
-              lagMs,
               tell: () => tell(),
             }),
           clock,
@@ -293,7 +290,7 @@ function assemble(assembled: Assembled): Lifecycle {
     },
     faults,
   );
-  const putOffMs = (): number => headStartMs({ ...CALM, lagMs: lagMs() });
+  const putOffMs = (): number => headStartMs({ ...CALM, lagMs: clock.lagMs() });
   const tell = (): readonly ToldMember[] =>
     reachedOf(core).map((peer) => ({
       peer,

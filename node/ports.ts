@@ -205,6 +205,8 @@ export interface Clock {
   monotonicMs(): number;
   /** @returns a function that cancels */
   after(ms: number, run: () => void): () => void;
+  /** how late timers were of late, ms; absent where nobody watches them */
+  lagMs?(): number;
 }
 
 export interface Logger {

@@ -1,6 +1,6 @@
 /** Every scenario there is, by name, in the order in which `chaos list` prints them. */
 import { bothCut, bridged, flapping, halvesApart, httpCut, oneWay, reset, ring } from './cuts.ts';
-import { clockJump, diskFull, dnsGone, loss } from './machines.ts';
+import { busyMachine, clockJump, crowd, diskFull, dnsGone, loss } from './machines.ts';
 import { intruder } from './intruder.ts';
 import { nodeKill } from './node-kill.ts';
 import { p2pCut } from './p2p-cut.ts';
@@ -28,7 +28,7 @@ export const GATE: readonly { readonly scenario: Scenario; readonly quick: boole
   { scenario: intruder, quick: false },
 ];
 
-const MORE: readonly Scenario[] = [bridged, clockJump, dnsGone, loss, random];
+const MORE: readonly Scenario[] = [bridged, busyMachine, clockJump, crowd, dnsGone, loss, random];
 
 export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
   [...GATE.map(({ scenario }) => scenario), ...MORE].map((scenario) => [scenario.name, scenario]),

@@ -21,6 +21,26 @@ export const dnsGone = scheduled({
   steps: ({ victim }) => [{ at: 500, holdMs: 6_000, spec: { kind: 'dns', nodes: [victim] } }],
 });
 
+export const crowd = scheduled({
+  name: 'crowd',
+  says: 'kills all nodes and starts all at once, up to twenty of them: they do not dial each other to death',
+  recoveryBudgetMs: 60_000,
+  steps: ({ nodes }) => [{ at: 500, holdMs: 1_000, spec: { kind: 'kill', nodes: [...nodes] } }],
+});
+
+export const busyMachine = scheduled({
+  name: 'busy-machine',
+  says: 'keeps the machine at a load of forty for a minute: afterwards all nodes are in one state again',
+  recoveryBudgetMs: 30_000,
+  steps: ({ nodes }) => [
+    {
+      at: 500,
+      holdMs: 60_000,
+      spec: { kind: 'cpu-hog', nodes: [...nodes], hogs: Math.min(16, Math.ceil(40 / nodes.length)) },
+    },
+  ],
+});
+
 export const loss = scheduled({
   name: 'loss',
   says: 'loses a fifth of all packets of two nodes: everything still arrives',

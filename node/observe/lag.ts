@@ -8,7 +8,6 @@
 import type { Clock } from '../ports.ts';
 
 export interface WatchedClock extends Clock {
-  /** how late timers were of late, ms */
   lagMs(): number;
 }
 

@@ -56,6 +56,38 @@ describe('a node with nothing to do for a while', () => {
     expect(node.beats.get(node.peer(0))).toBe(1 + 2_000 / policy.beatMs);
   });
 
+  it('beats half as often on a machine that has too much to do, too, and asks a cut member less often', () => {
+    const node = new Node(1, ['p2p', 'http']);
+    node.lagMs = 1_000;
+    node.run(2_000);
+    node.beats.clear();
+    node.run(2_000);
+    expect(node.beats.get(node.peer(0))).toBe(2_000 / policy.restBeatMs);
+    expect(node.lastBeacon).toMatchObject({ isResting: true });
+    node.mute = true;
+    node.run(10_000);
+    expect(node.core.mode().mode).toBe('HTTP');
+    const polls = (): number => [...node.pollsAt.values()].reduce((sum, count) => sum + count, 0);
+    const strained = polls();
+    node.run(10_000);
+    const inTenSeconds = polls() - strained;
+    expect(inTenSeconds).toBeGreaterThanOrEqual(5);
+    node.lagMs = 0;
+    node.run(10_000);
+    expect(polls() - strained - inTenSeconds).toBeGreaterThan(2 * inTenSeconds);
+  });
+
+  it('gives up nobody for a silence that its own machine explains', () => {
+    const node = new Node(1);
+    node.run(2_000);
+    node.lagMs = 650;
+    node.mute = true;
+    node.run(2_500);
+    expect(node.states.map(({ to }) => to)).not.toContain('dead');
+    node.run(1_500);
+    expect(node.states.map(({ to }) => to)).toContain('dead');
+  });
+
   it('joins the heartbeat of a near member that rests when its own is due soon, not at once after its own, nor that of one far away', () => {
     const node = new Node(2);
     node.run(policy.restAfterMs + 1_000);
@@ -289,6 +321,8 @@ class Node {
   /** the members that each `persist` named */
   readonly kept: (readonly NodeId[])[] = [];
   lastBeatAt = 0;
+  /** how late its timers were */
+  lagMs = 0;
   mute = false;
   isHttpMute = false;
   readonly #peers: readonly NodeId[];
@@ -368,7 +402,7 @@ class Node {
   }
 
   step(input: Input): void {
-    const now = { wallMs: this.wallMs, monotonicMs: this.#now };
+    const now = { wallMs: this.wallMs, monotonicMs: this.#now, lagMs: this.lagMs };
     for (const effect of this.core.step(input, now)) this.#perform(effect);
   }
 

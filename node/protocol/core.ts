@@ -58,6 +58,8 @@ export interface Now {
   readonly wallMs: number;
   /** ms since some start; never goes back */
   readonly monotonicMs: number;
+  /** how late this process' timers were of late, ms; absent: never */
+  readonly lagMs?: number;
 }
 
 export interface CoreModules {
@@ -242,6 +244,7 @@ export class Core {
     this.#now = now;
     this.#effects = [];
     this.#members.advance(now.monotonicMs);
+    this.#detector.setSlowness(this.#slownessMs());
     this.#detector.advance(now.monotonicMs, Math.min(this.#tickAt ?? Infinity, this.#beatAt));
     this.#route(input);
     this.#judgeMode();
@@ -385,7 +388,9 @@ export class Core {
   }
 
   #beatNow(): void {
-    this.#setBeat(this.#isResting() ? this.#policy.restBeatMs : this.#policy.beatMs);
+    this.#setBeat(
+      this.#isResting() || this.#slownessMs() > 0 ? this.#policy.restBeatMs : this.#policy.beatMs,
+    );
     if (this.#tickAt === null) this.#tick();
     this.#beatAll();
     if (this.#isResting()) this.#pollTogether();
@@ -426,9 +431,14 @@ export class Core {
     const { monotonicMs } = this.#now;
     const isSoon = this.#tickAt !== null && this.#tickAt - monotonicMs <= this.#policy.tickMs;
     if (!isSoon) this.#setTick(WAKE_MS);
-    if (this.#beatMs === this.#policy.beatMs) return;
+    if (this.#beatMs === this.#policy.beatMs || this.#slownessMs() > 0) return;
     this.#setBeat(this.#policy.beatMs);
     this.#beatAll();
+  }
+
+  /** By how much this process is slower than one on a machine that is merely in full use, ms. */
+  #slownessMs(): number {
+    return Math.max(0, (this.#now.lagMs ?? 0) - this.#policy.usualLagMs);
   }
 
   #isResting(): boolean {
@@ -640,7 +650,8 @@ export class Core {
     if (!peer.isNeighbour) return false;
     const { state } = this.#detector.health(peer.id, 'p2p');
     const heard = state === 'alive' || state === 'suspect';
-    return !heard && this.#now.monotonicMs - peer.linkedAt > MUTE_BEATS * this.#policy.beatMs;
+    const patienceMs = MUTE_BEATS * (this.#policy.beatMs + this.#slownessMs());
+    return !heard && this.#now.monotonicMs - peer.linkedAt > patienceMs;
   }
 
   #forget(id: NodeId): void {
@@ -680,7 +691,8 @@ export class Core {
     else if (!this.#isAssisted(peer)) {
       delayMs = this.#jitter(warmPollMs, WARM_POLL_JITTER);
       peer.warmPollAt = this.#now.monotonicMs + delayMs;
-    } else if (failures === 0) delayMs = eagerGapMs;
+    } else if (failures === 0)
+      delayMs = Math.min(eagerGapMs + EAGER_GAP_SLOWNESS * this.#slownessMs(), retryMaxMs);
     else delayMs = this.#jitter(Math.min(retryMinMs * 2 ** Math.min(failures - 1, 16), retryMaxMs), 0.2);
     this.#timer(peer.pollTimer, delayMs);
   }
@@ -1377,6 +1389,8 @@ const RESTAMP_MAX = 1_000;
 
 /** Heartbeats that a fresh link may stay mute before it is reset; eight, two seconds by default: both ends must subscribe first. */
 const MUTE_BEATS = 8;
+/** A slow node asks that much less often, as all that it asks are probably as slow. */
+const EAGER_GAP_SLOWNESS = 4;
 
 /** The first tick after idleness comes so soon, in ms: once for all that happens in a moment. A guess. */
 const WAKE_MS = 10;

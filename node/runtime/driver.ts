@@ -117,7 +117,8 @@ export class Driver {
   }
 
   now(): Now {
-    return { wallMs: this.#modules.clock.wallMs(), monotonicMs: this.#modules.clock.monotonicMs() };
+    const { clock } = this.#modules;
+    return { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs(), lagMs: clock.lagMs?.() ?? 0 };
   }
 
   dispatch(input: Input): void {

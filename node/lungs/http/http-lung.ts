@@ -35,8 +35,6 @@ export interface HttpLungModules {
   readonly logger: Logger;
   /** of what this side asks, heads included; what it answers is counted by the routes (routes.ts) */
   readonly onBytes?: CountBytes;
-  /** how late this process' own timers were of late, ms; absent: never */
-  readonly lagMs?: () => number;
   /** where this node answers HTTP, told to whom it asks; null or absent: nowhere */
   readonly listen?: () => { readonly host: string; readonly port: number } | null;
   /** whether somebody else has our identity; without it nobody is told */
@@ -121,7 +119,7 @@ export class HttpLung implements Lung {
       proxies: NO_PROXIES,
       ...options,
     };
-    const strain = (): Strain => ({ ...CALM, lagMs: modules.lagMs?.() ?? 0 });
+    const strain = (): Strain => ({ ...CALM, lagMs: modules.clock.lagMs?.() ?? 0 });
     this.#client = new MemberClient({
       onBytes: ignoreBytes,
       ...modules,

@@ -19,7 +19,7 @@ class FakeRaw extends EventTarget {
 }
 
 function gateOf(own: NodeId, peer: NodeId) {
-  const world = { now: 0, heardMs: null as number | null, occupied: 0, strangers: [] as string[] };
+  const world = { now: 0, times: 1, heardMs: null as number | null, occupied: 0, strangers: [] as string[] };
   const gate = new Gate(
     {
       own,
@@ -29,7 +29,7 @@ function gateOf(own: NodeId, peer: NodeId) {
       onArrived: () => undefined,
       onStranger: (_address, reason) => world.strangers.push(reason),
     },
-    { raceMs: RACE_MS, aliveMs: ALIVE_MS },
+    { raceMs: RACE_MS, aliveMs: ALIVE_MS, stretched: (ms) => ms * world.times },
   );
   const hooks = gate.hooks();
   const peerId = { toString: () => peer } as unknown as PeerId;
@@ -70,6 +70,19 @@ describe('the gate', () => {
     world.heardMs = 3999;
     expect((await knock('inbound')).denied).toBe(false);
     expect(one.raw.status).toBe('aborted');
+  });
+
+  it('takes longer for at once, and for just now, where this node is strained', async () => {
+    const { world, knock } = gateOf(SMALL, GREAT);
+    world.times = 6;
+    await knock('outbound');
+    world.now = 5000;
+    expect((await knock('inbound')).denied).toBe(true);
+    world.now = 9000;
+    world.heardMs = 4500;
+    expect((await knock('inbound')).denied).toBe(true);
+    world.times = 1;
+    expect((await knock('inbound')).denied).toBe(false);
   });
 
   it('keeps an old connection over which something was heard just now', async () => {

@@ -35,6 +35,8 @@ export interface GateModules {
 export interface GateOptions {
   readonly raceMs: number;
   readonly aliveMs: number;
+  /** how much longer these are where this node is strained; default: as they are */
+  readonly stretched?: (ms: number) => number;
 }
 
 type Direction = 'inbound' | 'outbound';
@@ -90,7 +92,8 @@ export class Gate {
 
   #replaces(peer: NodeId, seat: Seat, direction: Direction): boolean {
     const now = this.#modules.clock.monotonicMs();
-    if (now - seat.sinceMs < this.#options.raceMs) {
+    const { raceMs, aliveMs, stretched = (ms) => ms } = this.#options;
+    if (now - seat.sinceMs < stretched(raceMs)) {
       if (seat.direction === direction) return false;
       const isOurs = direction === 'outbound';
       const oursWins = this.#modules.own < peer;
@@ -98,7 +101,7 @@ export class Gate {
     }
     if (direction === 'outbound') return false;
     const heardMs = this.#modules.lastHeardMs(peer);
-    return heardMs === null || now - heardMs > this.#options.aliveMs;
+    return heardMs === null || now - heardMs > stretched(aliveMs);
   }
 
   /** A peer that merely goes away in the middle is nothing to report, and neither is a dial of our own address. */

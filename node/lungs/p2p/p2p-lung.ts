@@ -57,8 +57,6 @@ export interface P2pModules {
    * when it arrives for the first time; gossipsub's own relaying, duplicates and control messages are not seen here.
    */
   readonly onBytes?: CountBytes;
-  /** how late this process' own timers were of late, ms; absent: never */
-  readonly lagMs?: () => number;
   /** where this node answers HTTP, told to members that ask; null or absent: nowhere */
   readonly httpListen?: () => HttpListen | null;
   /** whom this node knows, told to members that ask; absent: nobody */
@@ -131,7 +129,11 @@ export class P2pLung implements Lung {
         onArrived: (raw) => this.#arrivals.leave(raw),
         onStranger: (address, reason) => this.#stranger(address, reason),
       },
-      { raceMs: this.#options.dialTimeoutsMs[0] * 2, aliveMs: this.#options.aliveMs },
+      {
+        raceMs: this.#options.dialTimeoutsMs[0] * 2,
+        aliveMs: this.#options.aliveMs,
+        stretched: (ms) => patienceMs(ms, this.#strain()),
+      },
     );
     for (const address of this.#options.bootstrap) this.#add(address, 'fixed');
   }
@@ -489,8 +491,8 @@ export class P2pLung implements Lung {
   }
 
   #strain(): Strain {
-    const { lagMs, clock } = this.#modules;
-    return { lagMs: lagMs?.() ?? 0, answerMs: this.#answers.ms(clock.monotonicMs()) };
+    const { clock } = this.#modules;
+    return { lagMs: clock.lagMs?.() ?? 0, answerMs: this.#answers.ms(clock.monotonicMs()) };
   }
 
   #count(direction: 'in' | 'out', kind: TrafficKind, bytes: number): void {

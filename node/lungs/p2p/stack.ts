@@ -22,8 +22,11 @@ const RPC_BYTES_MAX = MESSAGE_BYTES_MAX + 65_536;
 /** Peers may be pruned from the mesh for a second at most: the least that gossipsub's wire format can say. */
 const PRUNE_BACKOFF_MS = 1000;
 
-/** A handshake that somebody else began may take so many times as long as an own one. */
-const ARRIVAL_TIMES = 4;
+/** What a strained node may take so many times as long for. */
+const STRAINED_TIMES = 5;
+
+/** Longer than our own patience (pace.ts), twice: for the answer, and for the handshake. */
+const DIAL_LIMIT_MS = 40_000;
 
 /** Progress of a dial: the other machine has taken the connection, and its process may answer. */
 export const ACCEPTED = 'aethel:accepted';
@@ -88,14 +91,15 @@ export async function assembleStack(modules: StackModules, options: P2pOptions):
       maxConnections: options.connectionsMax,
       maxIncomingPendingConnections: options.connectionsMax,
       inboundConnectionThreshold: options.connectionsMax,
-      // it cannot grow with strain, and some of it is waiting for a turn
-      inboundUpgradeTimeout: ARRIVAL_TIMES * options.handshakeTimeoutMs,
-      outboundStreamProtocolNegotiationTimeout: options.streamTimeoutMs,
-      inboundStreamProtocolNegotiationTimeout: options.streamTimeoutMs,
+      // libp2p's own limits cannot grow with strain, and some of the time is waiting for a turn: ours come first where there are some
+      addressDialTimeout: DIAL_LIMIT_MS,
+      inboundUpgradeTimeout: STRAINED_TIMES * options.handshakeTimeoutMs,
+      outboundStreamProtocolNegotiationTimeout: STRAINED_TIMES * options.streamTimeoutMs,
+      inboundStreamProtocolNegotiationTimeout: STRAINED_TIMES * options.streamTimeoutMs,
       reconnectRetries: 0,
     },
     services: {
-      identify: identify({ timeout: ARRIVAL_TIMES * options.handshakeTimeoutMs }),
+      identify: identify({ timeout: STRAINED_TIMES * options.handshakeTimeoutMs }),
       gossip: gossipsub({
         globalSignaturePolicy: StrictNoSign,
         allowedTopics: [options.topic],

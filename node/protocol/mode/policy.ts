@@ -2,6 +2,8 @@
  * How eager each lung is, as a table of numbers. The core reads it; nothing else decides about times.
  */
 export interface Policy {
+  /** Timers so late are usual where processors are merely all in use, in ms. Default 150: 113 was the worst in a minute. Beyond, a node asks and accuses less. */
+  readonly usualLagMs: number;
   /** How often health is judged and unlike peers are looked at, in ms. Default 100. A tenth of suspicionMs; costs ~20 µs each. */
   readonly tickMs: number;
   /** Heartbeats on every direct P2P link, in ms. Default 250 (measured: black hole noticed in 1.01–1.05 s with a 1 s limit). */
@@ -57,6 +59,7 @@ export interface Policy {
 }
 
 export const POLICY_DEFAULTS: Policy = {
+  usualLagMs: 150,
   tickMs: 100,
   beatMs: 250,
   restBeatMs: 500,

@@ -48,6 +48,19 @@ describe('the detector over P2P', () => {
     expect(detector.reached('p2p')).toBe(2);
   });
 
+  it('waits four times as much longer as this process is slower than usual, and no longer than that lasts', () => {
+    const detector = heardAt(0);
+    detector.setSlowness(300);
+    expect(silence(detector, 0, 2_300, 100)).toMatchObject([
+      { at: 1_800, to: 'suspect' },
+      { at: 2_200, to: 'dead' },
+    ]);
+    detector.heard(PEER, 'p2p', 2_300, null);
+    expect(detector.nextDoubtMs).toBe(1_800);
+    detector.setSlowness(0);
+    expect(detector.nextDoubtMs).toBe(600);
+  });
+
   it('does not accuse a peer of our own stall', () => {
     const detector = heardAt(0);
     detector.advance(5_000);

@@ -71,6 +71,8 @@ export interface StrayPatience {
 }
 
 const FAILURES_TO_DEAD = 2;
+/** Silence may be so many times longer as own timers are late: whoever shares this machine waits as often as we, to send and before that to read. */
+const PATIENCE_OF_SLOWNESS = 4;
 /**
  * A step that was due comes so much later at most, in ms: longer is a stall. 113 was measured with both cores saturated; silence is seen at the
  * doubt at the latest, so that it and this stay below the verdict.
@@ -96,6 +98,8 @@ export class Detector {
   /** some member is or was no neighbour, so that states alone do not say what is fresh */
   #hasStrays = false;
   #patience: StrayPatience = { p2p: 0, http: 0 };
+  /** by which all windows are longer than configured, ms */
+  #grantMs = 0;
 
   constructor(options: DetectorOptions) {
     this.#options = options;
@@ -113,6 +117,14 @@ export class Detector {
       this.#attentiveMs += Math.min(Math.max(0, now - this.#lastNow), stepMs);
     }
     this.#lastNow = now;
+  }
+
+  /**
+   * How much slower this process is than usual: attentive time leaves out when it did nothing, and this is for peers that share its lot.
+   * Lifeguard's local health multiplier.
+   */
+  setSlowness(ms: number): void {
+    this.#grantMs = PATIENCE_OF_SLOWNESS * ms;
   }
 
   /** Something of this peer arrived over this lung. */
@@ -141,7 +153,7 @@ export class Detector {
     const patienceMs = this.#options.suspicionMs - this.#suspectMs(peer);
     const [first = 0, ...others] = link.recentRttMs;
     const answerMs = Math.max(patienceMs, ROUND_TRIPS_FOR_AN_ANSWER * Math.min(first, ...others));
-    link.dueAttentiveMs ??= this.#attentiveMs + heldMs + answerMs;
+    link.dueAttentiveMs ??= this.#attentiveMs + heldMs + answerMs + this.#grantMs;
   }
 
   /** A probe of this peer failed. One failure proves little: age judges it; two in a row make the link dead. */
@@ -255,10 +267,15 @@ export class Detector {
     const isUnwatched = this.#unwatched.has(peer);
     switch (lung) {
       case 'p2p':
-        return (!isUnwatched && link.judgedFromMs === 0) || silentMs < this.#options.suspicionMs;
+        return (
+          (!isUnwatched && link.judgedFromMs === 0) || silentMs < this.#options.suspicionMs + this.#grantMs
+        );
       case 'http':
         if (isUnwatched) return false;
-        return silentMs < (this.#isOnlyWarm(peer) ? this.#options.httpWarmMs : this.#options.httpFreshMs);
+        return (
+          silentMs <
+          this.#grantMs + (this.#isOnlyWarm(peer) ? this.#options.httpWarmMs : this.#options.httpFreshMs)
+        );
     }
   }
 
@@ -273,7 +290,7 @@ export class Detector {
   }
 
   #judge(peer: NodeId, lung: LungName, link: Link, silentMs: number): LinkState {
-    const patienceMs = this.#unwatched.has(peer) ? this.#patience[lung] : 0;
+    const patienceMs = this.#grantMs + (this.#unwatched.has(peer) ? this.#patience[lung] : 0);
     switch (lung) {
       case 'p2p':
         if (silentMs >= this.#options.suspicionMs + patienceMs) return 'dead';
@@ -293,7 +310,10 @@ export class Detector {
     if (this.#unwatched.has(peer)) return Infinity;
     const suspectMs = this.#suspectMs(peer);
     const silentMs = this.#silentMs(link);
-    if (lung === 'p2p') return (silentMs < suspectMs ? suspectMs : this.#options.suspicionMs) - silentMs;
+    if (lung === 'p2p') {
+      const doubtMs = suspectMs + this.#grantMs;
+      return (silentMs < doubtMs ? doubtMs : this.#options.suspicionMs + this.#grantMs) - silentMs;
+    }
     if (!this.#eager.has(peer) || link.state !== 'alive') return Infinity;
     return (link.dueAttentiveMs ?? Infinity) - this.#attentiveMs;
   }
@@ -304,7 +324,7 @@ export class Detector {
 
   /** Whether HTTP owes an answer: to a question, or for longer than eager polls let pass. */
   #isOpen({ dueAttentiveMs }: Link, silentMs: number): boolean {
-    if (silentMs >= this.#options.httpFreshMs) return true;
+    if (silentMs >= this.#options.httpFreshMs + this.#grantMs) return true;
     return dueAttentiveMs !== null && this.#attentiveMs >= dueAttentiveMs;
   }
 
