@@ -7,6 +7,7 @@ import { statSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
+import { scopedKeysOf } from './config/scope.ts';
 import { createApp } from './http/app.ts';
 import type { HttpServer } from './http/server.ts';
 import { CALM, headStartMs } from './lungs/pace.ts';
@@ -206,7 +207,7 @@ function newCore(config: Config, identity: Identity): Core {
       sign: (bytes) => identity.sign(bytes),
       signsLater: true,
       rng: Math.random,
-      sketchSalt: sketchSaltOf(config.clusterKey),
+      sketchSalt: sketchSaltOf(scopedKeysOf(config).own),
     },
     coreOptions(config),
   );
@@ -221,7 +222,8 @@ function assemble(assembled: Assembled): Lifecycle {
   const metrics = new NodeMetrics({ status: () => api.status(), dropped: () => logger.dropped() });
   const httpListen = (): HttpListen => ({ host: config.http.host, port: server.port });
   const p2pBytes = metrics.bytesOf('p2p');
-  const memberKey = memberKeyOf(config.clusterKey);
+  const keys = scopedKeysOf(config);
+  const memberKey = memberKeyOf(keys.own);
   const holders = new Holders({
     self: identity.id,
     instance: randomBytes(16).toString('hex'),
@@ -382,6 +384,7 @@ function assemble(assembled: Assembled): Lifecycle {
         memberMiddleware({
           self: identity.id,
           key: memberKey,
+          acceptedKey: keys.accepted === null ? null : memberKeyOf(keys.accepted),
           clock,
           sink,
           records: () => core.replica.recordCount(),
@@ -478,9 +481,10 @@ function coreOptions(config: Config): CoreOptions {
   };
 }
 
-function newP2pLung({ p2p, clusterKey }: Config, modules: P2pModules): P2pLung {
-  const { listen, topic, bootstrap, startTimeoutMs } = p2p;
-  return new P2pLung(modules, { listen, topic, clusterKey, bootstrap, startTimeoutMs });
+function newP2pLung(config: Config, modules: P2pModules): P2pLung {
+  const { listen, topic, bootstrap, startTimeoutMs } = config.p2p;
+  const { own: clusterKey, accepted: acceptedKey } = scopedKeysOf(config);
+  return new P2pLung(modules, { listen, topic, clusterKey, acceptedKey, bootstrap, startTimeoutMs });
 }
 
 /** Replicas of one service share their ports, so a member's address is its IP and our own ports. */

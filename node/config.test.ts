@@ -18,6 +18,8 @@ describe('defaults', () => {
         bootstrap: [],
         startTimeoutMs: 5000,
       },
+      acceptedKey: null,
+      clusterName: null,
       latticeNodes: [],
       discoveryDns: null,
       stateDir: './.aethel/state',
@@ -91,7 +93,7 @@ describe('good values', () => {
         ['http://node.example:8000'],
         [`/dns4/node.example/tcp/9000/p2p/${PEER}`, '/dns/node/tcp/1'],
         'node.default.svc.cluster.local.',
-        'localhost.',
+        'localhost',
       ],
     ],
     ['the longest name of a pod', { AETHEL_NODE_NAME: 'x'.repeat(253) }, (c) => c.nodeName.length, 253],
@@ -268,6 +270,21 @@ describe('bad values', () => {
       ]);
     },
   );
+});
+
+describe('a second cluster key', () => {
+  it('is taken beside the first, of as many bytes', () => {
+    const { acceptedKey } = load({ AETHEL_CLUSTER_KEY_ACCEPTED: 'f'.repeat(64) });
+    expect(Buffer.from(acceptedKey ?? []).toString('hex')).toBe('f'.repeat(64));
+    expect(problemsOf({ AETHEL_CLUSTER_KEY_ACCEPTED: 'short' })).toHaveLength(1);
+    const alone = problemsOf({ AETHEL_CLUSTER_KEY: undefined, AETHEL_CLUSTER_KEY_ACCEPTED: KEY });
+    expect(alone.map(({ name }) => name)).toEqual(['AETHEL_CLUSTER_KEY']);
+  });
+
+  it('is told where it is the first one', () => {
+    const { warnings } = inspect({ AETHEL_CLUSTER_KEY_ACCEPTED: KEY.toUpperCase() });
+    expect(warnings.map(({ name }) => name)).toEqual(['AETHEL_CLUSTER_KEY_ACCEPTED']);
+  });
 });
 
 describe('what engines inject', () => {

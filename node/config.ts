@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { normalized, readEnvFile, type EnvFileFinding } from './config/env-file.ts';
 import { withoutInjected } from './config/injected.ts';
 import { nearest } from './config/nearest.ts';
+import { DEFAULT_TOPIC } from './config/scope.ts';
 import { PROXY_VARIABLES, readProxies, withProxies, type Proxies } from './config/proxies.ts';
 import {
   clusterKeyOf,
@@ -52,8 +53,11 @@ export interface Config {
   readonly stateSlots: string | null;
   /** where the cluster's key was read; null: from the environment */
   readonly clusterKeyFile: string | null;
-  /** 32 bytes: what 64 hex digits say, or the hash of any other text */
+  /** 32 bytes; the lungs' keys come from it, the topic and the name, see config/scope.ts */
   readonly clusterKey: Uint8Array;
+  /** another key whose holders are members too, while the key is being changed; null: none */
+  readonly acceptedKey: Uint8Array | null;
+  readonly clusterName: string | null;
   readonly api: { readonly token: string | null; readonly insecure: boolean };
   readonly heartbeatIntervalMs: number;
   readonly suspicionMs: number;
@@ -139,8 +143,10 @@ const Variables = z.object({
     '/ip4/0.0.0.0/tcp/9000',
   ]),
   AETHEL_P2P_TOPIC: text(/^[\x21-\x7e]{1,128}$/, 'must be 1–128 visible ASCII characters').default(
-    'aethel/lattice/v1',
+    DEFAULT_TOPIC,
   ),
+  /** keeps apart clusters that share a key and a topic */
+  AETHEL_CLUSTER_NAME: text(/^[\x21-\x7e]{1,128}$/, 'must be 1–128 visible ASCII characters').optional(),
   AETHEL_P2P_BOOTSTRAP: list(
     bootstrapAddressOf,
     'must be multiaddrs like /ip4/192.0.2.1/tcp/9000/p2p/12D3KooW… or /dns4/node/tcp/9000',
@@ -222,8 +228,11 @@ export function inspectConfig(env: Env, readFile: (path: string) => Uint8Array):
   const proxies = readProxies(given, peers, complain, warn);
 
   const clusterKey = readSecret('AETHEL_CLUSTER_KEY', all, readFile, complain);
+  const acceptedKey = readSecret('AETHEL_CLUSTER_KEY_ACCEPTED', all, readFile, complain);
+  if (clusterKey !== null && acceptedKey !== null && isSameKey(clusterKey, acceptedKey))
+    warn(acceptedKey.source, 'is the cluster key itself: it accepts nobody else');
   const token = readSecret('AETHEL_API_TOKEN', all, readFile, complain);
-  if (clusterKey === null && !problems.some(({ name }) => name.startsWith('AETHEL_CLUSTER_KEY'))) {
+  if (clusterKey === null && !problems.some(({ name }) => /^AETHEL_CLUSTER_KEY(_FILE)?$/.test(name))) {
     complain(
       'AETHEL_CLUSTER_KEY',
       'is required (or AETHEL_CLUSTER_KEY_FILE): `openssl rand -hex 32` makes one',
@@ -234,7 +243,11 @@ export function inspectConfig(env: Env, readFile: (path: string) => Uint8Array):
   }
 
   const secrets = new Map<SecretName, { source: string; bytes: number }>();
-  const found = { AETHEL_CLUSTER_KEY: clusterKey, AETHEL_API_TOKEN: token };
+  const found = {
+    AETHEL_CLUSTER_KEY: clusterKey,
+    AETHEL_CLUSTER_KEY_ACCEPTED: acceptedKey,
+    AETHEL_API_TOKEN: token,
+  };
   for (const name of SECRETS) {
     const secret = found[name];
     if (secret !== null) secrets.set(name, { source: secret.source, bytes: secret.bytes.length });
@@ -250,6 +263,7 @@ export function inspectConfig(env: Env, readFile: (path: string) => Uint8Array):
     proxies,
     clusterKey: clusterKeyOf(clusterKey),
     clusterKeyFile: given['AETHEL_CLUSTER_KEY_FILE'] ?? null,
+    acceptedKey: acceptedKey === null ? null : clusterKeyOf(acceptedKey),
     token: token === null ? null : textOf(token),
     envFile: file.path,
     warnings,
@@ -273,12 +287,19 @@ function settingsOf(given: Env, proxies: Proxies, originOf: (name: string) => st
   return [...own, ...others.map((other) => ({ ...other, from: originOf(other.name) }))];
 }
 
+function isSameKey(a: Secret, b: Secret): boolean {
+  return Buffer.compare(clusterKeyOf(a), clusterKeyOf(b)) === 0;
+}
+
 /** Of a secret that is text, or is about to be refused for not being it. */
 function textOf({ bytes }: Secret): string {
   return Buffer.from(bytes).toString('utf8');
 }
 
-interface Besides extends Pick<Config, 'proxies' | 'clusterKey' | 'clusterKeyFile' | 'envFile' | 'warnings'> {
+interface Besides extends Pick<
+  Config,
+  'proxies' | 'clusterKey' | 'clusterKeyFile' | 'acceptedKey' | 'envFile' | 'warnings'
+> {
   readonly token: string | null;
 }
 
@@ -294,6 +315,7 @@ function toConfig(variables: z.infer<typeof Variables>, { token, ...besides }: B
       bootstrap: variables.AETHEL_P2P_BOOTSTRAP,
       startTimeoutMs: variables.AETHEL_P2P_START_TIMEOUT_MS,
     },
+    clusterName: variables.AETHEL_CLUSTER_NAME ?? null,
     latticeNodes: variables.AETHEL_LATTICE_NODES,
     discoveryDns: variables.AETHEL_DISCOVERY_DNS ?? null,
     stateDir: variables.AETHEL_STATE_DIR,

@@ -64,6 +64,8 @@ const SETTINGS: SettingNames = {
   stateSlots: 'AETHEL_STATE_SLOTS',
   clusterKey: 'AETHEL_CLUSTER_KEY',
   clusterKeyFile: 'AETHEL_CLUSTER_KEY_FILE',
+  acceptedKey: 'AETHEL_CLUSTER_KEY_ACCEPTED',
+  clusterName: 'AETHEL_CLUSTER_NAME',
   api: { token: 'AETHEL_API_TOKEN', insecure: 'AETHEL_API_INSECURE' },
   heartbeatIntervalMs: 'AETHEL_HEARTBEAT_INTERVAL_MS',
   suspicionMs: 'AETHEL_SUSPICION_MS',

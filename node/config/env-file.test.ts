@@ -76,6 +76,7 @@ describe('what docker compose reads otherwise', () => {
   const values = [
     ['a # without a blank', 'abc#def'],
     ['a # at the beginning', '#abc'],
+    ['a # behind a tab', 'abc\t#def'],
     ['a $', 'abc$def'],
     ['a $ in double quotes', '"abc${X}def"'],
     ['a backslash in double quotes', '"abc\\tdef"'],
@@ -110,6 +111,14 @@ describe('what docker compose reads otherwise', () => {
   });
 });
 
+it.each(['\u00a0', '\u2003', '\u200b', '\ufeff', '\u0000', '\u2028', '\u202e'])(
+  'what nobody sees in a value is a problem: %j',
+  (character) => {
+    for (const value of [`ab${character}`, `${character}ab`, `'a${character}b'`])
+      expect(read(`AETHEL_API_TOKEN=${value}`).problems).toMatchObject([{ line: 1, name: TOKEN }]);
+  },
+);
+
 describe('quotes', () => {
   it.each([
     'AETHEL_STATE_DIR="a',
@@ -125,6 +134,8 @@ describe('quotes', () => {
   it('of other variables may hold lines, but none of ours', () => {
     const pem = 'PEM="-----BEGIN\nabc def\n-----END"\nAETHEL_STATE_DIR=a\n';
     expect(read(pem)).toMatchObject({ variables: { [DIR]: 'a' }, problems: [], warnings: [] });
+    const json = 'JSON=\'{\n  "host": "aethel.example.com"\n}\'\nAETHEL_STATE_DIR=a\naethel.colour=blue\n';
+    expect(read(json)).toMatchObject({ variables: { [DIR]: 'a' }, problems: [], warnings: [] });
     const file = read('PEM="\nAETHEL_API_TOKEN=a\nX="\nAETHEL_STATE_DIR=b');
     expect(file.problems.map(({ line }) => line)).toEqual([2]);
     expect(read('PEM="x\nAETHEL_STATE_DIR=a\n')).toMatchObject({

@@ -3,7 +3,7 @@
  * may take otherwise than its writer meant it is told by its line; a value is never repeated.
  *
  * Docker compose reads the same file by rules of its own. Compared with compose 2.26, dotenv 18 differs in
- *   `#` without a blank before it    cut off here, kept there
+ *   `#` without a space before it    cut off here, kept there
  *   `$` outside single quotes        kept here, substituted there
  *   `\` in quotes                    mostly kept here, an escape there
  *   `…`                              quotes here, text there
@@ -40,11 +40,12 @@ const ASSIGNMENT = /^\s*(?:export\s+)?([\w.-]+)\s*=(.*)$/s;
 const TOO_LATE = new Set(['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS']);
 const QUOTES = new Set(["'", '"', '`']);
 /** Whatever else a line is, who wrote this meant the node. */
-const MEANT = /aethel[-_.]/i;
+const MEANT = /aethel_/i;
 const PREFIX = 'AETHEL_';
-/** Line ends to some readers and not to others, and what no setting holds. Tabs are blanks. */
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u0085\u2028\u2029]/;
+/** What nobody sees: line ends to some readers and not to others, blanks that are no spaces or tabs, or have no width. */
+const INVISIBLE =
+  // eslint-disable-next-line no-control-regex
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]/;
 
 /** Never throws. */
 export function readEnvFile(bytes: Uint8Array, { known, isSecret }: EnvFileRules): EnvFile {
@@ -80,7 +81,7 @@ export function readEnvFile(bytes: Uint8Array, { known, isSecret }: EnvFileRules
       continue;
     }
     const meant = normalized(name);
-    if (meant !== name && meant.startsWith(PREFIX)) {
+    if (meant !== name && (known.has(meant) || name.toUpperCase().startsWith(PREFIX))) {
       const about = known.has(meant) ? meant : null;
       const text =
         'has its name in other letters than AETHEL_… (capitals and underscores), and would be ignored';
@@ -129,8 +130,8 @@ export function readEnvFile(bytes: Uint8Array, { known, isSecret }: EnvFileRules
       return at;
     }
     for (let inner = at + 1; inner <= end; inner += 1) {
-      const between = all[inner] ?? '';
-      if (!MEANT.test(between) && nameIn(between, known) === null) continue;
+      const [, within = ''] = ASSIGNMENT.exec(all[inner] ?? '') ?? [];
+      if (!known.has(within) && !within.startsWith(PREFIX)) continue;
       const text = `stands inside of quotes that line ${at + 1} opens, and is no setting there`;
       problems.push({ line: inner + 1, name: null, text });
     }
@@ -158,13 +159,13 @@ function judge(row: string, name: string, rest: string): Judgement {
     differences,
     isCommented,
   });
-  if (CONTROL.test(row)) return judgement('has a control character', false);
+  if (INVISIBLE.test(rest)) return judgement('has a character that nobody sees; write the line anew', false);
   if (!QUOTES.has(quote)) {
     const comment = written.indexOf('#');
-    const isCommented = comment > 0 && /\s/.test(written.charAt(comment - 1));
+    const isCommented = comment > 0 && written.charAt(comment - 1) === ' ';
     if (comment >= 0 && !isCommented) {
       differences.push(
-        'has a # without quotes: cut off there by the node, but not by docker compose; use single quotes',
+        'has a # without quotes or a space before it: cut off there by the node, but not by docker compose; use single quotes',
       );
     }
     if (beforeComment(written).includes('$')) differences.push(DOLLAR);

@@ -3,6 +3,8 @@ import { accessSync, closeSync, constants, mkdirSync, openSync, statSync } from 
 import { dirname, resolve } from 'node:path';
 import { clip, codeOf } from './values.ts';
 
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+
 /** Makes the directory and the file. @returns what is wrong, or null */
 export function prepareLogFile(path: string): string | null {
   const foreseen = foreseeLogFile(path);
@@ -10,7 +12,12 @@ export function prepareLogFile(path: string): string | null {
   return tell(path, () => {
     if (isDevice(path)) return;
     mkdirSync(dirname(path), { recursive: true });
-    closeSync(openSync(path, 'a'));
+    try {
+      closeSync(openSync(path, 'a'));
+    } catch (error) {
+      // a disk may have room again; the log goes on without the file until then
+      if (!FULL.has(codeOf(error))) throw error;
+    }
   });
 }
 

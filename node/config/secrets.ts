@@ -10,7 +10,7 @@ import { hash } from 'node:crypto';
 import { isUtf16 } from './env-file.ts';
 import { clip, codeOf, type Complain, type Env } from './values.ts';
 
-export const SECRETS = ['AETHEL_CLUSTER_KEY', 'AETHEL_API_TOKEN'] as const;
+export const SECRETS = ['AETHEL_CLUSTER_KEY', 'AETHEL_CLUSTER_KEY_ACCEPTED', 'AETHEL_API_TOKEN'] as const;
 export type SecretName = (typeof SECRETS)[number];
 
 export interface Secret {

@@ -71,7 +71,10 @@ export function parsed<T>(parse: (value: string) => T | null, problem: string) {
 }
 
 export function hostOf(value: string): string | null {
-  return isIPv4(value) || isIPv6(value) ? value : dnsNameOf(value);
+  if (isIPv4(value) || isIPv6(value)) return value;
+  const name = dnsNameOf(value);
+  // the resolver looks into /etc/hosts for exactly this name
+  return name === null ? null : withoutLastDot(name);
 }
 
 /**

@@ -5,6 +5,7 @@
 import type { Clock, Logger } from '../ports.ts';
 import type { DatedEvent, LatticeEvent, LungName } from '../protocol/events.ts';
 import type { NodeId } from '../protocol/ids.ts';
+import { Strangers, STRANGERS_HINT } from './strangers.ts';
 
 export interface EventLogModules {
   readonly logger: Logger;
@@ -29,6 +30,7 @@ export class EventLog {
   readonly #kept: DatedEvent[] = [];
   readonly #listeners = new Set<(event: DatedEvent) => void>();
   #lastId = 0;
+  readonly #strangers = new Strangers();
   #refusedMinute = 0;
   #refusedLines = 0;
 
@@ -70,6 +72,7 @@ export class EventLog {
 
   #write(dated: DatedEvent): void {
     const { event } = dated;
+    if (this.#strangers.note(event, dated.at)) this.#modules.logger.warn(STRANGERS_HINT, { tag: 'STARTUP' });
     if (event.type === 'refused' && !this.#mayLogRefusal(dated.at)) return;
     const { logger } = this.#modules;
     const { level, tag, lines } = linesOf(event, (peer) => this.#modules.urlOf?.(peer) ?? peer);

@@ -92,6 +92,17 @@ describe('the routes that answer members', () => {
     expect(open.headers).not.toHaveProperty('aethel-records');
   });
 
+  it('answer whoever has either key, by the key that was used, while the key is being changed', async () => {
+    const changing = await world.server({ acceptedKey: OTHER_KEY });
+    for (const key of [CLUSTER_KEY, OTHER_KEY]) {
+      const asked = signed({ path: STATE, key });
+      const answer = await send(changing, asked);
+      expect([answer.status, answer.headers['aethel-mac']]).toEqual([200, rightMac(asked, answer, key)]);
+    }
+    const asked = signed({ path: STATE, key: memberKeyOf(Buffer.from('a third one')) });
+    expect((await send(changing, asked)).status).toBe(401);
+  });
+
   it.each<[string, (asked: Asked) => Asked]>([
     ['a MAC under another key', () => signed({ path: STATE, key: OTHER_KEY })],
     ['a MAC of another path', (asked) => ({ ...asked, path: `${STATE}?wait=1` })],
@@ -337,12 +348,12 @@ function changed(asked: Asked, header: string, value: string): Asked {
   return { ...asked, headers: { ...asked.headers, [header]: value } };
 }
 
-function rightMac(asked: Asked, { status, headers, body }: Answered): string {
+function rightMac(asked: Asked, { status, headers, body }: Answered, key = CLUSTER_KEY): string {
   const text = (name: string): string => {
     const value = headers[name];
     return typeof value === 'string' ? value : '';
   };
-  return answerMac(CLUSTER_KEY, {
+  return answerMac(key, {
     nonce: asked.headers['aethel-nonce'] ?? '',
     status,
     member: SERVER,

@@ -38,6 +38,8 @@ import { SocketBytes } from './socket-bytes.ts';
 export interface MemberModules {
   readonly self: NodeId;
   readonly key: MemberKey;
+  /** another key whose holders are answered, each by its own, while the cluster's key is being changed */
+  readonly acceptedKey?: MemberKey | null;
   readonly clock: Clock;
   readonly sink: LungSink;
   /** how many records stand behind the root, told with every state (Beacon.records); without it members go by `state_size` */
@@ -63,6 +65,8 @@ interface Claim {
   readonly nonce: string;
   /** SHA-256 that the body must have */
   readonly digest: string;
+  /** the one that its MAC is under; the answer's is too */
+  readonly key: MemberKey;
 }
 
 /** The verified claim of the request that an answer belongs to; the public's have none. */
@@ -76,7 +80,8 @@ export function memberMiddleware(
   modules: MemberModules,
   options: Partial<NonceOptions> = {},
 ): RequestHandler {
-  const { key, clock, sink } = modules;
+  const { clock, sink, acceptedKey = null } = modules;
+  const keys = acceptedKey === null ? [modules.key] : [modules.key, acceptedKey];
   const nonces = new Nonces({
     skewMsMax: 120_000,
     noncesMax: 100_000,
@@ -88,7 +93,7 @@ export function memberMiddleware(
   return (request, response, next) => {
     const isOurs = request.method === 'GET' || isSync(request);
     if (!isOurs || !claimsMembership(request)) return next();
-    const claim = verify(request, key);
+    const claim = verify(request, keys);
     if (claim === null) {
       sink({ type: 'refused', peer: null, what: 'peer', reason: 'a request without a right MAC' });
       return sendProblem(response, UNKNOWN_MEMBER);
@@ -230,7 +235,7 @@ function headerOf(request: Request, name: string): string {
   return typeof value === 'string' ? value : '';
 }
 
-function verify(request: Request, key: MemberKey): Claim | null {
+function verify(request: Request, keys: readonly MemberKey[]): Claim | null {
   const header = (name: string): string => headerOf(request, name);
   const member = header(MEMBER_HEADER);
   const to = header(TO_HEADER);
@@ -240,17 +245,20 @@ function verify(request: Request, key: MemberKey): Claim | null {
   if (!/^[0-9]{1,15}$/.test(time) || !/^[0-9a-f]{32}$/.test(nonce) || !/^[0-9a-f]{64}$/.test(digest))
     return null;
   if (!isNodeId(member) || (to !== '' && !isNodeId(to))) return null;
-  const claim: Claim = { member, to, time: Number(time), nonce, digest };
   const { method, originalUrl: target } = request;
-  const right = requestMac(key, { ...claim, method, target, ifNoneMatch: header('if-none-match') });
-  return isSameMac(header(MAC_HEADER), right) ? claim : null;
+  const facts: Omit<Claim, 'key'> = { member, to, time: Number(time), nonce, digest };
+  const ifNoneMatch = header('if-none-match');
+  const key = keys.find((one) =>
+    isSameMac(header(MAC_HEADER), requestMac(one, { ...facts, method, target, ifNoneMatch })),
+  );
+  return key === undefined ? null : { ...facts, key };
 }
 
 /** Signs at the last moment, when status, tag and body are known. Answers that were begun in pieces stay unsigned. */
 function signAnswer(
   response: Response,
-  { self, key, clock, records, holders }: MemberModules,
-  { nonce, member }: Claim,
+  { self, clock, records, holders }: MemberModules,
+  { nonce, member, key }: Claim,
   isOfState: boolean,
 ): void {
   const end = response.end.bind(response) as (...args: unknown[]) => Response;

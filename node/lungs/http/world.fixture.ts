@@ -52,6 +52,7 @@ export interface TestServer {
 interface ServerSetup {
   readonly self?: NodeId;
   readonly key?: MemberKey;
+  readonly acceptedKey?: MemberKey;
   readonly clock?: Clock;
   readonly port?: number;
   readonly sync?: SyncRouteOptions;
@@ -70,6 +71,7 @@ export class World {
   async server({
     self = nodeId(2),
     key = CLUSTER_KEY,
+    acceptedKey,
     clock = clockOff(),
     port = 0,
     sync = {},
@@ -91,6 +93,7 @@ export class World {
         {
           self,
           key,
+          ...(acceptedKey !== undefined && { acceptedKey }),
           clock,
           sink,
           ...(counted !== undefined && { records: counted }),

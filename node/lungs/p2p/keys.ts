@@ -12,13 +12,18 @@ const PSK_BYTES = 32;
 /** HKDF-SHA256, no salt, so that the network's key says nothing about other keys derived from the same secret. */
 const PSK_INFO = 'aethel/pnet/v1';
 
-/** @returns a swarm key file, as libp2p's pnet reads it */
-export function swarmKeyOf(clusterKey: Uint8Array): Uint8Array {
+/** @returns the private network's key */
+export function networkKeyOf(clusterKey: Uint8Array): Uint8Array {
   if (clusterKey.length < CLUSTER_KEY_BYTES_MIN) {
     throw new RangeError(
       `cluster key of ${clusterKey.length} bytes, at least ${CLUSTER_KEY_BYTES_MIN} are needed`,
     );
   }
-  const psk = Buffer.from(hkdfSync('sha256', clusterKey, new Uint8Array(0), PSK_INFO, PSK_BYTES));
-  return new TextEncoder().encode(`/key/swarm/psk/1.0.0/\n/base16/\n${psk.toString('hex')}`);
+  return new Uint8Array(hkdfSync('sha256', clusterKey, new Uint8Array(0), PSK_INFO, PSK_BYTES));
+}
+
+/** @returns a swarm key file, as libp2p's pnet reads it */
+export function swarmKeyOf(clusterKey: Uint8Array): Uint8Array {
+  const psk = Buffer.from(networkKeyOf(clusterKey)).toString('hex');
+  return new TextEncoder().encode(`/key/swarm/psk/1.0.0/\n/base16/\n${psk}`);
 }

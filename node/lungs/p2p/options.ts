@@ -9,6 +9,8 @@ export interface P2pSettings {
   readonly topic: string;
   /** the cluster's secret, at least 32 bytes; peers with another one cannot finish a handshake */
   readonly clusterKey: Uint8Array;
+  /** another secret by which peers may dial in, while the secret is being changed */
+  readonly acceptedKey?: Uint8Array | null;
   /** multiaddrs with or without `/p2p/…`; dialled for ever */
   readonly bootstrap: readonly string[];
 }

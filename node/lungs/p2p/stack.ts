@@ -12,7 +12,7 @@ import type { Identity } from '../../ports.ts';
 import { identityFromSeed } from '../../protocol/state/signature.ts';
 import type { Arrivals } from './arrivals.ts';
 import { P2pStartError, reasonOf } from './errors.ts';
-import { swarmKeyOf } from './keys.ts';
+import { networkKeyOf, swarmKeyOf } from './keys.ts';
 import type { P2pOptions } from './options.ts';
 import type { Gater, MakeProtector, Stack } from './types.ts';
 
@@ -82,7 +82,7 @@ export async function assembleStack(modules: StackModules, options: P2pOptions):
     privateKey,
     addresses: { listen: [...options.listen] },
     transports: [tcp({ inboundSocketInactivityTimeout: 0, outboundSocketInactivityTimeout: 0 })],
-    connectionProtector: watchedProtector(preSharedKey({ psk: pskOf(options.clusterKey) }), modules.arrivals),
+    connectionProtector: watchedProtector(await protectorOf(preSharedKey, options), modules.arrivals),
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ enableKeepAlive: false })],
     connectionGater: modules.gater,
@@ -165,9 +165,15 @@ function watchedProtector(make: MakeProtector, arrivals: Arrivals): MakeProtecto
   };
 }
 
-function pskOf(clusterKey: Uint8Array): Uint8Array {
+async function protectorOf(
+  preSharedKey: (init: { readonly psk: Uint8Array }) => MakeProtector,
+  { clusterKey, acceptedKey = null }: P2pOptions,
+): Promise<MakeProtector> {
   try {
-    return swarmKeyOf(clusterKey);
+    const library = preSharedKey({ psk: swarmKeyOf(clusterKey) });
+    if (acceptedKey === null) return library;
+    const { eitherKey } = await import('./either-key.ts');
+    return (components) => eitherKey(library(components), [clusterKey, acceptedKey].map(networkKeyOf));
   } catch (error) {
     throw new P2pStartError('p2p_bad_key', reasonOf(error), error);
   }

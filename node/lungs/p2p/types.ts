@@ -12,5 +12,7 @@ export type Stream = Awaited<ReturnType<Connection['newStream']>>;
 export type PeerId = Stack['peerId'];
 export type MakeProtector = NonNullable<Libp2pOptions['connectionProtector']>;
 export type Gater = NonNullable<Libp2pOptions['connectionGater']>;
+/** makes a socket private to who has the key */
+export type ConnectionProtector = ReturnType<MakeProtector>;
 /** a socket before encryption and multiplexing */
 export type RawConnection = Parameters<NonNullable<Gater['denyInboundConnection']>>[0];
