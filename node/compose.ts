@@ -4,6 +4,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { lookup, Resolver } from 'node:dns/promises';
 import { statSync } from 'node:fs';
+import { isIPv4, isIPv6 } from 'node:net';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
@@ -424,8 +425,8 @@ function assemble(assembled: Assembled): Lifecycle {
       healing,
       secondLung,
       discovery: newDiscovery(config, clock, logger, (ip) => {
-        p2pLung?.addAddress(`/ip4/${ip}/tcp/${p2pPortOf(config)}`);
-        httpLung.addAddress(`http://${ip}:${config.http.port}`);
+        p2pLung?.addAddress(`/ip${isIPv6(ip) ? 6 : 4}/${ip}/tcp/${p2pPortOf(config)}`);
+        httpLung.addAddress(`http://${isIPv6(ip) ? `[${ip}]` : ip}:${config.http.port}`);
       }),
     },
     {
@@ -499,9 +500,10 @@ function newDiscovery(
     {
       clock,
       logger,
-      resolve: async (name) => (await lookup(name, { all: true, family: 4 })).map(({ address }) => address),
+      resolve: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
       ownAddresses: () => new Set(ownAddresses()),
       found,
+      onlyIpv4: onlyIpv4(config),
     },
     { name: config.discoveryDns, intervalMinMs: 500, intervalMaxMs: 5_000 },
   );
@@ -514,6 +516,16 @@ function ownAddresses(): readonly string[] {
 /** Not `reverse`, which reads /etc/hosts before it asks. */
 function namesOf(address: string): Promise<readonly string[]> {
   return new Resolver().resolvePtr(`${address.split('.').toReversed().join('.')}.in-addr.arpa`);
+}
+
+/** Settings by which this node listens on IPv4 only. A host that is a name may be either. */
+function onlyIpv4({ http, p2p }: Config): readonly string[] {
+  return [
+    ...(isIPv4(http.host) ? ['AETHEL_HTTP_HOST'] : []),
+    ...(p2p.enabled && p2p.listen.every((address) => address.startsWith('/ip4/'))
+      ? ['AETHEL_P2P_LISTEN']
+      : []),
+  ];
 }
 
 function p2pPortOf(config: Config): string {

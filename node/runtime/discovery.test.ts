@@ -35,8 +35,38 @@ describe('discovery by DNS', () => {
   });
 });
 
+describe('discovery by a name with IPv6 addresses', () => {
+  it('takes them where there are no others, but link-local ones', async () => {
+    const { discovery, found } = make([['2001:db8::2', '2001:db8::3', 'fe80::2']]);
+    discovery.start();
+    await turn();
+    expect(found).toEqual(['2001:db8::2', '2001:db8::3']);
+  });
+
+  it('takes those of IPv4 where there are both', async () => {
+    const { discovery, found, warned } = make([['2001:db8::2', '10.0.0.2']], ['AETHEL_HTTP_HOST']);
+    discovery.start();
+    await turn();
+    expect([found, warned]).toEqual([['10.0.0.2'], []]);
+  });
+
+  it('says once that this node listens on IPv4 only, and by which settings', async () => {
+    const { discovery, warned, fire } = make([['2001:db8::2'], ['2001:db8::3']], ['AETHEL_HTTP_HOST']);
+    discovery.start();
+    await turn();
+    await fire();
+    expect(warned).toEqual([
+      [
+        expect.stringContaining('IPv6 only'),
+        { tag: 'STARTUP', name: 'node', settings: ['AETHEL_HTTP_HOST'] },
+      ],
+    ]);
+  });
+});
+
 /** @param answers what the name resolves to, look-up by look-up; null fails */
-function make(answers: (readonly string[] | null)[]) {
+function make(answers: (readonly string[] | null)[], onlyIpv4: readonly string[] = []) {
+  const warned: unknown[] = [];
   const found: string[] = [];
   let timer: { ms: number; run: () => void } | null = null;
   const clock: Clock = {
@@ -52,7 +82,8 @@ function make(answers: (readonly string[] | null)[]) {
   const discovery = new Discovery(
     {
       clock,
-      logger: { error() {}, warn() {}, info() {}, debug() {} },
+      logger: { error() {}, warn: (...told) => warned.push(told), info() {}, debug() {} },
+      onlyIpv4,
       resolve: async () => {
         const answer = answers.shift() ?? null;
         if (answer === null) throw new Error('ENOTFOUND');
@@ -71,7 +102,7 @@ function make(answers: (readonly string[] | null)[]) {
     await turn();
     return due.ms;
   };
-  return { discovery, found, fire, pending: () => (timer === null ? 0 : 1) };
+  return { discovery, found, fire, warned, pending: () => (timer === null ? 0 : 1) };
 }
 
 async function turn(): Promise<void> {

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { LatticeClient } from '../../chaos/cluster/client.ts';
 import { CLUSTER_KEY, freePort, NodeProcess, until } from './node-process.ts';
@@ -42,6 +43,31 @@ describe('a node that was told one address only', () => {
     await breathes(httpA, [httpB, httpD]);
     await breathes(httpB, [httpA, httpD]);
   }, 120_000);
+
+  const itOverIpv6 = Object.values(networkInterfaces()).some((list) =>
+    list?.some(({ address }) => address === '::1'),
+  )
+    ? it
+    : it.skip;
+
+  itOverIpv6(
+    'of IPv6 breathes through both lungs (skipped without IPv6)',
+    async () => {
+      const [httpA, httpB, p2pB] = [await freePort(), await freePort(), await freePort()];
+      start(httpA, {
+        AETHEL_HTTP_HOST: '::1',
+        AETHEL_P2P_LISTEN: '/ip6/::1/tcp/0',
+        AETHEL_P2P_BOOTSTRAP: `/ip6/::1/tcp/${p2pB}`,
+      });
+      start(httpB, { AETHEL_HTTP_HOST: '::1', AETHEL_P2P_LISTEN: `/ip6/::1/tcp/${p2pB}` });
+      for (const [port, other] of [
+        [httpA, httpB],
+        [httpB, httpA],
+      ] as const)
+        await breathes(port, [other], '[::1]');
+    },
+    45_000,
+  );
 
   it.each(['P2P', 'HTTP'])(
     'of %s: two that come back at other addresses find each other by the third, and dead addresses are told once',
@@ -99,9 +125,9 @@ describe('a node that was told one address only', () => {
   }
 
   /** Until it reaches so many members over both lungs, at these ports and no others. */
-  async function breathes(port: number, others: readonly number[]): Promise<void> {
-    const client = new LatticeClient(() => `http://127.0.0.1:${port}`, null, { timeoutMs: 2_000 });
-    const urls = others.map((other) => `http://127.0.0.1:${other}`).toSorted();
+  async function breathes(port: number, others: readonly number[], host = '127.0.0.1'): Promise<void> {
+    const client = new LatticeClient(() => `http://${host}:${port}`, null, { timeoutMs: 2_000 });
+    const urls = others.map((other) => `http://${host}:${other}`).toSorted();
     await until(
       async () => {
         const { sync_mode, peers } = await client.status();
