@@ -24,7 +24,9 @@ describe('a newcomer behind a line that breaks', () => {
     'takes the whole state over %s all the same',
     async (lung) => {
       const [httpA, p2pA, httpB] = [await freePort(), await freePort(), await freePort()];
-      const [urlA, urlB] = [`http://127.0.0.1:${httpA}`, `http://127.0.0.1:${httpB}`];
+      // Where the newcomer is seen it answers no HTTP: the other side would ask it directly, past the line.
+      const hostB = '127.0.0.2';
+      const [urlA, urlB] = [`http://127.0.0.1:${httpA}`, `http://${hostB}:${httpB}`];
       start({
         AETHEL_HTTP_PORT: String(httpA),
         AETHEL_P2P_ENABLED: String(lung === 'p2p'),
@@ -41,6 +43,7 @@ describe('a newcomer behind a line that breaks', () => {
       line = new BreakingLine(lung === 'http' ? httpA : p2pA, CUTS);
       const port = await line.listen();
       start({
+        AETHEL_HTTP_HOST: hostB,
         AETHEL_HTTP_PORT: String(httpB),
         AETHEL_P2P_ENABLED: String(lung === 'p2p'),
         AETHEL_P2P_LISTEN: '/ip4/127.0.0.1/tcp/0',
