@@ -6,7 +6,7 @@ import { lookup, Resolver } from 'node:dns/promises';
 import { statSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
 import { availableParallelism, networkInterfaces } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Config } from './config.ts';
 import { scopedKeysOf } from './config/scope.ts';
 import { createApp } from './http/app.ts';
@@ -51,10 +51,11 @@ import { describeFault, describeLoss, restore } from './runtime/restore.ts';
 import { SecondLung } from './runtime/second-lung.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
 import { VERIFYING_DEFAULTS, VerifyingThreads } from './signing/verifying-threads.ts';
-import { loadOrCreateIdentity } from './storage/identity.ts';
+import { IDENTITY_FILE, loadOrCreateIdentity } from './storage/identity.ts';
 import { LmdbStorage } from './storage/lmdb-storage.ts';
 import { markStore, readPast, recordAcceptedLoss, STORE_DIR, takeAwayAcceptance } from './storage/past.ts';
 import { tellSlot } from './storage/slot-news.ts';
+import { StateWatch } from './storage/state-watch.ts';
 import { letAnswer } from './turns.ts';
 
 const P2P_RETRY_MS = 5_000;
@@ -108,17 +109,10 @@ export async function composeNode(
     const faults = acceptsLoss
       ? await giveUp(restored.faults, { stateDir, storage, logger })
       : restored.faults;
-    return assemble({
-      config,
-      slot,
-      logger,
-      server,
-      apiToken,
-      identity,
-      storage,
-      core: restored.core,
-      faults,
-    });
+    const files = [resolve(stateDir, IDENTITY_FILE), storage.file];
+    const stateWatch = new StateWatch({ clock: systemClock, logger }, files);
+    const opened = { identity, storage, stateWatch, core: restored.core, faults };
+    return assemble({ config, slot, logger, server, apiToken, ...opened });
   } catch (error) {
     await storage.close();
     throw error;
@@ -196,6 +190,7 @@ interface Assembled {
   readonly apiToken: () => string | null;
   readonly identity: Identity;
   readonly storage: Storage & Keeper;
+  readonly stateWatch: StateWatch;
   readonly core: Core;
   /** what was missing when it was restored */
   readonly faults: readonly StoreFault[];
@@ -215,7 +210,7 @@ function newCore(config: Config, identity: Identity): Core {
 }
 
 function assemble(assembled: Assembled): Lifecycle {
-  const { config, slot, logger, server, apiToken, identity, storage, core, faults } = assembled;
+  const { config, slot, logger, server, apiToken, identity, storage, stateWatch, core, faults } = assembled;
   const clock = systemClock;
   for (const fault of faults)
     logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
@@ -272,7 +267,11 @@ function assemble(assembled: Assembled): Lifecycle {
   const driver = new Driver(
     {
       core,
-      keeper: storage,
+      keeper: {
+        prepare: (drafts) => storage.prepare(drafts),
+        keep: (batch) =>
+          stateWatch.failure === null ? storage.keep(batch) : Promise.reject(stateWatch.failure),
+      },
       clock,
       logger,
       emit,
@@ -372,6 +371,7 @@ function assemble(assembled: Assembled): Lifecycle {
       warnings: () => secondLung.warnings(),
       subscribe: (listener) => events.subscribe(listener),
       isAlone: isAlone(config),
+      storeFailure: () => stateWatch.failure,
     },
   });
 
@@ -424,6 +424,7 @@ function assemble(assembled: Assembled): Lifecycle {
       introductions: [toP2p, toHttp, acquaintances],
       healing,
       secondLung,
+      stateWatch,
       discovery: newDiscovery(config, clock, logger, (ip) => {
         p2pLung?.addAddress(`/ip${isIPv6(ip) ? 6 : 4}/${ip}/tcp/${p2pPortOf(config)}`);
         httpLung.addAddress(`http://${isIPv6(ip) ? `[${ip}]` : ip}:${config.http.port}`);

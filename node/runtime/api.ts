@@ -36,6 +36,8 @@ interface Surroundings {
   readonly subscribe: (listener: (event: DatedEvent) => void) => () => void;
   /** a node without any configured way to others is ready alone */
   readonly isAlone: boolean;
+  /** why nothing that is written can be kept, though the store takes it; null where it can */
+  readonly storeFailure: () => Error | null;
 }
 
 export interface ApiModules {
@@ -58,8 +60,8 @@ export class Api implements LatticeApi {
     precondition: Precondition | null,
     acks: AckDemand | null,
   ): Promise<WriteAnswer> {
-    const { healing, driver } = this.#modules;
-    const refusal = healing.refusal();
+    const { healing, driver, surroundings } = this.#modules;
+    const refusal = healing.refusal() ?? surroundings.storeFailure();
     return refusal === null ? driver.write(entries, precondition, acks) : Promise.reject(refusal);
   }
 
@@ -151,7 +153,8 @@ export class Api implements LatticeApi {
     const { driver, core, surroundings, healing } = this.#modules;
     const reasons: string[] = [];
     if (healing.reason !== null) reasons.push(`healing: ${healing.reason}`);
-    if (driver.failure !== null) reasons.push(`store: ${driver.failure.message}`);
+    const failure = surroundings.storeFailure() ?? driver.failure;
+    if (failure !== null) reasons.push(`store: ${failure.message}`);
     if (core.retirement !== null) reasons.push(`identity: ${core.retirement}`);
     const clock = core.clock();
     if (!clock.isSane) reasons.push(`clock: ${describeClock(clock)}`);

@@ -22,6 +22,8 @@ export interface LifecycleModules {
   readonly introductions: readonly { readonly stop: () => void }[];
   readonly healing: Healing;
   readonly secondLung: SecondLung;
+  /** notices when the state directory goes away */
+  readonly stateWatch: { start(): void; stop(): void };
   readonly discovery: Discovery | null;
   readonly logger: Logger;
 }
@@ -53,11 +55,12 @@ export class Lifecycle {
 
   /** Resolves when both lungs had their try. */
   async start(): Promise<void> {
-    const { driver, intake, server, http, p2p, discovery, healing, secondLung } = this.#modules;
+    const { driver, intake, server, http, p2p, discovery, healing, secondLung, stateWatch } = this.#modules;
     const { peerId, httpPeers, discoveryName } = this.#options;
     driver.dispatch({ type: 'start' });
     healing.start();
     secondLung.start();
+    stateWatch.start();
     this.#say('STARTUP', `HTTP serving on port ${server.serve()}`);
     this.#say('STARTUP', `peer_id: ${peerId}`);
     await http.start(intake.sinkOf('http'));
@@ -88,13 +91,14 @@ export class Lifecycle {
   }
 
   async #stop(): Promise<void> {
-    const { driver, server, http, p2p, introductions, discovery, healing, secondLung, storage } =
+    const { driver, server, http, p2p, introductions, discovery, healing, secondLung, storage, stateWatch } =
       this.#modules;
     this.#say('STARTUP', 'Stopping');
     discovery?.stop();
     for (const each of introductions) each.stop();
     healing.stop();
     secondLung.stop();
+    stateWatch.stop();
     await driver.stop(this.#options.drainMs);
     await Promise.allSettled([server.close(), http.stop(), p2p?.stop()]);
     await storage.close();

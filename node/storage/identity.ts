@@ -8,7 +8,8 @@ import { dirname, join } from 'node:path';
 import { ACCEPT_LOSS_FILE, type Identity } from '../ports.ts';
 import { identityFromSeed, SEED_BYTES } from '../protocol/state/signature.ts';
 
-const FILE_NAME = 'identity.key';
+/** In the state directory. */
+export const IDENTITY_FILE = 'identity.key';
 const WAYS_OUT = `restore it from a backup, or make an empty file ${ACCEPT_LOSS_FILE} beside it to start as a new node with what the store holds`;
 
 /** The file is there and is no identity, or it cannot be read or made. `file` names it. */
@@ -37,7 +38,7 @@ export async function loadOrCreateIdentity(
   dir: string,
   { mayCreate }: IdentityOptions = { mayCreate: true },
 ): Promise<Identity> {
-  const file = join(dir, FILE_NAME);
+  const file = join(dir, IDENTITY_FILE);
   try {
     const found = await read(file);
     if (found === null && !mayCreate) {

@@ -26,6 +26,7 @@ import {
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { flushDirectory } from './lmdb-environment.ts';
+import { assertLinked } from './open-file.ts';
 
 /** In a store's directory. */
 export const JOURNAL_NAME = 'journal';
@@ -64,6 +65,7 @@ function startOf(name: JournalName): number {
 
 export class Journal {
   readonly #descriptor: number;
+  readonly #file: string;
   // below 2^63: no journal lives to see the end of the names
   #mark: JournalMark = { name: randomBytes(NAME_BYTES).readBigUInt64LE() >> 1n, number: 0 };
   /** of the next frame */
@@ -78,6 +80,7 @@ export class Journal {
    */
   constructor(dir: string) {
     const file = join(dir, JOURNAL_NAME);
+    this.#file = file;
     this.#descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC, 0o600);
     try {
       const { size } = fstatSync(this.#descriptor);
@@ -116,7 +119,7 @@ export class Journal {
     return this.#used + frameBytes(content.length) <= HALF_BYTES;
   }
 
-  /** Durable when it returns. @throws the system's error; then it is as if nothing had been asked */
+  /** Durable when it returns. @throws the system's error, or that the file was removed; then it is as if nothing had been asked */
   append(content: Uint8Array): void {
     const frame = Buffer.alloc(frameBytes(content.length));
     frame.writeUInt32LE(MAGIC, 0);
@@ -126,6 +129,7 @@ export class Journal {
     frame.set(content, HEAD_BYTES);
     frame.writeUInt32LE(crc32(frame.subarray(CHECKED_FROM, HEAD_BYTES + content.length)), 4);
     writeAll(this.#descriptor, frame, startOf(this.#mark.name) + this.#used);
+    assertLinked(this.#descriptor, this.#file);
     this.#used += frame.length;
     this.#number += 1;
   }

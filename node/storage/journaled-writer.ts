@@ -58,6 +58,7 @@ export class JournaledWriter {
     try {
       await this.#writer.reserve(this.#size);
       journal.append(content);
+      this.#writer.assertLinked();
     } catch (error) {
       takeBack();
       throw error;

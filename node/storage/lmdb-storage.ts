@@ -13,7 +13,7 @@
  * Who writes: the caller's thread at first, and from the first busy turn on a thread of its own that also signs
  * (writing-thread.ts). Should that die, the caller's again, beginning with what the thread had.
  */
-import { resolve as resolvePath } from 'node:path';
+import { join, resolve as resolvePath } from 'node:path';
 import type { Identity, KeptBatch, Keeper, Storage, StoreBatch, StoreFault } from '../ports.ts';
 import type { StoredRecord } from '../protocol/state/write.ts';
 import { StorageCorruptError, StorageFailedError, StorageFormatError } from './errors.ts';
@@ -29,7 +29,7 @@ import {
 } from './lmdb-environment.ts';
 import { recover } from './journaled-writer.ts';
 import { failureOf } from './lmdb-failure.ts';
-import { examine } from './lmdb-salvage.ts';
+import { examine, FILE_NAME } from './lmdb-salvage.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
 import { takeOwnership, type OwnerCell } from './ownership.ts';
 import { contentOf, sealOf, unseal } from './seal.ts';
@@ -134,6 +134,7 @@ export class LmdbStorage implements Storage, Keeper {
         checkFormat(db, path);
         const writer = new LmdbWriter(db, path);
         const lost = await recover(db, path, { writer, maySalvage }).catch(async (error: unknown) => {
+          await writer.close();
           throw error instanceof StorageCorruptError ? error : await failureOf(error, path);
         });
         return new LmdbStorage({ dir: path, db, writer, release }, [...repairs, ...lost], modules);
@@ -145,6 +146,11 @@ export class LmdbStorage implements Storage, Keeper {
       await db.close();
       throw error;
     }
+  }
+
+  /** The file that holds the records. */
+  get file(): string {
+    return join(this.#dir, FILE_NAME);
   }
 
   load(damaged?: (fault: StoreFault) => void): ReturnType<Storage['load']> {

@@ -16,6 +16,7 @@ import {
   type Database,
 } from './lmdb-environment.ts';
 import { FILE_NAME } from './lmdb-salvage.ts';
+import { OpenFile } from './open-file.ts';
 import { RoomAhead, roomFor, type CommitSize } from './room-ahead.ts';
 import { seal, sealOf } from './seal.ts';
 import type { Described } from './store-meta.ts';
@@ -49,6 +50,7 @@ interface Plan {
 export class LmdbWriter {
   readonly #db: Database;
   readonly #ahead: RoomAhead;
+  readonly #file: OpenFile;
   /** what the last load missed */
   loss = NO_LOSS;
   #mustProbe = false;
@@ -62,7 +64,8 @@ export class LmdbWriter {
 
   constructor(db: Database, dir: string) {
     this.#db = db;
-    this.#ahead = new RoomAhead(join(dir, FILE_NAME));
+    this.#file = new OpenFile(join(dir, FILE_NAME));
+    this.#ahead = new RoomAhead(this.#file.path);
   }
 
   get hasLoss(): boolean {
@@ -92,6 +95,7 @@ export class LmdbWriter {
     try {
       this.#usedBytesMax += await this.#makeRoom(sizeOf(plan.slots, slotMax, meta?.length ?? 0));
       await this.#commit(plan.slots, others);
+      this.assertLinked();
     } catch (error) {
       this.#mustProbe = true;
       throw error;
@@ -121,8 +125,14 @@ export class LmdbWriter {
     return this.#slotMax;
   }
 
+  /** Whether what LMDB wrote can be found again. @throws StorageFailedError where its file was removed */
+  assertLinked(): void {
+    this.#file.assertLinked();
+  }
+
   /** @returns what the store says of itself */
   #begin(): Described | null {
+    this.assertLinked();
     if (this.#mustProbe) {
       probe(this.#db);
       // a commit that failed may have reached the disk all the same
@@ -138,6 +148,7 @@ export class LmdbWriter {
   }
 
   async close(): Promise<void> {
+    this.#file.close();
     await this.#ahead.close();
   }
 
