@@ -18,7 +18,7 @@ const ENTRY = {
   siblings: [],
 };
 
-const written = (key: string) => ({ key, version: ROOT, created: true });
+const written = (key: string) => ({ key, version: ROOT, created: true, replaced: [] });
 const constant = {
   write: async (entries: readonly { readonly key: string }[]) => ({
     ok: true,

@@ -15,6 +15,7 @@ import { writerCheck } from './auth.ts';
 import { keyRoutes } from './key-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
 import { openApiDocument } from './openapi.ts';
+import { REPLAYS_DEFAULTS, type ReplaysOptions } from './idempotency.ts';
 import { PAGES_DEFAULTS, type PagesOptions } from './pages.ts';
 import { HttpProblem, problemHandler } from './problems.ts';
 import { parseQuery } from './query.ts';
@@ -58,6 +59,8 @@ export interface AppOptions {
   readonly parkedMax?: number;
   /** memory that listings take */
   readonly pages?: Partial<PagesOptions>;
+  /** what is remembered of writes with an Idempotency-Key */
+  readonly replays?: Partial<ReplaysOptions>;
   /** clients of the event stream at a time; default 64 (a guess) */
   readonly streamsMax?: number;
   /** bytes an event client may lag behind before it is dropped; default 1 MiB */
@@ -95,6 +98,7 @@ export function createApp(modules: AppModules, options: AppOptions): ServedApp {
       waitMaxMs: Math.min(options.waitMaxMs ?? WAIT_SECONDS_MAX * 1000, WAIT_SECONDS_MAX * 1000),
       parkedMax: options.parkedMax ?? 1024,
       pages: { ...PAGES_DEFAULTS, ...options.pages },
+      replays: { ...REPLAYS_DEFAULTS, ...options.replays },
       streamsMax: options.streamsMax ?? 64,
       streamBufferBytesMax: options.streamBufferBytesMax ?? 1_048_576,
       streamHeartbeatMs: options.streamHeartbeatMs ?? 15_000,

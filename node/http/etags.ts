@@ -40,6 +40,12 @@ export function preconditionOf(request: IncomingMessage): Precondition | null {
   };
 }
 
+/** A sentence for whoever wonders why the very version that is there did not match; '' where no tag was weak. */
+export function weakTagsNote({ headers }: IncomingMessage): string {
+  const isWeak = /(^|[\t ,])W\//.test(headers['if-match'] ?? '');
+  return isWeak ? ' A weak tag (W/"…") never matches If-Match (RFC 9110, 13.1.1): send it without W/.' : '';
+}
+
 export function includes(tags: Tags, tag: string): boolean {
   return tags !== null && (tags === '*' || tags.includes(tag));
 }

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { LatticeApi, NodeStatus, ProofDocument, ReadEntry, WriteAnswer } from '../ports.ts';
-import type { AckDemand, Precondition, WriteEntry, WriteOutcome } from '../protocol/border.ts';
+import type { AckDemand, Precondition, Standing, WriteEntry, WriteOutcome } from '../protocol/border.ts';
 import type { DatedEvent, LatticeEvent } from '../protocol/events.ts';
 import type { Digest, NodeId } from '../protocol/ids.ts';
 
@@ -27,11 +27,13 @@ export class FakeLattice implements LatticeApi {
   #forced: 'P2P' | 'HTTP' | null = null;
   #sequence = 0;
   #eventId = 0;
+  readonly #deleted = new Map<string, Standing>();
   readonly #listeners = new Set<(event: DatedEvent) => void>();
   readonly #wakers = new Set<() => void>();
 
   clear(): void {
     this.values.clear();
+    this.#deleted.clear();
     this.#sequence = 0;
     this.#forced = null;
   }
@@ -48,19 +50,24 @@ export class FakeLattice implements LatticeApi {
     this.demands.push(acks);
     if (this.failure !== null) throw this.failure;
     if (this.outcome !== null) return { ...this.outcome, root: this.root() };
-    for (const { key, value } of entries) {
+    for (const [index, { key, value }] of entries.entries()) {
       const version = this.#versionOf(key);
-      if (value === null && version === null) return { ok: false, reason: 'not-found', root: this.root() };
+      const winner = this.#standings(key)[0] ?? null;
+      if (value === null && version === null)
+        return { ok: false, reason: 'not-found', key, index, winner, root: this.root() };
       if (!holds(precondition, version))
-        return { ok: false, reason: 'precondition', version, root: this.root() };
+        return { ok: false, reason: 'precondition', version, winner, root: this.root() };
     }
     const written = entries.map(({ key, value }) => {
       this.#sequence += 1;
       const version = `v${this.#sequence}`;
       const created = this.#versionOf(key) === null;
-      if (value === null) this.values.delete(key);
-      else this.values.set(key, { key, value, version, author: PEER_ID, timestamp: 1, siblings: [] });
-      return { key, version, created };
+      const standings = this.#standings(key);
+      if (value === null) {
+        this.values.delete(key);
+        this.#deleted.set(key, { version, author: PEER_ID, timestamp: 1, value });
+      } else this.values.set(key, { key, value, version, author: PEER_ID, timestamp: 1, siblings: [] });
+      return { key, version, created, replaced: standings.length > 1 ? standings : [] };
     });
     for (const wake of this.#wakers) wake();
     return { ok: true, written, root: this.root(), acks: 1 };
@@ -193,6 +200,14 @@ export class FakeLattice implements LatticeApi {
 
   #assertWhole(): void {
     if (this.broken !== null) throw this.broken;
+  }
+
+  /** What lives of a key, the winner first. */
+  #standings(key: string): readonly Standing[] {
+    const entry = this.values.get(key);
+    if (entry !== undefined) return [entry, ...entry.siblings];
+    const deleted = this.#deleted.get(key);
+    return deleted === undefined ? [] : [deleted];
   }
 
   #versionOf(key: string): string | null {

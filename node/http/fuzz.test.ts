@@ -105,6 +105,7 @@ const headers = fc.dictionary(
     'X-Forwarded-For',
     'Cookie',
     'X-HTTP-Method-Override',
+    'Idempotency-Key',
   ),
   fc.oneof(
     fc.constantFrom('*', '"v1"', 'W/"v1"', 'application/json', 'gzip', 'null'),

@@ -2,9 +2,9 @@
  * Keys, read and written: the hot routes. They need nothing of Express, which mounts them like all others; the short
  * way reaches the same handlers without it.
  */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ProofDocument, ReadEntry } from '../ports.ts';
-import type { WriteEntry } from '../protocol/border.ts';
+import type { AckDemand, Precondition, WriteEntry, Written } from '../protocol/border.ts';
 import {
   prepareJson,
   sendJson,
@@ -14,15 +14,16 @@ import {
   type Prepared,
 } from './answer.ts';
 import { readJson } from './body.ts';
-import { etag, ifMatch, ifNoneMatch, includes, preconditionOf } from './etags.ts';
+import { etag, ifMatch, ifNoneMatch, includes, preconditionOf, weakTagsNote } from './etags.ts';
+import { Replays } from './idempotency.ts';
 import type { ExactJson } from './json.ts';
 import { HttpProblem, describeIssues } from './problems.ts';
 import { hasQuery, parseQuery } from './query.ts';
 import type { PlainHandler, RouteContext } from './route-context.ts';
 import { BatchRequest, EntryQuery, Key, NoQuery, PutRequest } from './schemas.ts';
 import { HEALTHY } from './starting.ts';
-import { absentText, entryResponseText, proofText } from './views.ts';
-import { ackDemandOf, write, writtenOf } from './writes.ts';
+import { absentText, entryResponseText, proofText, replacedText } from './views.ts';
+import { ackDemandOf, LOCAL, write, writtenOf } from './writes.ts';
 
 export interface KeyRoutes {
   readonly health: PlainHandler;
@@ -34,6 +35,7 @@ export interface KeyRoutes {
 
 export function keyRoutes(context: RouteContext): KeyRoutes {
   const { api, assertWriter, limits } = context;
+  const replays = new Replays(limits.replays);
 
   return {
     health(request, response) {
@@ -49,7 +51,7 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const show = (entry: ReadEntry | null, proof: ProofDocument | null): void => {
         const extraText = proof === null ? '' : proofText(proof);
         if (entry === null || entry.value === null) throw absent(entry, extraText);
-        if (match !== null && !includes(match, entry.version)) throw unmatched(entry.version);
+        if (match !== null && !includes(match, entry.version)) throw unmatched(request, entry.version);
         // A proof is of the root, which changes with other keys too: the version would be no tag for this answer.
         if (proof !== null) return sendJson(response, 200, entryResponseText(entry, extraText));
         if (includes(noneMatch, entry.version)) sendNotModified(response, tagged(entry));
@@ -72,12 +74,7 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const body = PutRequest.safeParse(json.value);
       if (!body.success) throw new HttpProblem('bad-request', `Body: ${describeIssues(body.error.issues)}`);
       const value = valueText(json, body.data.value);
-      const outcome = await write(context, [{ key, value }], precondition, acks);
-      const { written, root, acks: acked } = writtenOf(outcome);
-      const [one] = written;
-      if (one === undefined) throw new Error('a write of one entry was answered with none');
-      const text = writeText(key, one.version, root, acked);
-      sendJson(response, one.created ? 201 : 200, text, { ETag: etag(one.version) });
+      await writeOne(request, response, { key, value }, precondition, acks);
     },
 
     async remove(request, response, key) {
@@ -85,11 +82,7 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const acks = ackDemandOf(request);
       assertKey(key);
       const precondition = preconditionOf(request);
-      const outcome = await write(context, [{ key, value: null }], precondition, acks);
-      const { written, root, acks: acked } = writtenOf(outcome);
-      const [one] = written;
-      if (one === undefined) throw new Error('a write of one entry was answered with none');
-      sendJson(response, 200, writeText(key, one.version, root, acked));
+      await writeOne(request, response, { key, value: null }, precondition, acks);
     },
 
     async batch(request, response) {
@@ -97,20 +90,46 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       const acks = ackDemandOf(request);
       assertUnconditional(request);
       const entries = readBatch(await readJson(request, limits.bodyBytesMax));
-      const { written, root, acks: acked } = writtenOf(await write(context, entries, null, acks));
-      sendJson(
-        response,
-        200,
-        JSON.stringify({
-          success: true,
-          entries: written.map(({ key, version, created }) => ({ key, version, created })),
-          count: written.length,
-          merkle_root: root,
-          acks: acked,
-        }),
+      const reply = await replays.once(
+        request,
+        () => JSON.stringify(entries),
+        async () => {
+          const {
+            written,
+            root,
+            acks: acked,
+          } = writtenOf(request, await write(context, entries, null, acks));
+          const text =
+            `{"success":true,"entries":[${written.map(writtenText).join(',')}],"count":${written.length},` +
+            `"merkle_root":"${root}","acks":${acked}}`;
+          return { status: 200, text, headers: NO_HEADERS };
+        },
       );
+      sendJson(response, reply.status, reply.text, reply.headers);
     },
   };
+
+  async function writeOne(
+    request: IncomingMessage,
+    response: ServerResponse,
+    entry: WriteEntry,
+    precondition: Precondition | null,
+    acks: AckDemand | null,
+  ): Promise<void> {
+    const reply = await replays.once(
+      request,
+      () => entry.value ?? '',
+      async () => {
+        const outcome = writtenOf(request, await write(context, [entry], precondition, acks));
+        const [one] = outcome.written;
+        if (one === undefined) throw new Error('a write of one entry was answered with none');
+        const text = writeText(one, outcome, precondition !== null);
+        if (entry.value === null) return { status: 200, text, headers: NO_HEADERS };
+        return { status: one.created ? 201 : 200, text, headers: { ETag: etag(one.version) } };
+      },
+    );
+    sendJson(response, reply.status, reply.text, reply.headers);
+  }
 
   function assertKey(key: string): void {
     // The UTF-8 of n code units takes at most 3n bytes.
@@ -181,10 +200,25 @@ function absent(entry: ReadEntry | null, extraText: string): HttpProblem {
   return new HttpProblem('not-found', detail, { extraText: texts.join(',') });
 }
 
-function unmatched(version: string): HttpProblem {
-  return new HttpProblem('precondition-failed', `The key is at version ${version}.`, { extra: { version } });
+function unmatched(request: IncomingMessage, version: string): HttpProblem {
+  const detail = `The key is at version ${version}.${weakTagsNote(request)}`;
+  return new HttpProblem('precondition-failed', detail, { extra: { version } });
 }
 
-function writeText(key: string, version: string, root: string, acks: number): string {
-  return `{"success":true,"key":${JSON.stringify(key)},"version":"${version}","merkle_root":"${root}","acks":${acks}}`;
+const NO_HEADERS: Headers = {};
+
+function writeText(
+  { key, version, replaced }: Written,
+  { root, acks }: { readonly root: string; readonly acks: number },
+  isConditional: boolean,
+): string {
+  const more =
+    (isConditional ? `,"condition":"${LOCAL}"` : '') +
+    (replaced.length === 0 ? '' : `,"replaced":${replacedText(replaced)}`);
+  return `{"success":true,"key":${JSON.stringify(key)},"version":"${version}","merkle_root":"${root}","acks":${acks}${more}}`;
+}
+
+function writtenText({ key, version, created, replaced }: Written): string {
+  const more = replaced.length === 0 ? '' : `,"replaced":${replacedText(replaced)}`;
+  return `{"key":${JSON.stringify(key)},"version":"${version}","created":${created}${more}}`;
 }

@@ -35,6 +35,7 @@ const VITAL: ReadonlySet<string> = new Set([...EARLY, '/api/lattice/p2p/status']
 const GUARDED: readonly ProblemSlug[] = ['unauthorized', 'forbidden'];
 const WRITING: readonly ProblemSlug[] = [
   ...GUARDED,
+  'idempotency-key-reused',
   'internal',
   'stopping',
   'healing',
@@ -109,7 +110,7 @@ export const CALLS: readonly Call[] = [
   {
     method: 'post',
     path: '/api/lattice/state',
-    summary: 'Writes and deletes, all accepted or none',
+    summary: 'Writes and deletes, all accepted or none; a delete of what is not there is 404 for all of them',
     query: WriteQuery,
     body: schemas.BatchRequest,
     answers: { 200: schemas.BatchResponse },
@@ -217,19 +218,31 @@ function operation(call: Call): Readonly<Record<string, unknown>> {
     parameters: [
       ...pathParameters(call.path),
       ...queryParameters(call.query),
-      ...(call.conditions ?? []).map((name) => ({
-        name,
-        in: 'header',
-        required: false,
-        description: '* or a list of entity tags; a key’s tag is its version',
-        schema: { type: 'string' },
-      })),
+      ...(call.conditions ?? []).map((name) =>
+        header(name, call.method === 'get' ? TAGS : `${TAGS}. ${LOCAL_CONDITION}`),
+      ),
+      ...(call.problems.includes('idempotency-key-reused') ? [header('Idempotency-Key', IDEMPOTENCY)] : []),
     ],
     ...(call.body === undefined
       ? {}
       : { requestBody: { required: true, ...content('application/json', call.body) } }),
     responses: Object.fromEntries(statusesOf(call).map((status) => [String(status), response(call, status)])),
   };
+}
+
+const TAGS =
+  '* or a list of entity tags; a key’s tag is its version. A weak tag (W/"…") never matches If-Match (RFC 9110, 13.1.1)';
+const LOCAL_CONDITION =
+  'The condition is held against what this node has seen, not against the cluster: two nodes may both take ' +
+  '`If-None-Match: *` for one key at the same moment, whatever `w` is, and then both writes are kept as a conflict. ' +
+  'The answer says so with `condition: "local"`';
+const IDEMPOTENCY =
+  '1–255 visible ASCII characters, in quotes or not. The same request with the same key is answered as it was the first ' +
+  'time, with `Idempotency-Replayed: true`, and not done again; another request with it is 422. This node alone remembers ' +
+  'keys, for ten minutes at most, no more than 10,000 of them, and not over a restart. What came to nothing is not remembered';
+
+function header(name: string, description: string): Readonly<Record<string, unknown>> {
+  return { name, in: 'header', required: false, description, schema: { type: 'string' } };
 }
 
 function response(call: Call, status: number): Readonly<Record<string, unknown>> {
@@ -249,7 +262,7 @@ function response(call: Call, status: number): Readonly<Record<string, unknown>>
 function problemSchema(call: Call, status: number): z.ZodType {
   switch (status) {
     case 404:
-      return call.method === 'get' ? schemas.AbsentProblem : schemas.Problem;
+      return call.method === 'get' ? schemas.AbsentProblem : schemas.NothingToDeleteProblem;
     case 412:
       return schemas.PreconditionProblem;
     case 504:

@@ -23,6 +23,7 @@ const TITLES = {
   'too-large': [413, 'Too large'],
   'unsupported-media-type': [415, 'Unsupported media type'],
   'expectation-failed': [417, 'Expectation failed'],
+  'idempotency-key-reused': [422, 'Idempotency key reused'],
   'headers-too-large': [431, 'Headers too large'],
   'request-timeout': [408, 'Request timeout'],
   internal: [500, 'Internal error'],

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { LatticeApi } from '../ports.ts';
+import type { ReplaysOptions } from './idempotency.ts';
 import type { PagesOptions } from './pages.ts';
 import { HttpProblem } from './problems.ts';
 
@@ -23,6 +24,7 @@ interface RouteLimits {
   readonly waitMaxMs: number;
   readonly parkedMax: number;
   readonly pages: PagesOptions;
+  readonly replays: ReplaysOptions;
   readonly streamsMax: number;
   readonly streamBufferBytesMax: number;
   readonly streamHeartbeatMs: number;

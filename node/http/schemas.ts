@@ -234,18 +234,46 @@ export const EntriesResponse = z.object({
 });
 export type EntriesResponse = z.infer<typeof EntriesResponse>;
 
+const standingFields = { version, author: peerId, timestamp: epochMs, deleted: z.boolean() };
+
+/** A record that lives, without its value. */
+const StandingResponse = z
+  .object(standingFields)
+  .describe(
+    'the record that is shown of the key, a tombstone too: whether it is one’s own write, its author and time tell',
+  );
+export type StandingResponse = z.infer<typeof StandingResponse>;
+
+const replaced = z
+  .array(
+    z.object({
+      ...standingFields,
+      value: z.unknown().optional().describe('null when `deleted`; left out beyond 64 KiB in all'),
+    }),
+  )
+  .describe(
+    'where the key was in conflict: every record that this write replaced, the one that was shown first',
+  )
+  .optional();
+const condition = z
+  .literal('local')
+  .describe('a condition was given, and held against what this node had seen: no promise about other nodes')
+  .optional();
+
 export const WriteResponse = z.object({
   success: z.literal(true),
   key: z.string(),
   version,
   merkle_root: digest,
+  condition,
+  replaced,
   acks: z.number().int().positive().describe('nodes where the write is durable, this one included'),
 });
 export type WriteResponse = z.infer<typeof WriteResponse>;
 
 export const BatchResponse = z.object({
   success: z.literal(true),
-  entries: z.array(z.object({ key: z.string(), version, created: z.boolean() })),
+  entries: z.array(z.object({ key: z.string(), version, created: z.boolean(), replaced })),
   count: z.number().int().nonnegative(),
   merkle_root: digest,
   acks: z.number().int().positive(),
@@ -278,6 +306,17 @@ export const AbsentProblem = Problem.extend({
 
 export const PreconditionProblem = Problem.extend({
   version: z.string().nullable().describe('the one that is here; null: no value'),
+  condition,
+  current: StandingResponse.nullable().optional(),
+});
+
+/** A delete of what is not there, alone or in a batch, of which nothing was written then. */
+export const NothingToDeleteProblem = Problem.extend({
+  key: z.string(),
+  index: z.number().int().nonnegative().optional().describe('of the entry, in a batch'),
+  current: StandingResponse.nullable().describe(
+    'the tombstone, where the key was deleted and it is still known',
+  ),
 });
 
 /** 504: durable on `acks` members, this one included, and spreading. */

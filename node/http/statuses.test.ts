@@ -19,15 +19,23 @@ interface Way {
   readonly more?: CallOptions;
   /** before the call */
   readonly given?: (lattice: FakeLattice) => void;
+  /** the same call with this query and these headers, before */
+  readonly before?: { readonly query: string; readonly headers: Readonly<Record<string, string>> };
 }
 
 const ROOT = new FakeLattice().root();
 const put = { value: 1 };
 const batch = { entries: [{ key: 'a', value: 1 }] };
 
+const ONCE = { 'Idempotency-Key': '"once"' };
+const present = (lattice: FakeLattice): void => {
+  void lattice.write([{ key: 'k', value: '1' }], null, null);
+};
+
 /** What every write may come to. */
 const WRITES: Readonly<Record<number, Way>> = {
   401: { options: { apiToken: 'secret' } },
+  422: { given: present, before: { query: '?w=1', headers: ONCE }, more: { headers: ONCE } },
   403: { more: { headers: { Origin: 'https://evil.example' } } },
   500: { given: (lattice) => (lattice.failure = new TypeError('a bug')) },
   503: { given: (lattice) => (lattice.outcome = { ok: false, reason: 'members', reachable: 1, need: 2 }) },
@@ -44,9 +52,6 @@ const READS: Readonly<Record<number, Way>> = {
   ...INTERNAL,
   503: { given: (lattice) => (lattice.broken = named('NodeHealingError', 'healing')) },
   507: { given: (lattice) => (lattice.broken = named('StorageFailedError', 'ENOSPC')) },
-};
-const present = (lattice: FakeLattice): void => {
-  void lattice.write([{ key: 'k', value: '1' }], null, null);
 };
 const MISMATCH: Way = { given: present, more: { headers: { 'If-Match': '"other"' } } };
 
@@ -120,7 +125,14 @@ describe.each(CALLS.map((one) => [`${one.method} ${one.path}`, one] as const))('
       expect(await firstLine(port, requestText(one))).toMatch(/^HTTP\/1\.1 200 /);
       return;
     }
-    const answer = await call(port, one.method.toUpperCase(), pathOf(one) + (way.query ?? ''), way.more);
+    const method = one.method.toUpperCase();
+    if (way.before !== undefined) {
+      const { query, headers } = way.before;
+      expect((await call(port, method, pathOf(one) + query, { ...way.more, headers })).status).toBeLessThan(
+        300,
+      );
+    }
+    const answer = await call(port, method, pathOf(one) + (way.query ?? ''), way.more);
     expect(`${answer.status} ${answer.text}`).toMatch(new RegExp(`^${status} `));
     if (Number(status) >= 400 && name !== 'get /ready') {
       expect(Problem.parse(JSON.parse(answer.text)).status).toBe(Number(status));

@@ -5,7 +5,9 @@
  * so no member's record can lose digits or exhaust the stack here.
  */
 import type { LinkStatus, NodeStatus, ProofDocument, ReadEntry } from '../ports.ts';
-import { ABSENT_TOLD_MAX, type LinkStatusResponse, type StatusResponse } from './schemas.ts';
+import type { Standing } from '../protocol/border.ts';
+import { ABSENT_TOLD_MAX, VALUE_BYTES_MAX } from './schemas.ts';
+import type { LinkStatusResponse, StandingResponse, StatusResponse } from './schemas.ts';
 
 export function statusView(status: NodeStatus): StatusResponse {
   const reached = status.peers.filter((peer) => peer.p2p.state === 'alive').length;
@@ -65,6 +67,25 @@ export function entryResponseText(entry: ReadEntry, extraText: string): string {
 /** JSON members of a problem: what a key without a value still has to tell. */
 export function absentText({ siblings }: ReadEntry): string {
   return `"conflict":${siblings.length > 0},"siblings":[${siblings.map(siblingText).join(',')}]`;
+}
+
+/** What lives of a key, for the one whose write was refused because of it; null where nothing is known of the key. */
+export function standingView(standing: Standing | null): StandingResponse | null {
+  if (standing === null) return null;
+  const { version, author, timestamp, value } = standing;
+  return { version, author, timestamp, deleted: value === null };
+}
+
+/** JSON text of what a write over a conflict replaced. Values come as long as they are no more together than one may be. */
+export function replacedText(replaced: readonly Standing[]): string {
+  let left = VALUE_BYTES_MAX;
+  const texts = replaced.map((standing) => {
+    const { value } = standing;
+    left -= Buffer.byteLength(value ?? '');
+    const head = JSON.stringify(standingView(standing));
+    return left < 0 ? head : `${head.slice(0, -1)},"value":${value ?? 'null'}}`;
+  });
+  return `[${texts.join(',')}]`;
 }
 
 /** JSON members that a proof adds to an answer. */

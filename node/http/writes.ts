@@ -5,12 +5,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { WriteAnswer } from '../ports.ts';
 import type { AckDemand, Precondition, WriteEntry } from '../protocol/border.ts';
+import { weakTagsNote } from './etags.ts';
 import { HttpProblem } from './problems.ts';
 import { hasQuery, parseQuery } from './query.ts';
 import type { RouteContext } from './route-context.ts';
 import { ACK_TIMEOUT_MS, WriteQuery } from './schemas.ts';
+import { standingView } from './views.ts';
 
-export type Written = Extract<WriteAnswer, { ok: true }>;
+type Written = Extract<WriteAnswer, { ok: true }>;
 type Unwritten = Extract<WriteAnswer, { ok: false }>;
 
 /** `w` and `timeout_ms` of a write; null: this node alone, as `w=1` says too. */
@@ -34,12 +36,18 @@ export function write(
 }
 
 /** @throws HttpProblem when it was not written, or not by as many as were asked for */
-export function writtenOf(outcome: WriteAnswer): Written {
+export function writtenOf(request: IncomingMessage, outcome: WriteAnswer): Written {
   if (outcome.ok) return outcome;
-  throw problemOf(outcome);
+  throw problemOf(request, outcome);
 }
 
-function problemOf(outcome: Unwritten): HttpProblem {
+/**
+ * A condition is held against what this node has seen. Another node may have seen something else at the same moment, so the answer says
+ * how far the condition reached.
+ */
+export const LOCAL = 'local';
+
+function problemOf(request: IncomingMessage, outcome: Unwritten): HttpProblem {
   switch (outcome.reason) {
     case 'acks': {
       const { acks, need, root } = outcome;
@@ -65,14 +73,21 @@ function problemOf(outcome: Unwritten): HttpProblem {
       return new HttpProblem('identity-in-use', `Nothing was written: ${outcome.detail}.`, {
         extra: { accepted: false },
       });
-    case 'precondition':
-      return new HttpProblem(
-        'precondition-failed',
-        outcome.version === null ? 'The key has no value here.' : `The key is at version ${outcome.version}.`,
-        { extra: { version: outcome.version } },
-      );
-    case 'not-found':
-      return new HttpProblem('not-found', 'There is nothing to delete: this key has no value here.');
+    case 'precondition': {
+      const { version, winner } = outcome;
+      const what = version === null ? 'The key has no value here.' : `The key is at version ${version}.`;
+      return new HttpProblem('precondition-failed', what + weakTagsNote(request), {
+        extra: { version, condition: LOCAL, current: standingView(winner) },
+      });
+    }
+    case 'not-found': {
+      const { key, index, winner } = outcome;
+      const what = `There is nothing to delete: the key ${JSON.stringify(key.slice(0, 80))} has no value here.`;
+      const isBatch = request.method === 'POST';
+      return new HttpProblem('not-found', isBatch ? `${what} Nothing of the batch was written.` : what, {
+        extra: { key, ...(isBatch ? { index } : {}), current: standingView(winner) },
+      });
+    }
     case 'invalid':
       return new HttpProblem('bad-request', `The write makes no record: ${outcome.detail.slice(0, 300)}`);
   }

@@ -104,7 +104,7 @@ it('counts writes by how they end, and passes them on untouched', async () => {
   const metrics = new NodeMetrics({ status: () => null }, { withProcess: false });
   const outcomes: (WriteAnswer | Error)[] = [
     { ok: true, written: [], root, acks: 1 },
-    { ok: false, reason: 'not-found', root },
+    { ok: false, reason: 'not-found', key: 'a', index: 0, winner: null, root },
     new Error('disk'),
   ];
   const api = meteredApi(
@@ -123,7 +123,14 @@ it('counts writes by how they end, and passes them on untouched', async () => {
     { key: 'b', value: '2' },
   ];
   expect(await api.write(entries, null, null)).toEqual({ ok: true, written: [], root, acks: 1 });
-  expect(await api.write(entries, null, null)).toEqual({ ok: false, reason: 'not-found', root });
+  expect(await api.write(entries, null, null)).toEqual({
+    ok: false,
+    reason: 'not-found',
+    key: 'a',
+    index: 0,
+    winner: null,
+    root,
+  });
   await expect(api.write(entries, null, null)).rejects.toThrow('disk');
   expect(api.status().mode).toBe('NONE');
   const text = await metrics.text();

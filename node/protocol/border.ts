@@ -9,7 +9,7 @@ import type { Digest, NodeId } from './ids.ts';
 import type { Knowledge } from './state/knowledge.ts';
 import type { Dot, SignedRecord, VerifiedRecord } from './state/record.ts';
 import type { VersionVector } from './state/version-vector.ts';
-import type { Precondition, StoredRecord, WriteEntry } from './state/write.ts';
+import type { Mismatch, Precondition, Standing, StoredRecord, WriteEntry, Written } from './state/write.ts';
 import type { SizeDoubt } from './sync/loads.ts';
 import type { SyncReply, SyncRequest } from './sync/messages.ts';
 
@@ -37,11 +37,7 @@ export interface AckDemand {
 export type WriteOutcome =
   | {
       readonly ok: true;
-      readonly written: readonly {
-        readonly key: string;
-        readonly version: string;
-        readonly created: boolean;
-      }[];
+      readonly written: readonly Written[];
       /** members that have it on disk, this one included */
       readonly acks: number;
     }
@@ -58,8 +54,8 @@ export type WriteOutcome =
   | { readonly ok: false; readonly reason: 'clock'; readonly detail: string }
   /** not written: an older live process has this node's identity */
   | { readonly ok: false; readonly reason: 'twin'; readonly detail: string }
-  | { readonly ok: false; readonly reason: 'precondition'; readonly version: string | null }
-  | { readonly ok: false; readonly reason: 'not-found' }
+  /** not written: the condition does not hold, or there is nothing to delete */
+  | Mismatch
   /** the entries make no legal record: a limit, a lone surrogate, too many authors of one key */
   | { readonly ok: false; readonly reason: 'invalid'; readonly detail: string };
 
@@ -185,4 +181,4 @@ export type Effect =
   | { readonly type: 'timer'; readonly timer: TimerName; readonly afterMs: number | null }
   | { readonly type: 'emit'; readonly event: LatticeEvent };
 
-export type { Precondition, WriteEntry };
+export type { Precondition, Standing, WriteEntry, Written };

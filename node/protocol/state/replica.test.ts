@@ -124,17 +124,35 @@ describe('replica', () => {
     expect(replica.get('k')?.winner).toEqual(deleted);
     expect(replica.versionOf('k')).toBeNull();
     expect([replica.size(), replica.recordCount()]).toEqual([0, 1]);
-    expect(replica.write([{ key: 'k', value: null }], null, 10)).toEqual({ ok: false, reason: 'not-found' });
+    expect(replica.write([{ key: 'k', value: null }], null, 10)).toEqual({
+      ok: false,
+      reason: 'not-found',
+      key: 'k',
+      index: 0,
+      winner: { version: deleted?.id, author: deleted?.dot.author, timestamp: 10, value: null },
+    });
     expect(replica.write([{ key: 'k', value: '3' }], null, 10)).toMatchObject({
       written: [{ created: true }],
     });
   });
 
-  it('takes the later of two entries for one key, and skips deletes of nothing in a batch', () => {
+  it('writes nothing of a batch that would delete what is not there, and says which entry that is', () => {
     const replica = replicaOf(ada);
     const batch = [
       { key: 'a', value: '1' },
+      { key: 'none', value: '2' },
+      { key: 'b', value: '2' },
       { key: 'none', value: null },
+    ];
+    const refused = { ok: false, reason: 'not-found', key: 'none', index: 3, winner: null };
+    expect(replica.write(batch, null, 10)).toEqual(refused);
+    expect([replica.size(), replica.takeChanges()]).toEqual([0, null]);
+  });
+
+  it('takes the later of two entries for one key', () => {
+    const replica = replicaOf(ada);
+    const batch = [
+      { key: 'a', value: '1' },
       { key: 'b', value: '2' },
       { key: 'a', value: '3' },
     ];
@@ -162,12 +180,18 @@ describe('replica', () => {
     const replica = replicaOf(ada);
     const write = (value: string | null, precondition: Parameters<Replica['write']>[1]): WriteResult =>
       replica.write([{ key: 'k', value }], precondition, 10);
-    expect(write('1', { ifMatch: '*' })).toEqual({ ok: false, reason: 'precondition', version: null });
-    expect(write(null, { ifMatch: '*' })).toEqual({ ok: false, reason: 'not-found' });
+    expect(write('1', { ifMatch: '*' })).toMatchObject({
+      reason: 'precondition',
+      version: null,
+      winner: null,
+    });
+    expect(write(null, { ifMatch: '*' })).toMatchObject({ ok: false, reason: 'not-found', winner: null });
     expect(write('1', { ifNoneMatch: '*' }).ok).toBe(true);
     const version = replica.versionOf('k');
-    expect(write('2', { ifNoneMatch: '*' })).toEqual({ ok: false, reason: 'precondition', version });
-    expect(write('2', { ifMatch: ['other'] })).toEqual({ ok: false, reason: 'precondition', version });
+    const winner = { version, author: ada.id, timestamp: 10, value: '1' };
+    const refused = { ok: false, reason: 'precondition', version, winner };
+    expect(write('2', { ifNoneMatch: '*' })).toEqual(refused);
+    expect(write('2', { ifMatch: ['other'] })).toEqual(refused);
     expect(write('2', { ifMatch: ['other', version ?? ''] }).ok).toBe(true);
     expect(write('3', { ifMatch: [version ?? ''] }).ok).toBe(false);
   });
@@ -181,7 +205,12 @@ describe('replica', () => {
     expect(replica.get('k')).toEqual({ key: 'k', winner: theirs, siblings: [own] });
     expect(replica.versionOf('k')).not.toBe(version);
     expect(replica.versionOf('k')).not.toBe(theirs.id);
-    const [merged] = recordsOf(replica.write([{ key: 'k', value: '3' }], null, 10));
+    const merging = replica.write([{ key: 'k', value: '3' }], null, 10);
+    const [merged] = recordsOf(merging);
+    expect(merging.ok && merging.written[0]?.replaced).toEqual([
+      { version: theirs.id, author: bob.id, timestamp: theirs.stamp.wallMs, value: '2' },
+      { version: own?.id, author: ada.id, timestamp: 10, value: '1' },
+    ]);
     expect(replica.get('k')).toEqual({ key: 'k', winner: merged, siblings: [] });
     expect(replica.merge(theirs, 1000)).toBe('covered');
   });

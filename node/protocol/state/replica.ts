@@ -32,7 +32,7 @@ import {
   type SignedRecord,
   type VerifiedRecord,
 } from './record.ts';
-import type { Precondition, StoredRecord, WriteEntry } from './write.ts';
+import type { Mismatch, Precondition, Standing, StoredRecord, WriteEntry, Written } from './write.ts';
 
 export interface ReplicaModules {
   readonly self: NodeId;
@@ -71,6 +71,7 @@ const PIECE_RECORDS = 128;
 
 /** Its signature is known to nobody who does not have our key, and never leaves the process. */
 const NO_RECORDS: readonly SignedRecord[] = [];
+const NO_STANDING: readonly Standing[] = [];
 const FINGERPRINT_SECRET = Buffer.from('aethel/fingerprints/v1\0', 'latin1');
 
 /** A key with its live records; the winner may be a tombstone. */
@@ -81,18 +82,9 @@ export interface KeyView {
   readonly siblings: readonly SignedRecord[];
 }
 
-interface Written {
-  readonly key: string;
-  /** id of the new record, tombstones included */
-  readonly version: string;
-  /** the key had no value before */
-  readonly created: boolean;
-}
-
 export type WriteResult =
   | { readonly ok: true; readonly records: readonly VerifiedRecord[]; readonly written: readonly Written[] }
-  | { readonly ok: false; readonly reason: 'precondition'; readonly version: string | null }
-  | { readonly ok: false; readonly reason: 'not-found' };
+  | Mismatch;
 
 /**
  * `fresh`: lives now; `known`: lived already; `covered`: replaced long ago, or by what lives here; `ahead`: refused, its stamp is
@@ -407,7 +399,7 @@ export class Replica {
 
   /**
    * Writes all entries or none. Of two entries for one key the later counts. Deleting a key without a value is
-   * `not-found` when it is all that was asked for, and nothing in a batch of several.
+   * `not-found`, alone and in a batch alike.
    *
    * @param precondition on the one entry there is
    * @throws CodecError when a key or value is beyond the limits, or a key has had too many writers; nothing is changed
@@ -416,32 +408,56 @@ export class Replica {
     const [first] = entries;
     if (first === undefined) return { ok: true, records: [], written: [] };
     if (precondition !== null && entries.length > 1) throw new RangeError('a precondition is on one entry');
-    const version = this.versionOf(first.key);
-    if (entries.length === 1 && first.value === null && version === null)
-      return { ok: false, reason: 'not-found' };
-    if (precondition !== null && !isFulfilled(precondition, version)) {
-      return { ok: false, reason: 'precondition', version };
-    }
+    const mismatch = this.#mismatch(entries) ?? this.#unfulfilled(first.key, precondition);
+    if (mismatch !== null) return mismatch;
 
     let sequence = this.#sequence;
     let clock = this.#clock;
     const records: VerifiedRecord[] = [];
     const written: Written[] = [];
     for (const { key, value } of lastOfEach(entries)) {
-      const hasValue = this.#hasValue(key);
-      if (value === null && !hasValue) continue;
+      const live = this.#live(key);
       clock = tick(clock, wallMs);
       const context = this.#ownContext(key, sequence);
       sequence += 1;
       const record = this.#sign({ key, value, context, stamp: clock }, sequence);
       records.push(record);
-      written.push({ key, version: record.id, created: !hasValue });
+      const replaced = live.length > 1 ? live.map(standingOf) : NO_STANDING;
+      written.push({ key, version: record.id, created: !hasValue(live), replaced });
     }
 
     this.#sequence = sequence;
     this.#clock = clock;
     for (const record of records) this.#addOwn(record, wallMs);
     return { ok: true, records, written };
+  }
+
+  /** The first entry that would delete what has no value. */
+  #mismatch(entries: readonly WriteEntry[]): Mismatch | null {
+    for (const entry of lastOfEach(entries)) {
+      const { key, value } = entry;
+      if (value !== null || this.#hasValue(key)) continue;
+      return {
+        ok: false,
+        reason: 'not-found',
+        key,
+        index: entries.indexOf(entry),
+        winner: this.#winnerOf(key),
+      };
+    }
+    return null;
+  }
+
+  #unfulfilled(key: string, precondition: Precondition | null): Mismatch | null {
+    if (precondition === null) return null;
+    const version = this.versionOf(key);
+    if (isFulfilled(precondition, version)) return null;
+    return { ok: false, reason: 'precondition', version, winner: this.#winnerOf(key) };
+  }
+
+  #winnerOf(key: string): Standing | null {
+    const [winner] = this.#live(key);
+    return winner === undefined ? null : standingOf(winner);
   }
 
   merge(record: VerifiedRecord, wallMs: number): MergeOutcome {
@@ -735,6 +751,10 @@ export function versionOf(live: readonly SignedRecord[]): string | null {
 /** Of several entries for one key the last, at the place of the first. */
 function lastOfEach(entries: readonly WriteEntry[]): Iterable<WriteEntry> {
   return entries.length === 1 ? entries : new Map(entries.map((entry) => [entry.key, entry])).values();
+}
+
+function standingOf({ id, dot, stamp, value }: SignedRecord): Standing {
+  return { version: id, author: dot.author, timestamp: stamp.wallMs, value };
 }
 
 function hasValue([winner]: readonly SignedRecord[]): boolean {
