@@ -98,7 +98,7 @@ describe('keys', () => {
     'constructor',
     'hasOwnProperty',
     'ключ 🔑',
-    '..',
+    '...',
     '%',
     'a?b#c',
     ' ',

@@ -157,7 +157,7 @@ it('gives back every value that it takes, exactly', async () => {
       fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
       value,
       async (key, wanted) => {
-        fc.pre(key.isWellFormed());
+        fc.pre(key.isWellFormed() && key !== '.' && key !== '..');
         const target = `/api/lattice/state/${encodeURIComponent(key)}`;
         const text = JSON.stringify(wanted);
         expect((await call(port, 'PUT', target, { body: `{"value":${text}}` })).status).toBeLessThan(300);

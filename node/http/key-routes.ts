@@ -69,6 +69,7 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       assertWriter(request);
       const acks = ackDemandOf(request);
       assertKey(key);
+      assertNoDots(key);
       const precondition = preconditionOf(request);
       const json = await readJson(request, limits.bodyBytesMax);
       const body = PutRequest.safeParse(json.value);
@@ -162,9 +163,23 @@ export function keyRoutes(context: RouteContext): KeyRoutes {
       if (keys.has(key))
         throw new HttpProblem('bad-request', `Body: the key ${key.slice(0, 80)} is there twice.`);
       keys.add(key);
-      return { key, value: 'delete' in entry ? null : valueText(json, entry.value) };
+      if ('delete' in entry) return { key, value: null };
+      assertNoDots(key);
+      return { key, value: valueText(json, entry.value) };
     });
   }
+}
+
+/**
+ * `.` and `..` are steps in a path to every client that follows the URL standard, also as `%2E`: nobody could read what is written there. Where
+ * one came from a member of before, a listing shows it and a batch deletes it.
+ */
+function assertNoDots(key: string): void {
+  if (key !== '.' && key !== '..') return;
+  throw new HttpProblem(
+    'invalid-key',
+    `The key ${key} is a step in a path, not a name, to clients that follow the URL standard; it can be deleted, but not written.`,
+  );
 }
 
 /** What is read again and again is the same entry, and the same answer. */

@@ -37,8 +37,8 @@ const KEYS: readonly (readonly [name: string, key: string])[] = [
   ['one letter', 'a'],
   ['a slash', 'a/b'],
   ['only a slash', '/'],
-  ['a dot', '.'],
-  ['two dots', '..'],
+  ['three dots', '...'],
+  ['a dot and a blank', '. '],
   ['a path upwards', '../../etc/passwd'],
   ['a percent sign', '100%'],
   ['what looks encoded', '%2F'],
@@ -106,6 +106,38 @@ describe.each(KEYS)('a key that is %s', (_name, key) => {
     const remove = { entries: [{ key, delete: true }] };
     await json(call(port, 'POST', '/api/lattice/state', { body: remove }), 200);
     expect(lattice.values.has(key)).toBe(false);
+  });
+});
+
+describe.each(['.', '..'])('the key %s, which URL clients take for a step', (key) => {
+  const path = `/api/lattice/state/${key}`;
+
+  it('is written in no way', async () => {
+    for (const spelling of [path, `/api/lattice/state/${key.replaceAll('.', '%2E')}`]) {
+      const answer = await json(call(port, 'PUT', spelling, { body: { value: 1 } }), 400);
+      expect(Problem.parse(answer).type).toBe('urn:aethel:problem:invalid-key');
+    }
+    const entries = [
+      { key: 'a', value: 1 },
+      { key, value: 1 },
+    ];
+    await json(call(port, 'POST', '/api/lattice/state', { body: { entries } }), 400);
+    expect(lattice.values.size).toBe(0);
+  });
+
+  it('is shown where a member has it, and can be deleted by every client', async () => {
+    await lattice.write([{ key, value: '1' }], null, null);
+    const url = `http://127.0.0.1:${port}/api/lattice/state`;
+    const listed = await fetch(`${url}?entries=1`);
+    expect(EntriesResponse.parse(await listed.json()).entries.map((entry) => entry.key)).toEqual([key]);
+    await json(call(port, 'GET', path), 200);
+    const deleted = await fetch(url, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ entries: [{ key, delete: true }] }),
+    });
+    expect(deleted.status).toBe(200);
+    expect(lattice.values.size).toBe(0);
   });
 });
 

@@ -45,7 +45,10 @@ export const Key = z
   .min(1, 'is empty')
   .refine((key) => key.isWellFormed(), 'is not well-formed text (lone surrogate)')
   .refine((key) => utf8.encode(key).length <= KEY_BYTES_MAX, `is longer than ${KEY_BYTES_MAX} bytes of UTF-8`)
-  .describe(`1–${KEY_BYTES_MAX} bytes of UTF-8; percent-encoded in a path, its slashes as %2F`);
+  .describe(
+    `1–${KEY_BYTES_MAX} bytes of UTF-8; percent-encoded in a path, its slashes as %2F. \`.\` and \`..\` are not written, for URL clients ` +
+      'take them for steps, encoded too; where one is there, a listing shows it and a batch deletes it',
+  );
 
 // ---- answers -------------------------------------------------------------------------------------------------------
 
