@@ -24,6 +24,8 @@ export function readCarefully(text: string): unknown {
   return new Reader(text).value();
 }
 
+const MEMBER = { configurable: true, enumerable: true, writable: true };
+
 class Reader {
   readonly #text: string;
   #at = 0;
@@ -62,13 +64,10 @@ class Reader {
       }
       this.#next();
       this.#at += 1;
+      const value = this.value();
       // As JSON.parse does it: a member, also where its name is __proto__.
-      Object.defineProperty(object, name, {
-        value: this.value(),
-        configurable: true,
-        enumerable: true,
-        writable: true,
-      });
+      if (name === '__proto__') Object.defineProperty(object, name, { value, ...MEMBER });
+      else object[name] = value;
       this.#path.pop();
     } while (!this.#isAtEnd('}'));
     return object;
@@ -96,21 +95,23 @@ class Reader {
   #string(): string {
     const start = this.#at;
     this.#at = endOfString(this.#text, start);
-    return JSON.parse(this.#text.slice(start, this.#at)) as string;
+    const raw = this.#text.slice(start + 1, this.#at - 1);
+    return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
   }
 
   #token(): unknown {
     TOKEN.lastIndex = this.#at;
     const token = TOKEN.exec(this.#text)?.[0] ?? '';
     this.#at += token.length;
-    const value: unknown = JSON.parse(token);
-    if (typeof value === 'number' && !isExactNumber(token)) {
+    if (token === 'true' || token === 'false') return token === 'true';
+    if (token === 'null') return null;
+    if (!isExactNumber(token)) {
       throw new HttpProblem(
         'bad-request',
         `The number ${token.slice(0, 40)} at ${this.#place()} would lose digits as a double; send it as a string.`,
       );
     }
-    return value;
+    return Number(token);
   }
 
   /** The next character that is no blank, which is not passed. */
