@@ -22,6 +22,7 @@ import { EventLog } from './observe/events.ts';
 import { watchedClock } from './observe/lag.ts';
 import type { NodeLogger } from './observe/logger.ts';
 import { meteredApi, NodeMetrics } from './observe/metrics.ts';
+import { memoryLimitBytes, stateBytesMaxOf } from './memory.ts';
 import type {
   Clock,
   Identity,
@@ -466,6 +467,7 @@ function coreOptions(config: Config): CoreOptions {
   const suspectMs = Math.min(suspicionMs * 0.8, Math.max(suspicionMs * 0.6, heartbeatIntervalMs * 2.4));
   return {
     ...CORE_DEFAULTS,
+    stateBytesMax: config.stateBytesMax ?? stateBytesMaxOf(memoryLimitBytes()),
     policy: {
       ...policy,
       beatMs: heartbeatIntervalMs,

@@ -53,6 +53,8 @@ export interface Config {
   readonly stateSlots: string | null;
   /** where the cluster's key was read; null: from the environment */
   readonly clusterKeyFile: string | null;
+  /** memory that the records may take; null: what the machine leaves */
+  readonly stateBytesMax: number | null;
   /** 32 bytes; the lungs' keys come from it, the topic and the name, see config/scope.ts */
   readonly clusterKey: Uint8Array;
   /** another key whose holders are members too, while the key is being changed; null: none */
@@ -160,6 +162,8 @@ const Variables = z.object({
   AETHEL_STATE_DIR: text(/^[^\0]{1,4096}$/, 'must be a path').default('./.aethel/state'),
   /** replicas that share a volume share this directory */
   AETHEL_STATE_SLOTS: text(/^[^\0]{1,4096}$/, 'must be a path').optional(),
+  /** as much as the memory of this machine, or of its container, leaves: see memory.ts */
+  AETHEL_STATE_BYTES_MAX: integer(65_536, 10 ** 14).optional(),
   AETHEL_API_INSECURE: flag().default(false),
   /** measured: 250 ms with a limit of 1 s notices a black hole in 1.01–1.05 s, without false alarms */
   AETHEL_HEARTBEAT_INTERVAL_MS: integer(20, 60_000).default(250),
@@ -320,6 +324,7 @@ function toConfig(variables: z.infer<typeof Variables>, { token, ...besides }: B
     discoveryDns: variables.AETHEL_DISCOVERY_DNS ?? null,
     stateDir: variables.AETHEL_STATE_DIR,
     stateSlots: variables.AETHEL_STATE_SLOTS ?? null,
+    stateBytesMax: variables.AETHEL_STATE_BYTES_MAX ?? null,
     api: { token, insecure: variables.AETHEL_API_INSECURE },
     heartbeatIntervalMs: variables.AETHEL_HEARTBEAT_INTERVAL_MS,
     suspicionMs: variables.AETHEL_SUSPICION_MS,

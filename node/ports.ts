@@ -284,6 +284,8 @@ export interface NodeStatus {
   readonly root: Digest;
   /** keys that have a value */
   readonly size: number;
+  /** what the records take in memory, about, and may take at most; Infinity: no bound */
+  readonly room: { readonly bytes: number; readonly bytesMax: number };
   readonly peers: readonly PeerStatus[];
   readonly members: MembersStatus;
   /** what an operator should look at although the node serves */

@@ -62,6 +62,7 @@ const SETTINGS: SettingNames = {
   discoveryDns: 'AETHEL_DISCOVERY_DNS',
   stateDir: 'AETHEL_STATE_DIR',
   stateSlots: 'AETHEL_STATE_SLOTS',
+  stateBytesMax: 'AETHEL_STATE_BYTES_MAX',
   clusterKey: 'AETHEL_CLUSTER_KEY',
   clusterKeyFile: 'AETHEL_CLUSTER_KEY_FILE',
   acceptedKey: 'AETHEL_CLUSTER_KEY_ACCEPTED',

@@ -14,7 +14,7 @@ export function text(pattern: RegExp, problem: string) {
 
 export function integer(min: number, max: number) {
   return parsed((value) => {
-    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
     return number >= min && number <= max ? number : null;
   }, `must be a whole number from ${min} to ${max}`);
 }

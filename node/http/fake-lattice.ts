@@ -151,6 +151,7 @@ export class FakeLattice implements LatticeApi {
       lastSwitch: { from: 'NONE', to: 'P2P', reason: 'gossip heard', at: 1 },
       root: this.root(),
       size: this.values.size,
+      room: { bytes: 0, bytesMax: Infinity },
       peers: [
         {
           peerId: '12D3KooWOther' as NodeId,

@@ -139,6 +139,8 @@ export const StatusResponse = z.object({
   has_peers: z.boolean(),
   merkle_root: digest,
   state_size: z.number().int().nonnegative().describe('keys that have a value'),
+  state_bytes: z.number().int().nonnegative().optional().describe('memory that the records take, about'),
+  state_bytes_max: z.number().int().nullable().optional().describe('at most; beyond, writes get 507'),
   peers: z.array(PeerStatusResponse),
   members: MembersResponse.optional(),
   warnings,

@@ -33,6 +33,8 @@ export function statusView(status: NodeStatus): StatusResponse {
     has_peers: reached > 0,
     merkle_root: status.root,
     state_size: status.size,
+    state_bytes: status.room.bytes,
+    state_bytes_max: Number.isFinite(status.room.bytesMax) ? status.room.bytesMax : null,
     peers: status.peers.map((peer) => ({
       peer_id: peer.peerId,
       url: peer.url,

@@ -88,6 +88,14 @@ function problemOf(request: IncomingMessage, outcome: Unwritten): HttpProblem {
         extra: { key, ...(isBatch ? { index } : {}), current: standingView(winner) },
       });
     }
+    case 'full': {
+      const { bytes, bytesMax } = outcome;
+      return new HttpProblem(
+        'storage-full',
+        `Nothing was written: the state takes ${bytes} of the ${bytesMax} bytes of memory that it may take (AETHEL_STATE_BYTES_MAX). Deleting makes room.`,
+        { extra: { accepted: false, state_bytes: bytes, state_bytes_max: bytesMax } },
+      );
+    }
     case 'invalid':
       return new HttpProblem('bad-request', `The write makes no record: ${outcome.detail.slice(0, 300)}`);
   }

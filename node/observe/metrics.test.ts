@@ -152,6 +152,7 @@ function statusIn(mode: NodeStatus['mode'], heardMs: readonly (number | null)[] 
     modeSince: 0,
     lastSwitch: null,
     root,
+    room: { bytes: 0, bytesMax: Infinity },
     size: 7,
     peers: heardMs.map((lastHeardMs) => ({
       peerId: peer,

@@ -56,6 +56,8 @@ export type WriteOutcome =
   | { readonly ok: false; readonly reason: 'twin'; readonly detail: string }
   /** not written: the condition does not hold, or there is nothing to delete */
   | Mismatch
+  /** not written: the records would take more memory than they may */
+  | { readonly ok: false; readonly reason: 'full'; readonly bytes: number; readonly bytesMax: number }
   /** the entries make no legal record: a limit, a lone surrogate, too many authors of one key */
   | { readonly ok: false; readonly reason: 'invalid'; readonly detail: string };
 

@@ -82,6 +82,8 @@ export interface CoreOptions {
   /** A stamp further ahead of our clock is refused, in ms. Default 60000 (DESIGN section 3). */
   readonly aheadMaxMs: number;
   readonly sketch: SketchOptions;
+  /** What the records may take in memory, in bytes. Default without end. */
+  readonly stateBytesMax?: number;
 }
 
 export interface ModeReport {
@@ -219,7 +221,7 @@ export class Core {
         sketchSalt: modules.sketchSalt,
         ...(modules.atHand === undefined ? {} : { atHand: modules.atHand }),
       },
-      { aheadMaxMs: options.aheadMaxMs, sketch: options.sketch },
+      { aheadMaxMs: options.aheadMaxMs, sketch: options.sketch, bytesMax: options.stateBytesMax ?? Infinity },
     );
   }
 
@@ -290,6 +292,11 @@ export class Core {
   /** Why this node writes no more; null: it does. */
   get retirement(): string | null {
     return this.#retirement;
+  }
+
+  /** `isShort`: members have records for which there was no room here. */
+  room(): { readonly bytes: number; readonly bytesMax: number; readonly isShort: boolean } {
+    return { ...this.replica.room(), isShort: this.#refusals.hasCrowdedOut };
   }
 
   /** In order of first acquaintance. */
@@ -808,6 +815,11 @@ export class Core {
           if (this.#refusals.note(record, this.replica.sketch.shortOf(record.id)))
             this.#emit({ type: 'refused', peer: from, lung, what: 'record', reason: 'stamp_too_far_ahead' });
           break;
+        case 'full':
+          refused += 1;
+          if (this.#refusals.noteCrowdedOut(record, this.replica.sketch.shortOf(record.id)))
+            this.#emit({ type: 'refused', peer: from, lung, what: 'record', reason: 'state_full' });
+          break;
         case 'covered':
           covered.push(position);
           break;
@@ -1012,9 +1024,11 @@ export class Core {
     };
   }
 
-  /** Records that were refused for their stamps may be taken now: whoever has them is asked again. */
+  /** Records that were refused for their stamps, or for want of room, may be taken now: whoever has them is asked again. */
   #retryRefused(): void {
-    if (!this.#refusals.expire(this.#now.wallMs)) return;
+    const isRoomAgain = this.#refusals.hasCrowdedOut && this.replica.isRoomy();
+    if (isRoomAgain) this.#refusals.forgetCrowdedOut();
+    if (!this.#refusals.expire(this.#now.wallMs) && !isRoomAgain) return;
     for (const peer of this.#peers.values()) {
       peer.stuck = null;
       peer.urgent = true;
@@ -1331,6 +1345,7 @@ export class Core {
   #noteRoot(peer: Peer, root: Digest): void {
     peer.root = root;
     if (root === this.replica.root()) {
+      if (this.#refusals.hasCrowdedOut) this.#refusals.forgetCrowdedOut();
       if (peer.equalSlot < this.replica.lastSlot) peer.settled.hearEqual(this.replica.vector);
       peer.equalSlot = this.replica.lastSlot;
       peer.urgent = false;

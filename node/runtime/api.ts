@@ -135,6 +135,7 @@ export class Api implements LatticeApi {
       lastSwitch: mode.lastSwitch,
       root: core.replica.root(),
       size: core.replica.size(),
+      room: core.replica.room(),
       peers: core.peers().map((peer) => peerStatus(peer, surroundings.urlOf(peer.id), now)),
       members: core.members(),
       warnings: this.warnings(),
@@ -156,6 +157,11 @@ export class Api implements LatticeApi {
     const failure = surroundings.storeFailure() ?? driver.failure;
     if (failure !== null) reasons.push(`store: ${failure.message}`);
     if (core.retirement !== null) reasons.push(`identity: ${core.retirement}`);
+    const room = core.room();
+    if (room.isShort)
+      reasons.push(
+        `state: full at ${room.bytes} of ${room.bytesMax} bytes, members have records that it lacks`,
+      );
     const clock = core.clock();
     if (!clock.isSane) reasons.push(`clock: ${describeClock(clock)}`);
     if (!surroundings.isAlone && core.mode().mode === 'NONE') reasons.push('no lung reaches a member');

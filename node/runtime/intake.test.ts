@@ -12,7 +12,7 @@ import { Intake } from './intake.ts';
 const author = testIdentity(1);
 const peer = testIdentity(2).id;
 const root = '0'.repeat(64) as SyncRequest['root'];
-const OPTIONS = { sliceRecords: 4, partRecords: 8, waitingMax: 20 };
+const OPTIONS = { sliceRecords: 4, partRecords: 8, waitingMax: 20, waitingBytesMax: 1_000_000 };
 
 describe('the intake', () => {
   it('puts what is sound before the core in the order of the message, whatever order the verdicts come in', async () => {

@@ -30,14 +30,22 @@ export interface IntakeOptions {
   readonly partRecords: number;
   /** Records that may wait for verification; default 50000, two pages of the smallest ones. Beyond, gossip is left to anti-entropy and questions are refused. */
   readonly waitingMax: number;
+  /** Their bytes at most; default 32 MiB. */
+  readonly waitingBytesMax: number;
 }
 
-export const INTAKE_DEFAULTS: IntakeOptions = { sliceRecords: 64, partRecords: 1_024, waitingMax: 50_000 };
+export const INTAKE_DEFAULTS: IntakeOptions = {
+  sliceRecords: 64,
+  partRecords: 1_024,
+  waitingMax: 50_000,
+  waitingBytesMax: 33_554_432,
+};
 
 export class Intake {
   readonly #modules: IntakeModules;
   readonly #options: IntakeOptions;
   #waiting = 0;
+  #waitingBytes = 0;
   /** being verified, in the order in which they came; an input once that is done */
   readonly #pages: { input: Input | null }[] = [];
 
@@ -164,7 +172,9 @@ export class Intake {
   ): void {
     if (records.length === 0) return done([]);
     if (this.#modules.driver.failure !== null) return done(null);
-    if (this.#waiting + records.length > this.#options.waitingMax) {
+    const bytes = records.reduce((sum, record) => sum + record.bytes.length, 0);
+    const { waitingMax, waitingBytesMax } = this.#options;
+    if (this.#waiting + records.length > waitingMax || this.#waitingBytes + bytes > waitingBytesMax) {
       this.#modules.emit({
         type: 'refused',
         peer,
@@ -187,13 +197,17 @@ export class Intake {
       left -= count;
       this.#waiting -= count;
       since += count;
-      if (left === 0 && count > 0) return done(sound());
+      if (left === 0 && count > 0) {
+        this.#waitingBytes -= bytes;
+        return done(sound());
+      }
       if (part === undefined || since < this.#options.partRecords) return;
       part(sound());
       verdicts.fill(null);
       since = 0;
     };
     this.#waiting += records.length;
+    this.#waitingBytes += bytes;
     const slice = (from: number): void => {
       const to = Math.min(from + this.#options.sliceRecords, records.length);
       if (to < records.length) setImmediate(slice, to);

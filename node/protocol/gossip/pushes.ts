@@ -5,19 +5,25 @@
  */
 import type { NodeId } from '../ids.ts';
 import type { SignedRecord } from '../state/record.ts';
-import { countThatFits } from './batch.ts';
+import { WaitingRecords } from './waiting.ts';
 
 export interface PushesOptions {
   /** Bytes of records in one push; default 512 KiB, half of what a lung carries in one message. */
   readonly batchBytesMax: number;
   /** Records waiting per member; default 5000. */
   readonly waitingMax: number;
+  /** Their bytes at most; default 4 MiB. */
+  readonly waitingBytesMax: number;
 }
 
-export const PUSHES_DEFAULTS: PushesOptions = { batchBytesMax: 524_288, waitingMax: 5_000 };
+export const PUSHES_DEFAULTS: PushesOptions = {
+  batchBytesMax: 524_288,
+  waitingMax: 5_000,
+  waitingBytesMax: 4_194_304,
+};
 
 interface Lane {
-  waiting: SignedRecord[];
+  readonly waiting: WaitingRecords;
   underWay: boolean;
 }
 
@@ -35,10 +41,9 @@ export class Pushes {
    */
   offer(peer: NodeId, records: readonly SignedRecord[], bytesMax: number): readonly SignedRecord[] | null {
     let lane = this.#lanes.get(peer);
-    if (lane === undefined) this.#lanes.set(peer, (lane = { waiting: [], underWay: false }));
-    for (const record of records) lane.waiting.push(record);
-    const excess = lane.waiting.length - this.#options.waitingMax;
-    if (excess > 0) lane.waiting.splice(0, excess);
+    if (lane === undefined)
+      this.#lanes.set(peer, (lane = { waiting: new WaitingRecords(this.#options), underWay: false }));
+    lane.waiting.push(records);
     return lane.underWay ? null : this.#take(lane, bytesMax);
   }
 
@@ -59,6 +64,6 @@ export class Pushes {
     if (lane.waiting.length === 0) return null;
     lane.underWay = true;
     const { batchBytesMax } = this.#options;
-    return lane.waiting.splice(0, countThatFits(lane.waiting, Math.min(batchBytesMax, bytesMax)));
+    return lane.waiting.take(Math.min(batchBytesMax, bytesMax));
   }
 }

@@ -3,7 +3,7 @@
  * with the next batch, so that a quiet node is quick and a busy one sends few messages.
  */
 import type { SignedRecord } from '../state/record.ts';
-import { countThatFits } from './batch.ts';
+import { WaitingRecords } from './waiting.ts';
 
 export interface RumorsOptions {
   /**
@@ -15,23 +15,29 @@ export interface RumorsOptions {
   readonly batchBytesMax: number;
   /** Records that wait at most; beyond, the oldest are left to anti-entropy. Default 20000. */
   readonly waitingMax: number;
+  /** Their bytes at most; default 8 MiB, as gossip's own buffer for a member. Writes of 60 KB outrun a busy machine's gossip. */
+  readonly waitingBytesMax: number;
 }
 
-export const RUMORS_DEFAULTS: RumorsOptions = { gapMs: 20, batchBytesMax: 262_144, waitingMax: 20_000 };
+export const RUMORS_DEFAULTS: RumorsOptions = {
+  gapMs: 20,
+  batchBytesMax: 262_144,
+  waitingMax: 20_000,
+  waitingBytesMax: 8_388_608,
+};
 
 export class Rumors {
   readonly #options: RumorsOptions;
-  #waiting: SignedRecord[] = [];
+  readonly #waiting: WaitingRecords;
   #lastAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RumorsOptions) {
     this.#options = options;
+    this.#waiting = new WaitingRecords(options);
   }
 
   offer(records: readonly SignedRecord[]): void {
-    for (const record of records) this.#waiting.push(record);
-    const excess = this.#waiting.length - this.#options.waitingMax;
-    if (excess > 0) this.#waiting.splice(0, excess);
+    this.#waiting.push(records);
   }
 
   /**
@@ -43,12 +49,12 @@ export class Rumors {
     const waitMs = this.#lastAt + this.#options.gapMs - now;
     if (waitMs > 0) return { batch: null, againMs: waitMs };
     this.#lastAt = now;
-    const batch = this.#waiting.splice(0, countThatFits(this.#waiting, this.#options.batchBytesMax));
+    const batch = this.#waiting.take(this.#options.batchBytesMax);
     return { batch, againMs: this.#waiting.length > 0 ? this.#options.gapMs : null };
   }
 
   /** Nobody hears gossip now: what waits is left to anti-entropy. */
   clear(): void {
-    this.#waiting = [];
+    this.#waiting.clear();
   }
 }

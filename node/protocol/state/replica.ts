@@ -19,7 +19,8 @@ import { DIGEST_BYTES, KeptRecord } from './kept-record.ts';
 import { contextOf, knows, mergeKey } from './merge.ts';
 import { MerkleTrie } from './merkle.ts';
 import { isFulfilled } from './precondition.ts';
-import { RecordStore, type AtHand } from './record-store.ts';
+import { recordCost, RecordStore, type AtHand } from './record-store.ts';
+import { Room } from './room.ts';
 import type { ShortId } from './sketch/short-id.ts';
 import { Sketch, SKETCH_DEFAULTS, type SketchOptions, type SketchView } from './sketch/sketch.ts';
 import { TrieLoad } from './trie-load.ts';
@@ -53,6 +54,8 @@ export interface ReplicaOptions {
    */
   readonly aheadMaxMs: number;
   readonly sketch: SketchOptions;
+  /** What the records may take in memory, see `Room`; default without end. What was stored before is loaded all the same. */
+  readonly bytesMax?: number;
 }
 
 export const REPLICA_DEFAULTS: ReplicaOptions = { aheadMaxMs: 60_000, sketch: SKETCH_DEFAULTS };
@@ -84,13 +87,14 @@ export interface KeyView {
 
 export type WriteResult =
   | { readonly ok: true; readonly records: readonly VerifiedRecord[]; readonly written: readonly Written[] }
-  | Mismatch;
+  | Mismatch
+  | { readonly ok: false; readonly reason: 'full'; readonly bytes: number; readonly bytesMax: number };
 
 /**
  * `fresh`: lives now; `known`: lived already; `covered`: replaced long ago, or by what lives here; `ahead`: refused, its stamp is
- * too far in this node's future
+ * too far in this node's future; `full`: refused, there is no room for it
  */
-export type MergeOutcome = 'fresh' | 'known' | 'covered' | 'ahead';
+export type MergeOutcome = 'fresh' | 'known' | 'covered' | 'ahead' | 'full';
 
 /** Two records of one dot: their author signed twice. Both are kept, so that replicas still converge. */
 export interface Equivocation {
@@ -135,6 +139,7 @@ export type TrieView = Pick<
 export class Replica {
   readonly #modules: ReplicaModules;
   readonly #options: ReplicaOptions;
+  readonly #room: Room;
   readonly #store: RecordStore;
   /** of the ids of all live records */
   readonly #sketch: Sketch;
@@ -160,6 +165,7 @@ export class Replica {
   constructor(modules: ReplicaModules, options: ReplicaOptions) {
     this.#modules = modules;
     this.#options = options;
+    this.#room = new Room(options.bytesMax ?? Infinity);
     this.#sketch = new Sketch(modules.sketchSalt, options.sketch);
     this.#store = new RecordStore(
       modules.sign(FINGERPRINT_SECRET),
@@ -426,6 +432,8 @@ export class Replica {
       written.push({ key, version: record.id, created: !hasValue(live), replaced });
     }
 
+    if (!this.#mayWrite(records)) return { ok: false, reason: 'full', ...this.room() };
+
     this.#sequence = sequence;
     this.#clock = clock;
     for (const record of records) this.#addOwn(record, wallMs);
@@ -464,6 +472,7 @@ export class Replica {
     if (this.#store.holds(record)) return 'known';
     if (this.#vector.has(record.dot) && !this.#isTaken(record.dot)) return 'covered';
     if (isTooFarAhead(record.stamp, wallMs, this.#options.aheadMaxMs)) return 'ahead';
+    if (!this.#hasRoomFor(record)) return 'full';
     const outcome = this.#add(record, wallMs);
     if (outcome === 'fresh') this.#clock = observe(this.#clock, record.stamp, wallMs);
     return outcome;
@@ -516,6 +525,16 @@ export class Replica {
     return this.#store.count;
   }
 
+  /** What the records take in memory, about, and may take at most. */
+  room(): { readonly bytes: number; readonly bytesMax: number } {
+    return { bytes: this.#store.bytes, bytesMax: this.#room.bytesMax };
+  }
+
+  /** Whether what was refused for want of room may be asked for again. */
+  isRoomy(): boolean {
+    return this.#room.isRoomy(this.#store.bytes);
+  }
+
   /**
    * Keys that have a value, in the order of their UTF-8 bytes.
    *
@@ -565,6 +584,26 @@ export class Replica {
     this.#drafts = [];
     this.#sequenceTaken = this.#sequence;
     return changes;
+  }
+
+  /** Deletes always may be written: they are how room is made. */
+  #mayWrite(records: readonly SignedRecord[]): boolean {
+    if (this.#room.bytesMax === Infinity || records.every(({ value }) => value === null)) return true;
+    let growth = 0;
+    let isReplacing = true;
+    for (const record of records) {
+      const live = this.#live(record.key);
+      growth += recordCost(record) - costOf(live);
+      isReplacing &&= live.length > 0;
+    }
+    return this.#room.mayGrow(this.#store.bytes, growth, isReplacing);
+  }
+
+  #hasRoomFor(record: SignedRecord): boolean {
+    const cost = recordCost(record);
+    if (this.#room.mayGrow(this.#store.bytes, cost, false)) return true;
+    const { removed } = mergeKey(this.#live(record.key), record);
+    return this.#room.mayGrow(this.#store.bytes, cost - costOf(removed), removed.length > 0);
   }
 
   #addOwn(record: SignedRecord, wallMs: number): void {
@@ -755,6 +794,10 @@ function lastOfEach(entries: readonly WriteEntry[]): Iterable<WriteEntry> {
 
 function standingOf({ id, dot, stamp, value }: SignedRecord): Standing {
   return { version: id, author: dot.author, timestamp: stamp.wallMs, value };
+}
+
+function costOf(records: readonly SignedRecord[]): number {
+  return records.reduce((sum, record) => sum + recordCost(record), 0);
 }
 
 function hasValue([winner]: readonly SignedRecord[]): boolean {
