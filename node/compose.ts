@@ -39,6 +39,7 @@ import { Core, type CoreOptions } from './protocol/core.ts';
 import { CORE_DEFAULTS } from './protocol/defaults.ts';
 import type { LatticeEvent, LungName } from './protocol/events.ts';
 import type { NodeId } from './protocol/ids.ts';
+import type { Loss } from './protocol/state/loss.ts';
 import { Acquaintances, ACQUAINTANCES_DEFAULTS } from './runtime/acquaintances.ts';
 import { Api } from './runtime/api.ts';
 import { Discovery } from './runtime/discovery.ts';
@@ -48,7 +49,7 @@ import { Intake, INTAKE_DEFAULTS } from './runtime/intake.ts';
 import { Introductions, INTRODUCTIONS_DEFAULTS, INTRODUCTIONS_TO_HTTP } from './runtime/introductions.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { replicaNumber } from './runtime/replica-number.ts';
-import { describeFault, describeLoss, restore } from './runtime/restore.ts';
+import { describeFault, describeLoss, restore, type Restored } from './runtime/restore.ts';
 import { SecondLung } from './runtime/second-lung.ts';
 import { RevivingLung } from './runtime/reviving-lung.ts';
 import { VERIFYING_DEFAULTS, VerifyingThreads } from './signing/verifying-threads.ts';
@@ -107,12 +108,12 @@ export async function composeNode(
       turn: letAnswer,
     };
     const restored = await restore(modules, { stateDir, isAlone: !maySalvage });
-    const faults = acceptsLoss
-      ? await giveUp(restored.faults, { stateDir, storage, logger })
-      : restored.faults;
+    if (acceptsLoss) await giveUp(restored, { stateDir, storage, logger });
+    const { core } = restored;
+    const { faults, loss } = acceptsLoss ? NOTHING_LOST : restored;
     const files = [resolve(stateDir, IDENTITY_FILE), storage.file];
     const stateWatch = new StateWatch({ clock: systemClock, logger }, files);
-    const opened = { identity, storage, stateWatch, core: restored.core, faults };
+    const opened = { identity, storage, stateWatch, core, faults, loss };
     return assemble({ config, slot, logger, server, apiToken, ...opened });
   } catch (error) {
     await storage.close();
@@ -141,11 +142,13 @@ function leaveMark({
   }
 }
 
+const NOTHING_LOST = { faults: [], loss: null } as const;
+
 /** The operator goes on without what is lost: it is named, on record, and then the store counts as whole. */
 async function giveUp(
-  faults: readonly StoreFault[],
+  { core, faults, believed }: Restored,
   { stateDir, storage, logger }: { stateDir: string; storage: Storage; logger: Logger },
-): Promise<readonly StoreFault[]> {
+): Promise<void> {
   if (faults.length > 0) {
     const record = recordAcceptedLoss(stateDir, faults.map(describeLoss), new Date());
     logger.error('the operator gave up what the store lost', {
@@ -154,10 +157,12 @@ async function giveUp(
       record,
     });
     for (const fault of faults) logger.error('given up', { tag: 'STARTUP', ...describeFault(fault) });
+    // Without what was seen: a member that comes later with what was lost would be told that it was replaced.
+    if (believed !== null) await storage.commit({ put: [], remove: [], meta: believed });
     await storage.mend();
+    core.setLoss(null);
   }
   takeAwayAcceptance(stateDir);
-  return [];
 }
 
 /** Where replicas share a volume, the state directory is the slot that this one takes for as long as it lives. */
@@ -195,6 +200,7 @@ interface Assembled {
   readonly core: Core;
   /** what was missing when it was restored */
   readonly faults: readonly StoreFault[];
+  readonly loss: Loss | null;
 }
 
 function newCore(config: Config, identity: Identity): Core {
@@ -211,7 +217,8 @@ function newCore(config: Config, identity: Identity): Core {
 }
 
 function assemble(assembled: Assembled): Lifecycle {
-  const { config, slot, logger, server, apiToken, identity, storage, stateWatch, core, faults } = assembled;
+  const { config, slot, logger, server, apiToken, identity, storage, stateWatch, core, faults, loss } =
+    assembled;
   const clock = systemClock;
   for (const fault of faults)
     logger.error('the store lost a record', { tag: 'STARTUP', ...describeFault(fault) });
@@ -284,14 +291,15 @@ function assemble(assembled: Assembled): Lifecycle {
   );
   const healing = new Healing(
     {
-      root: () => core.replica.root(),
+      replica: core.replica,
       peers: () => core.peers(),
       settled: () => driver.settled(),
       mend: () => storage.mend(),
+      healed: () => core.setLoss(null),
       clock,
       logger,
     },
-    faults,
+    loss === null ? null : { loss, faults },
   );
   const putOffMs = (): number => headStartMs({ ...CALM, lagMs: clock.lagMs() });
   const tell = (): readonly ToldMember[] =>
@@ -390,6 +398,7 @@ function assemble(assembled: Assembled): Lifecycle {
           clock,
           sink,
           records: () => core.replica.recordCount(),
+          isHealing: () => core.isHealing,
           onAsker: (member, host, port) => httpLung.askedBy(member, host, port),
           onBytes: metrics.bytesOf('http'),
           holders,

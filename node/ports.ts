@@ -138,6 +138,8 @@ export interface StoreMeta {
 export interface StoreFault {
   /** null: not one record that can be told, but records that are gone */
   readonly slot: number | null;
+  /** records that are gone by it; null where nobody can tell */
+  readonly records: number | null;
   readonly detail: string;
   /** what stands in the record's place, not to be believed; null where nothing does */
   readonly bytes: Uint8Array | null;

@@ -24,6 +24,8 @@ export interface Beacon {
   readonly isWatching: boolean;
   /** nothing has happened there for a while: its heartbeats are further apart */
   readonly isResting: boolean;
+  /** its store lost records that have not come back: it vouches for nothing. Default false */
+  readonly isHealing?: boolean;
   /** what it has seen; null where the lung does not carry it, the roots were alike, or it is long */
   readonly vector: VersionVector | null;
 }

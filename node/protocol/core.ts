@@ -42,6 +42,7 @@ import { decodeKnowledge, type Knowledge } from './state/knowledge.ts';
 import type { Dot, SignedRecord, VerifiedRecord } from './state/record.ts';
 import type { AtHand } from './state/record-store.ts';
 import { Replica, type LoadedRecord, type WriteResult } from './state/replica.ts';
+import type { Loss } from './state/loss.ts';
 import { VersionVector } from './state/version-vector.ts';
 import type { SketchOptions } from './state/sketch/sketch.ts';
 import type { StoredRecord } from './state/write.ts';
@@ -106,6 +107,10 @@ interface ClockReport extends ClockVerdict {
 
 export interface PeerReport {
   readonly id: NodeId;
+  /** its store lost records, as it last said; null before it said anything */
+  readonly isHealing: boolean | null;
+  /** what it has seen, as it last said; null before */
+  readonly seen: VersionVector | null;
   readonly root: Digest | null;
   readonly p2p: LinkHealth;
   readonly http: LinkHealth;
@@ -170,11 +175,12 @@ export class Core {
   readonly #acks = new Acks(ACKS_DEFAULTS);
   readonly #absences = new Absences(ABSENCES_DEFAULTS);
   readonly #refusals: Refusals;
+  #loss: Loss | null = null;
   /** every member ever met, kept over restarts: one that is away may still have what others have replaced */
   readonly #members: Members;
   readonly #aheadMaxMs: number;
   readonly #knowledge = (): Knowledge => ({
-    vector: this.replica.vector.clone(),
+    vector: this.#seen(),
     members: [...this.#members.known()],
   });
   #clock: ClockVerdict = { isSane: true, offsetMs: 0 };
@@ -294,16 +300,34 @@ export class Core {
     return this.#retirement;
   }
 
+  /** The store lost records: what had been seen stays on record until it is made good. Null: it is. */
+  setLoss(loss: Loss | null): void {
+    this.#loss = loss;
+  }
+
+  get isHealing(): boolean {
+    return this.#loss !== null;
+  }
+
   /** `isShort`: members have records for which there was no room here. */
   room(): { readonly bytes: number; readonly bytesMax: number; readonly isShort: boolean } {
     return { ...this.replica.room(), isShort: this.#refusals.hasCrowdedOut };
   }
 
+  /** What the store is told was seen: what it lost too, until that is made good. */
+  #seen(): VersionVector {
+    const vector = this.replica.vector.clone();
+    if (this.#loss !== null && this.#loss.seen !== null) vector.join(this.#loss.seen);
+    return vector;
+  }
+
   /** In order of first acquaintance. */
   peers(): readonly PeerReport[] {
-    return [...this.#peers.values()].map(({ id, root }) => ({
+    return [...this.#peers.values()].map(({ id, root, isHealing, settled: { seen } }) => ({
       id,
       root,
+      isHealing,
+      seen,
       p2p: this.#detector.health(id, 'p2p'),
       http: this.#detector.health(id, 'http'),
     }));
@@ -566,6 +590,7 @@ export class Core {
     if (beacon !== null && (was === 'suspect' || was === 'dead')) this.#giveUpSession(id, lung, 'lung_back');
     const peer = this.#evidence(id, lung, rttMs);
     if (beacon === null) return;
+    peer.isHealing = beacon.isHealing ?? false;
     if (beacon.isWatching)
       peer.watchesUntil = this.#now.monotonicMs + WATCHING_BEATS * this.#policy.restBeatMs;
     if (lung === 'p2p') {
@@ -1038,7 +1063,9 @@ export class Core {
   #maybeReconcile(peer: Peer): void {
     const now = this.#now.monotonicMs;
     // What another member told of its root is old, and its neighbours settle what it lacks.
-    if (!peer.isNeighbour || peer.root === null || peer.root === this.replica.root()) {
+    // Of one that lost nothing we must know what it has seen, also where its root is ours.
+    const mustVouch = this.#loss !== null && peer.isHealing === false && peer.settled.seen === null;
+    if (!peer.isNeighbour || peer.root === null || (peer.root === this.replica.root() && !mustVouch)) {
       peer.unlikeSince = null;
       return;
     }
@@ -1362,6 +1389,7 @@ export class Core {
       records: this.replica.recordCount(),
       wallMs: this.#now.wallMs,
       isResting: this.#beatMs > this.#policy.beatMs,
+      isHealing: this.#loss !== null,
       isWatching: to.isChosen || this.#now.monotonicMs < to.doubtedUntil,
       vector: to.root === root || vector.size > BEACON_RANGES_MAX ? null : vector.clone(),
     };

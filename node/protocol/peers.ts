@@ -57,6 +57,8 @@ export interface Peer {
   watchesUntil: number;
   /** as its last heartbeat said */
   isResting: boolean;
+  /** as it last said, over either lung; null before */
+  isHealing: boolean | null;
   /** last evidence over any lung, ms monotonic */
   heardAt: number;
 }
@@ -91,6 +93,7 @@ export function newPeer(id: NodeId, now: number, sessionBackoffMs: number): Peer
     doubtedUntil: now,
     watchesUntil: now,
     isResting: false,
+    isHealing: null,
     heardAt: now,
   };
 }

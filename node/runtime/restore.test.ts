@@ -40,7 +40,7 @@ describe('a restore', () => {
     await storage.commit({ put: [{ slot: 1, bytes: keptForm(recordOf(1)) }], remove: [], meta });
     const damaged: Storage = {
       load: (fault) => {
-        fault?.({ slot: 1, detail: 'a flipped bit', bytes: null });
+        fault?.({ slot: 1, records: 1, detail: 'a flipped bit', bytes: null });
         return { meta: storage.load().meta, records: [] };
       },
       commit: (batch) => storage.commit(batch),

@@ -5,11 +5,13 @@
  *
  * Takes seconds where there are many records; meanwhile the event loop gets its turns.
  */
-import { ACCEPT_LOSS_FILE, type Clock, type Storage, type StoreFault } from '../ports.ts';
+import { ACCEPT_LOSS_FILE, type Clock, type Storage, type StoreFault, type StoreMeta } from '../ports.ts';
 import type { Core } from '../protocol/core.ts';
 import type { Pieces } from '../protocol/pieces.ts';
 import { canonicalOf } from '../protocol/state/kept-record.ts';
-import { membersOnly } from '../protocol/state/knowledge.ts';
+import { decodeKnowledge, membersOnly } from '../protocol/state/knowledge.ts';
+import { dotHint, Loss } from '../protocol/state/loss.ts';
+import type { Dot } from '../protocol/state/record.ts';
 import { keyHint } from '../protocol/state/record-key.ts';
 
 /** Named one by one in an error; beyond, only counted. */
@@ -47,17 +49,26 @@ export interface RestoreModules {
   readonly turn: () => Promise<void>;
 }
 
+export interface Restored {
+  readonly core: Core;
+  readonly faults: readonly StoreFault[];
+  /** null: nothing is lost */
+  readonly loss: Loss | null;
+  /** what the store knows beside its records, without what is not to be believed */
+  readonly believed: StoreMeta | null;
+}
+
 /** Rejects with NodeDamagedError; with what `load` of the store throws. */
 export async function restore(
   modules: RestoreModules,
   options: { readonly stateDir: string; readonly isAlone: boolean },
-): Promise<{ readonly core: Core; readonly faults: readonly StoreFault[] }> {
+): Promise<Restored> {
   const { storage, newCore } = modules;
   const faults: StoreFault[] = [];
   const { meta, records } = storage.load((fault) => faults.push(fault));
   const core = newCore();
   await inTurns(core.loading(meta, records, modules.clock.wallMs()), modules);
-  if (faults.length === 0) return { core, faults };
+  if (faults.length === 0) return { core, faults, loss: null, believed: meta };
   if (options.isAlone) throw new NodeDamagedError(options.stateDir, faults);
   const again = storage.load(() => undefined);
   const unknowing = newCore();
@@ -66,7 +77,18 @@ export async function restore(
     knowledge: again.meta.knowledge && membersOnly(again.meta.knowledge),
   };
   await inTurns(unknowing.loading(vital, again.records, modules.clock.wallMs()), modules);
-  return { core: unknowing, faults };
+  const seen = again.meta?.knowledge ? decodeKnowledge(again.meta.knowledge).vector : null;
+  const loss = new Loss({ seen, sound: unknowing.replica.vector.clone(), ...extentOf(faults) });
+  unknowing.setLoss(loss);
+  return { core: unknowing, faults, loss, believed: vital };
+}
+
+function extentOf(faults: readonly StoreFault[]): { records: number | null; dots: readonly Dot[] } {
+  const dots = faults.flatMap(({ bytes }) => (bytes === null ? [] : (dotHint(canonicalOf(bytes)) ?? [])));
+  let records: number | null = 0;
+  for (const fault of faults)
+    records = records === null || fault.records === null ? null : records + fault.records;
+  return { records, dots };
 }
 
 async function inTurns(pieces: Pieces<void>, { clock, turn }: RestoreModules): Promise<void> {

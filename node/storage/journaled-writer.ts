@@ -9,6 +9,7 @@ import { decodeMark, encodeMark, Journal, readJournal } from './journal.ts';
 import { JOURNAL_KEY, type Database } from './lmdb-environment.ts';
 import type { LmdbWriter } from './lmdb-writer.ts';
 import type { CommitSize } from './room-ahead.ts';
+import { MISSING_UNKNOWN } from './tally.ts';
 import { decodeBatch, encodeBatch } from './writing-message.ts';
 
 /** In a half of the journal before it is written to LMDB: some 600 records. */
@@ -168,6 +169,6 @@ export async function recover(
     'the journal is not whole, or holds a batch that is not what was written, with later ones behind it';
   if (isDamaged && !maySalvage) throw new StorageCorruptError({ slot: null, detail });
   writer.forget();
-  await writer.write(frames.map(decodeBatch), { journal: null, missing: isDamaged ? 1 : 0 });
+  await writer.write(frames.map(decodeBatch), { journal: null, missing: isDamaged ? MISSING_UNKNOWN : 0 });
   return isDamaged ? [detail] : [];
 }

@@ -33,7 +33,7 @@ import { examine, FILE_NAME } from './lmdb-salvage.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
 import { takeOwnership, type OwnerCell } from './ownership.ts';
 import { contentOf, sealOf, unseal } from './seal.ts';
-import { difference, faultOfTally, RunningTally, TALLY_LOST, TALLY_ZERO } from './tally.ts';
+import { difference, faultOfTally, missingBy, RunningTally, TALLY_LOST, TALLY_ZERO } from './tally.ts';
 import { WritingThread, type WritingThreadModules } from './writing-thread.ts';
 
 const FORMAT = 'aethel-store/4';
@@ -201,7 +201,7 @@ export class LmdbStorage implements Storage, Keeper {
       const bytes = unseal(slot, value);
       if (bytes === null) {
         bad.add(slot);
-        damaged({ slot, detail: 'checksum mismatch', bytes: Buffer.from(contentOf(value)) });
+        damaged({ slot, records: 1, detail: 'checksum mismatch', bytes: Buffer.from(contentOf(value)) });
       } else {
         found.add(sealOf(value));
         yield { slot, bytes };
@@ -209,7 +209,9 @@ export class LmdbStorage implements Storage, Keeper {
     }
     this.#writer.loss = { damaged: bad, tally: difference(claimed, found) };
     const fault = faultOfTally(claimed, found, bad.size);
-    if (fault !== null) damaged({ slot: null, detail: [fault, ...this.repairs].join('; '), bytes: null });
+    if (fault === null) return;
+    const records = missingBy(claimed, found, bad.size);
+    damaged({ slot: null, records, detail: [fault, ...this.repairs].join('; '), bytes: null });
   }
 
   #enqueue(job: Job): Promise<void> {

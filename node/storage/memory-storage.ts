@@ -82,7 +82,7 @@ export class MemoryStorage implements Storage {
       const bytes = unseal(slot, sealed);
       if (bytes === null) {
         bad.add(slot);
-        damaged({ slot, detail: 'checksum mismatch', bytes: contentOf(sealed) });
+        damaged({ slot, records: 1, detail: 'checksum mismatch', bytes: contentOf(sealed) });
       } else {
         found = withRecord(found, sealOf(sealed));
         yield { slot, bytes };
@@ -91,7 +91,7 @@ export class MemoryStorage implements Storage {
     this.#damaged = bad;
     this.#loss = difference(tally, found);
     const fault = faultOfTally(tally, found, bad.size);
-    if (fault !== null) damaged({ slot: null, detail: fault, bytes: null });
+    if (fault !== null) damaged({ slot: null, records: null, detail: fault, bytes: null });
   }
 }
 

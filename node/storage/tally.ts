@@ -39,6 +39,15 @@ export function difference(from: Tally, to: Tally): Tally {
   return { records: from.records - to.records, sum: (from.sum - to.sum + MODULUS) % MODULUS };
 }
 
+/** Of a loss whose extent is not known, beside the records that are: more than any store holds, and it stays until that is mended. */
+export const MISSING_UNKNOWN = 2 ** 40;
+
+/** How many records are missing, beside those that are damaged; null where that cannot be told. */
+export function missingBy(claimed: Tally, found: Tally, damaged: number): number | null {
+  const missing = claimed.records - found.records - damaged;
+  return claimed.records < 0 || missing <= 0 || missing >= MISSING_UNKNOWN / 2 ? null : missing;
+}
+
 /**
  * What is wrong with a store that should hold `claimed` and holds `found`, as a sentence; null when nothing is.
  *
@@ -47,6 +56,8 @@ export function difference(from: Tally, to: Tally): Tally {
 export function faultOfTally(claimed: Tally, found: Tally, damaged: number): string | null {
   if (claimed.records < 0) return 'how many records should be there is lost';
   const missing = claimed.records - found.records - damaged;
+  if (missing >= MISSING_UNKNOWN / 2)
+    return 'how many records should be there is not known, a part of the journal is lost';
   if (missing !== 0) return `${claimed.records} records should be there, ${found.records + damaged} are`;
   if (damaged === 0 && claimed.sum !== found.sum) return 'the records are not those that were written last';
   return null;

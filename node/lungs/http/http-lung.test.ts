@@ -266,6 +266,7 @@ describe('HttpLung', () => {
           wallMs: expect.any(Number),
           isWatching: false,
           isResting: false,
+          isHealing: false,
           vector: null,
         },
       });

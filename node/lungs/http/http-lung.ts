@@ -640,6 +640,6 @@ function beaconIn(answer: Believed, site: Site, asked?: Digest): Beacon | null {
 }
 
 /** Over HTTP nobody says whom it watches, whether it rests, or its version vector. */
-function beaconOf(root: Digest, records: number, { wallMs }: Believed): Beacon {
-  return { root, records, wallMs, isWatching: false, isResting: false, vector: null };
+function beaconOf(root: Digest, records: number, { wallMs, isHealing }: Believed): Beacon {
+  return { root, records, wallMs, isWatching: false, isResting: false, isHealing, vector: null };
 }

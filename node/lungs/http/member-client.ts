@@ -21,6 +21,7 @@ import {
   MEMBER_HEADER,
   NONCE_HEADER,
   PORT_HEADER,
+  HEALING_SUFFIX,
   RECORDS_HEADER,
   requestMac,
   steadyTime,
@@ -79,6 +80,7 @@ export type Answer =
       readonly member: NodeId;
       readonly status: number;
       readonly records: number | null;
+      readonly isHealing: boolean;
       readonly wallMs: number | null;
       readonly body: Uint8Array;
       /** with our own identity it is not this process */
@@ -250,7 +252,8 @@ export class MemberClient {
       kind: 'believed',
       member,
       status,
-      records: numberIn(records),
+      records: numberIn(records.replace(HEALING_SUFFIX, '')),
+      isHealing: records.endsWith(HEALING_SUFFIX),
       wallMs: numberIn(wall),
       body,
       isTwin,

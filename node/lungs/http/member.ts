@@ -34,6 +34,8 @@ export const DIGEST_HEADER = 'aethel-digest';
 export const MAC_HEADER = 'aethel-mac';
 /** how many records stand behind the root of an answer, see Beacon */
 export const RECORDS_HEADER = 'aethel-records';
+/** behind that number where the store of the member lost records */
+export const HEALING_SUFFIX = ';healing';
 /** the wall clock of the member that answers, ms, as it stands: what it is compared by must show when it was set */
 export const WALL_HEADER = 'aethel-wall';
 

@@ -22,6 +22,7 @@ import {
   MEMBER_HEADER,
   NONCE_HEADER,
   PORT_HEADER,
+  HEALING_SUFFIX,
   RECORDS_HEADER,
   requestMac,
   STATE_PATH,
@@ -44,6 +45,8 @@ export interface MemberModules {
   readonly sink: LungSink;
   /** how many records stand behind the root, told with every state (Beacon.records); without it members go by `state_size` */
   readonly records?: () => number;
+  /** whether the store lost records: told beside their number, under the same MAC */
+  readonly isHealing?: () => boolean;
   /** a member asks, and says at which port it answers itself; the host is where its connection is seen */
   readonly onAsker?: (member: NodeId, host: string, port: number) => void;
   /** of what members ask, heads included */
@@ -257,7 +260,7 @@ function verify(request: Request, keys: readonly MemberKey[]): Claim | null {
 /** Signs at the last moment, when status, tag and body are known. Answers that were begun in pieces stay unsigned. */
 function signAnswer(
   response: Response,
-  { self, clock, records, holders }: MemberModules,
+  { self, clock, records, isHealing, holders }: MemberModules,
   { nonce, member, key }: Claim,
   isOfState: boolean,
 ): void {
@@ -269,7 +272,8 @@ function signAnswer(
   const signingEnd = (...args: unknown[]): Response => {
     if (!response.headersSent) {
       const { statusCode: status } = response;
-      if (isOfState && records !== undefined) response.setHeader(RECORDS_HEADER, String(records()));
+      if (isOfState && records !== undefined)
+        response.setHeader(RECORDS_HEADER, `${records()}${isHealing?.() === true ? HEALING_SUFFIX : ''}`);
       if (isOfState) response.setHeader(WALL_HEADER, String(Math.round(clock.wallMs())));
       const body = status === 304 || status === 204 ? NO_BODY : bytesOf(args[0], args[1]);
       const facts = {

@@ -17,6 +17,7 @@ const beats = fc.record({
     wallMs: fc.option(fc.integer({ min: 1, max: 2 ** 48 - 1 })),
     isWatching: fc.boolean(),
     isResting: fc.boolean(),
+    isHealing: fc.boolean(),
     vector: fc.option(vectors),
   }),
 });

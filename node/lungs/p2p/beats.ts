@@ -24,7 +24,7 @@ const BEAT_PROTOCOL = '/aethel/beat/3.0.0';
  *        28  u48  live records
  *        34  32   root
  *        66  u48  sender's wall clock, ms since the epoch; 0: not told
- *        72  u8   1: the sender watches the receiver, plus 2: it rests
+ *        72  u8   1: the sender watches the receiver, plus 2: it rests, plus 4: its store lost records
  *        73       sender's version vector, as in the messages of anti-entropy; nothing: not told
  */
 const BEAT_BYTES = 73;
@@ -206,7 +206,8 @@ export function encodeBeat(beat: Beat): Uint8Array {
   bytes.writeUIntBE(beat.beacon.records, 28, 6);
   bytes.write(beat.beacon.root, 34, 32, 'hex');
   bytes.writeUIntBE(beat.beacon.wallMs ?? 0, 66, 6);
-  bytes.writeUInt8(Number(beat.beacon.isWatching) + 2 * Number(beat.beacon.isResting), 72);
+  const { isWatching, isResting, isHealing = false } = beat.beacon;
+  bytes.writeUInt8(Number(isWatching) + 2 * Number(isResting) + 4 * Number(isHealing), 72);
   return bytes;
 }
 
@@ -233,9 +234,9 @@ export function decodeBeat(body: Uint8Array): Beat {
   };
 }
 
-function flagsOf(flags: number): Pick<Beacon, 'isWatching' | 'isResting'> {
-  if (flags > 3) throw new FrameError(`beat with the flags ${flags}`);
-  return { isWatching: flags % 2 === 1, isResting: flags >= 2 };
+function flagsOf(flags: number): Pick<Beacon, 'isWatching' | 'isResting' | 'isHealing'> {
+  if (flags > 7) throw new FrameError(`beat with the flags ${flags}`);
+  return { isWatching: flags % 2 === 1, isResting: flags % 4 >= 2, isHealing: flags >= 4 };
 }
 
 function vectorOf(bytes: Uint8Array): VersionVector {
