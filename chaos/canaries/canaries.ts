@@ -110,7 +110,7 @@ export const CANARIES: readonly Canary[] = [
   },
   {
     name: 'accepts who is no member',
-    edits: [{ file: 'node/lungs/http/routes.ts', find: 'return isSameMac(header(MAC_HEADER), right) ? claim : null;', replace: "return right === '' ? null : claim;" }],
+    edits: [{ file: 'node/lungs/http/routes.ts', find: 'return key === undefined ? null : { ...facts, key };', replace: 'return { ...facts, key: (key ?? keys[0])! };' }],
     scenario: 'intruder',
     caughtBy: ['members-only'],
   },

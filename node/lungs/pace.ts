@@ -8,6 +8,7 @@
  *   pauses           × 1     × 2     × 4     × 8    × 16     10 s at most
  *   patience          as configured, or eight times the lag, or twice the slowest answer; 15 s at most
  *   head start         0       2       4       8      15 s   20 s at most, of one of each pair (p2p/pairs.ts)
+ *   strangers at once 16       1       0       0       0     once eight links stand: a graph of them is connected
  */
 import type { Clock } from '../ports.ts';
 
@@ -25,6 +26,8 @@ const CALM_LAG_MS = 60;
 const PAUSE_MS_MAX = 10_000;
 const PATIENCE_MS_MAX = 15_000;
 const HEAD_START_MS_MAX = 20_000;
+/** As many as a node has neighbours (ADR 15), which is all of them in a lattice of nine. */
+const LINKS_ENOUGH = 8;
 
 /** @param max as many as a calm node has */
 export function atOnce(max: number, strain: Strain): number {
@@ -42,6 +45,17 @@ export function patienceMs(ms: number, { lagMs, answerMs }: Strain): number {
 /** For so long one of a pair leaves it to the other to dial. */
 export function headStartMs({ lagMs }: Strain): number {
   return lagMs <= CALM_LAG_MS ? 0 : Math.min(16 * lagMs, HEAD_START_MS_MAX);
+}
+
+/**
+ * How many places where nobody was met yet are dialled at once. Eight links of each node, to others of its own lot, make a connected
+ * graph, over which gossip reaches all: the rest can wait until the machine has time for them. Who was a link before is dialled as ever.
+ *
+ * @param links that stand
+ */
+export function strangersAtOnce(max: number, links: number, { lagMs }: Strain): number {
+  if (links < LINKS_ENOUGH) return max;
+  return lagMs <= 2 * CALM_LAG_MS ? 1 : 0;
 }
 
 function stretch({ lagMs }: Strain): number {

@@ -139,16 +139,25 @@ export class AddressBook {
     return 'new';
   }
 
-  /** Addresses to dial now, at most `max`, never two of one peer at once. `connected` peers need no dial. */
+  /**
+   * Addresses to dial now, at most `max`, never two of one peer at once. `connected` peers need no dial.
+   *
+   * @param strangersMax places under way at once where nobody has answered yet
+   */
   takeDue(
     now: number,
     max: number,
     connected: (peer: NodeId) => boolean,
     strain: Strain = CALM,
+    strangersMax = Infinity,
   ): readonly DueAddress[] {
     const busy = new Set<NodeId>();
-    for (const entry of this.#entries.values())
-      if (entry.dialing && entry.peer !== null) busy.add(entry.peer);
+    let strangers = 0;
+    for (const entry of this.#entries.values()) {
+      if (!entry.dialing) continue;
+      if (entry.peer !== null) busy.add(entry.peer);
+      if (entry.enoughMs === null) strangers += 1;
+    }
     const due = [...this.#entries.values()]
       .filter(
         (entry) =>
@@ -161,6 +170,9 @@ export class AddressBook {
     for (const entry of due) {
       if (taken.length >= max) break;
       if (entry.peer !== null && busy.has(entry.peer)) continue;
+      const isStranger = entry.enoughMs === null;
+      if (isStranger && strangers >= strangersMax) continue;
+      if (isStranger) strangers += 1;
       if (entry.peer !== null) busy.add(entry.peer);
       entry.dialing = true;
       entry.dueAt = now + this.#jittered(pauseMs(entry.delayMs, strain));

@@ -35,6 +35,28 @@ describe('the dialer', () => {
     expect(world.underWay).toBe(1);
   });
 
+  it.each([
+    [7, 0, 16],
+    [8, 0, 1],
+    [8, 120, 1],
+    [8, 121, 0],
+  ])('with %d links and timers %d ms late dials %d places where nobody was met', (links, lagMs, count) => {
+    const world = new World(lagMs, 0, links);
+    world.accepts();
+    world.clock.pass(60_000);
+    expect(world.underWay).toBe(count);
+  });
+
+  it('dials who was met before, however many links stand', async () => {
+    const world = new World(0, 0, 0);
+    for (let n = 0; n < places.length; n += 1)
+      await world.ends({ kind: 'member', peer: identityFrom(n + 2).id, answeredMs: 9 });
+    world.links = 8;
+    const before = world.dialled;
+    world.clock.pass(2_000);
+    expect(world.dialled - before).toBeGreaterThanOrEqual(DIALS_MAX);
+  });
+
   it('does not let machines that do not answer keep others waiting', () => {
     const world = new World(2_000);
     expect(world.underWay).toBe(1);
@@ -49,7 +71,10 @@ class World {
   readonly clock = new HandClock();
   readonly #dials: { readonly accepted: () => void; readonly end: (outcome: DialOutcome) => void }[] = [];
 
-  constructor(lagMs: number, becoming = 0) {
+  links: number;
+
+  constructor(lagMs: number, becoming = 0, links = 0) {
+    this.links = links;
     const book = new AddressBook(identityFrom(1).id, () => 0.5, {
       dialTimeoutsMs: [500],
       redialMinMs: 250,
@@ -69,6 +94,7 @@ class World {
           }),
         connected: () => false,
         becoming: () => becoming,
+        links: () => this.links,
         strain: () => ({ ...CALM, lagMs }),
         onAnswered: (answeredMs) => this.answers.push(answeredMs),
         onMet: () => undefined,

@@ -5,7 +5,7 @@
 import type { Clock } from '../../ports.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { Address, AddressBook, DueAddress } from './addresses.ts';
-import { atOnce, pauseMs } from '../pace.ts';
+import { atOnce, pauseMs, strangersAtOnce } from '../pace.ts';
 import type { Strain } from '../pace.ts';
 
 export type DialOutcome =
@@ -22,6 +22,8 @@ export interface DialerModules {
   readonly connected: (peer: NodeId) => boolean;
   /** connections that are becoming links, dialled by others or through here */
   readonly becoming: () => number;
+  /** those that are links */
+  readonly links: () => number;
   readonly strain: () => Strain;
   /** @param answeredMs how long a member took to answer */
   readonly onAnswered: (answeredMs: number) => void;
@@ -60,14 +62,17 @@ export class Dialer {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     if (!this.#running) return;
-    const { book, clock, connected } = this.#modules;
+    const { book, clock, connected, links } = this.#modules;
     const strain = this.#modules.strain();
     const now = clock.monotonicMs();
     book.forget(now, connected);
-    for (const address of book.takeDue(now, this.#free(strain), connected, strain)) void this.#dial(address);
+    const strangersMax = strangersAtOnce(this.#dialsMax, links(), strain);
+    const due = book.takeDue(now, this.#free(strain), connected, strain, strangersMax);
+    for (const address of due) void this.#dial(address);
     if (this.#underWay >= this.#dialsMax) return;
     const next = book.nextDueAt(connected, strain);
-    const napMs = this.#free(strain) > 0 ? SHORTEST_NAP_MS : pauseMs(FULL_NAP_MS, strain);
+    const isFree = this.#free(strain) > 0 && strangersMax === this.#dialsMax;
+    const napMs = isFree ? SHORTEST_NAP_MS : pauseMs(FULL_NAP_MS, strain);
     if (next !== null) this.#cancelTimer = clock.after(Math.max(napMs, next - now), () => this.wake());
   }
 

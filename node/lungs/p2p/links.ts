@@ -106,6 +106,10 @@ export class Links {
     return count;
   }
 
+  get upCount(): number {
+    return this.#members.size - this.becoming;
+  }
+
   isConnected(peer: NodeId): boolean {
     return this.#members.has(peer);
   }

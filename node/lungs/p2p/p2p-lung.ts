@@ -325,6 +325,7 @@ export class P2pLung implements Lung {
         onAnswered: (answeredMs) => this.#answers.saw(answeredMs, clock.monotonicMs()),
         connected: (peer) => links.isConnected(peer),
         becoming: () => links.becoming + this.#arrivals.underWay,
+        links: () => links.upCount,
         strain: () => this.#strain(),
         onFailed: (address, reason) => this.#dialFailed(address, reason),
         onMet: ({ text }) => this.#dead.answered(text),
