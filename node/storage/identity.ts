@@ -3,10 +3,12 @@
  * that a crash leaves either no file or a whole one, and never replaced: a node that loses it comes back as another node.
  */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ACCEPT_LOSS_FILE, type Identity } from '../ports.ts';
 import { identityFromSeed, SEED_BYTES } from '../protocol/state/signature.ts';
+import { StorageFailedError, StorageLockedError } from './errors.ts';
+import { takeAlone } from './ownership.ts';
 
 /** In the state directory. */
 export const IDENTITY_FILE = 'identity.key';
@@ -52,10 +54,14 @@ export async function loadOrCreateIdentity(
     }
     return identityFromSeed(seed);
   } catch (error) {
-    if (error instanceof IdentityError) throw error;
+    if (error instanceof IdentityError || isOfOwnership(error)) throw error;
     const code = codeOf(error) ?? 'UNKNOWN';
     throw new IdentityError({ code, file, detail: `cannot be read or made (${code})` }, { cause: error });
   }
+}
+
+function isOfOwnership(error: unknown): boolean {
+  return error instanceof StorageLockedError || error instanceof StorageFailedError;
 }
 
 async function read(file: string): Promise<Uint8Array | null> {
@@ -67,7 +73,7 @@ async function read(file: string): Promise<Uint8Array | null> {
   }
 }
 
-/** Written and flushed under another name, then linked: a link, unlike a rename, never replaces what another starter made. */
+/** Written and flushed under another name, then given its own, so that it is whole or absent. */
 async function create(file: string): Promise<Uint8Array> {
   const dir = dirname(file);
   await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -75,15 +81,34 @@ async function create(file: string): Promise<Uint8Array> {
   const draft = `${file}.${randomBytes(8).toString('hex')}.tmp`;
   try {
     await writeFlushed(draft, seed);
-    await link(draft, file);
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-    return (await read(file)) ?? seed;
+    return (await putInPlace(draft, file)) ? seed : ((await read(file)) ?? seed);
   } finally {
     await rm(draft, { force: true });
     await flushDirectory(dir);
   }
-  return seed;
+}
+
+/**
+ * A link, unlike a rename, never replaces what another starter made. Where the file system has no links it is a rename, by whoever
+ * has the directory alone.
+ *
+ * @returns false where another starter made it
+ */
+async function putInPlace(draft: string, file: string): Promise<boolean> {
+  try {
+    await link(draft, file);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+  }
+  const release = await takeAlone(dirname(file));
+  try {
+    if ((await read(file)) !== null) return false;
+    await rename(draft, file);
+    return true;
+  } finally {
+    await release();
+  }
 }
 
 async function writeFlushed(file: string, bytes: Uint8Array): Promise<void> {

@@ -8,14 +8,16 @@
  *
  * A killed process leaves a socket file that refuses connections, so it never blocks a restart. Why not a pid file: in a
  * container every node has the same small pid, and the pid namespace that could tell is gone after a restart. Why not an
- * abstract socket: it belongs to a network namespace, and two containers may share one volume. Unlinking and binding one fixed
+ * abstract socket: it belongs to a network namespace, and two containers may share one volume. Where no socket can be made, a locked
+ * file takes its place (owner-lock.ts); both kinds have names of their own, so whoever looks knows how to ask. Unlinking and binding one fixed
  * path would race between two starters; the swap does not, since LMDB's writer lock survives the death of its holder.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { StorageFailedError, StorageLockedError } from './errors.ts';
+import { codeOf, isLocked, isLockName, lockOwn } from './owner-lock.ts';
 
 export interface OwnerCell {
   read(): string | null;
@@ -36,10 +38,9 @@ export async function takeOwnership(dir: string, cell: OwnerCell): Promise<() =>
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const before = cell.read();
     if (before !== null && (await isAlive(dir, before))) throw new StorageLockedError({ dir });
-    const name = `own-${randomBytes(8).toString('hex')}.sock`;
-    const release = await listen(dir, name);
+    const { name, release } = await showLife(dir);
     if (cell.swap(before, name)) {
-      if (before !== null && isSocketName(before)) rmSync(join(dir, before), { force: true });
+      if (before !== null && isSignName(before)) rmSync(join(dir, before), { force: true });
       return release;
     }
     await release();
@@ -52,19 +53,47 @@ export async function takeOwnership(dir: string, cell: OwnerCell): Promise<() =>
  * most one gets it, for each listens before it looks. On Windows there is nothing to look at; there a file that another
  * process has open cannot be replaced.
  *
- * @throws StorageLockedError when any socket in the directory answers
+ * @throws StorageLockedError when anybody else in the directory lives
  */
 export async function takeAlone(dir: string): Promise<() => Promise<void>> {
-  const name = `own-${randomBytes(8).toString('hex')}.sock`;
-  const release = await listen(dir, name);
-  for (const other of readdirSync(dir)) {
-    if (!isSocketName(other) || other === name || !(await isAlive(dir, other))) continue;
+  const { name, release } = await showLife(dir);
+  try {
+    for (const other of readdirSync(dir))
+      if (other !== name && (await isAlive(dir, other))) throw new StorageLockedError({ dir });
+  } catch (error) {
     await release();
-    throw new StorageLockedError({ dir });
+    throw error;
   }
   return release;
 }
 
+interface Sign {
+  readonly name: string;
+  readonly release: () => Promise<void>;
+}
+
+/** A socket that answers; where the file system takes none, a locked file. @throws StorageFailedError where it takes neither */
+async function showLife(dir: string): Promise<Sign> {
+  const name = `own-${randomBytes(8).toString('hex')}.sock`;
+  let refusal: string;
+  try {
+    return { name, release: await listen(dir, name) };
+  } catch (error) {
+    refusal = codeOf(error);
+  }
+  try {
+    const lock = lockOwn(dir);
+    return { name: lock.name, release: async () => lock.release() };
+  } catch (error) {
+    const code = codeOf(error);
+    const detail =
+      `${dir} takes neither a socket (${refusal}) nor a file lock (${code}), so nothing would keep a second ` +
+      'process out; put AETHEL_STATE_DIR on a file system that takes either';
+    throw new StorageFailedError({ code, detail }, { cause: error });
+  }
+}
+
+/** @throws the system's error */
 async function listen(dir: string, name: string): Promise<() => Promise<void>> {
   const server = createServer((socket) => socket.destroy());
   // the owner's process must be free to end
@@ -74,14 +103,7 @@ async function listen(dir: string, name: string): Promise<() => Promise<void>> {
     name,
     (path) =>
       new Promise<void>((resolve, reject) => {
-        server.once('error', (error: NodeJS.ErrnoException) => {
-          reject(
-            new StorageFailedError(
-              { code: error.code ?? 'UNKNOWN', detail: `cannot listen on a socket in ${dir}` },
-              { cause: error },
-            ),
-          );
-        });
+        server.once('error', reject);
         server.listen(path, resolve);
       }),
   );
@@ -93,6 +115,7 @@ async function listen(dir: string, name: string): Promise<() => Promise<void>> {
 
 /** Only a refusal or a missing socket proves that nobody is there; any other answer counts as life. */
 async function isAlive(dir: string, name: string): Promise<boolean> {
+  if (isLockName(name)) return isLocked(dir, name);
   if (!isSocketName(name)) return false;
   return withSocketPath(
     dir,
@@ -105,10 +128,16 @@ async function isAlive(dir: string, name: string): Promise<boolean> {
           resolve(true);
         });
         socket.once('error', (error: NodeJS.ErrnoException) => {
-          resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
+          // without /proc a long path leads nowhere, though the socket is there
+          const isMissing = error.code === 'ENOENT' && !existsSync(join(dir, name));
+          resolve(error.code !== 'ECONNREFUSED' && !isMissing);
         });
       }),
   );
+}
+
+function isSignName(name: string): boolean {
+  return isSocketName(name) || isLockName(name);
 }
 
 function isSocketName(name: string): boolean {

@@ -2,7 +2,12 @@
 declare module 'fs-native-extensions' {
   const locks: {
     /** @returns false where another open file holds any of these bytes. Throws the system's error otherwise. */
-    tryLock(descriptor: number, offset: number, length: number): boolean;
+    tryLock(
+      descriptor: number,
+      offset: number,
+      length: number,
+      options?: { readonly shared: boolean },
+    ): boolean;
     unlock(descriptor: number, offset: number, length: number): void;
   };
   export default locks;
