@@ -44,6 +44,7 @@ export function beaconOf(digit: string, records: number): Beacon {
     wallMs: null,
     isWatching: false,
     isResting: false,
+    isHealing: false,
     vector: null,
   };
 }
