@@ -1,4 +1,4 @@
-import { HandClock } from './hand-clock.fixture.ts';
+import { HandClock } from '../hand-clock.fixture.ts';
 import { CALM, afterPatience, atOnce, headStartMs, patienceMs, pauseMs, SlowAnswers } from './pace.ts';
 import type { Strain } from './pace.ts';
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import { HandClock } from '../hand-clock.fixture.ts';
 import { LineSink, noneDropped } from './line-sink.ts';
-import { FakeTarget, HandClock } from './line-target.fixture.ts';
+import { FakeTarget } from './line-target.fixture.ts';
 
 describe('a reader that stops reading', () => {
   it('keeps nobody waiting, and gets what waits when it reads again', () => {
@@ -10,7 +11,7 @@ describe('a reader that stops reading', () => {
     sink.add('second\n');
     expect(target.text).toBe('fir');
     target.room = Number.POSITIVE_INFINITY;
-    clock.advance(250);
+    clock.pass(250);
     expect(target.text).toBe('first\nsecond\n');
     expect(dropped).toEqual(noneDropped());
   });
@@ -22,7 +23,7 @@ describe('a reader that stops reading', () => {
     expect(dropped).toEqual({ ...noneDropped(), slow: 7 });
     expect(troubles).toEqual(['slow EAGAIN']);
     target.room = Number.POSITIVE_INFINITY;
-    clock.advance(250);
+    clock.pass(250);
     expect(target.lines()).toEqual(['line 10', 'line 11', 'line 12', '7 missing']);
     sink.add('next\n');
     expect(target.lines().at(-1)).toBe('next');
@@ -32,9 +33,9 @@ describe('a reader that stops reading', () => {
     const { sink, target, clock } = newSink();
     target.room = 0;
     sink.add('line\n');
-    clock.advance(1_000);
+    clock.pass(1_000);
     expect(target.tries).toBeGreaterThanOrEqual(7);
-    clock.advance(10_000);
+    clock.pass(10_000);
     expect(target.tries).toBeLessThan(60);
   });
 });
@@ -54,7 +55,7 @@ describe('a reader that is gone', () => {
     target.failure = 'EPIPE';
     sink.add('lost\n');
     target.failure = null;
-    clock.advance(1_001);
+    clock.pass(1_001);
     sink.add('read\n');
     expect(target.lines()).toEqual(['read', '1 missing']);
   });
@@ -74,7 +75,7 @@ describe('a full disk', () => {
     expect(dropped).toEqual({ ...noneDropped(), slow: 3, full: 1 });
     target.failure = null;
     target.room = Number.POSITIVE_INFINITY;
-    clock.advance(1_000);
+    clock.pass(1_000);
     while (target.settle());
     expect(target.lines()).toEqual(['line 1', 'line 2', '4 missing']);
   });
@@ -109,10 +110,10 @@ describe('a close', () => {
     sink.add('line\n');
     let isClosed = false;
     const closed = sink.close(500).then(() => (isClosed = true));
-    clock.advance(499);
+    clock.pass(499);
     await Promise.resolve();
     expect(isClosed).toBe(false);
-    clock.advance(1);
+    clock.pass(1);
     await closed;
     expect(target.isOpen).toBe(true);
     target.settle();
@@ -168,13 +169,13 @@ it('brings every line once, whole and in order, or counts it, whatever the targe
         else if (step === 'reopen') sink.reopen();
         else if ('room' in step) target.room = step.room;
         else if ('failure' in step) target.failure = step.failure;
-        else clock.advance(step.passMs);
+        else clock.pass(step.passMs);
       }
       target.room = Number.POSITIVE_INFINITY;
       target.failure = null;
       for (let n = 0; n < 4; n += 1) {
         while (target.settle());
-        clock.advance(1_001);
+        clock.pass(1_001);
       }
       const whole = target.lines().map((line) => /^line (\d+)\.$/.exec(line)?.[1]);
       const numbers = whole.filter((number) => number !== undefined).map(Number);

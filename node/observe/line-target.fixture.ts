@@ -1,5 +1,4 @@
 /** A target whose reader is the test: it takes what it is told to take, and fails as it is told to fail. */
-import type { Clock } from '../ports.ts';
 import type { LineTarget, WriteTold } from './line-targets.ts';
 
 export class FakeTarget implements LineTarget {
@@ -64,35 +63,5 @@ export class FakeTarget implements LineTarget {
 
   lines(): readonly string[] {
     return this.text.split('\n').filter((line) => line !== '');
-  }
-}
-
-/** Time passes when the test says so. */
-export class HandClock implements Pick<Clock, 'monotonicMs' | 'after'> {
-  #now = 0;
-  #timers: { readonly at: number; readonly run: () => void }[] = [];
-
-  monotonicMs(): number {
-    return this.#now;
-  }
-
-  after(ms: number, run: () => void): () => void {
-    const timer = { at: this.#now + ms, run };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-    };
-  }
-
-  advance(ms: number): void {
-    const end = this.#now + ms;
-    for (;;) {
-      const next = this.#timers.toSorted((a, b) => a.at - b.at)[0];
-      if (next === undefined || next.at > end) break;
-      this.#timers = this.#timers.filter((other) => other !== next);
-      this.#now = next.at;
-      next.run();
-    }
-    this.#now = end;
   }
 }

@@ -1,6 +1,6 @@
 /** What the memory network adds to the contract of a lung: cuts. Its time is a manual clock. */
 import { beaconOf, identityFrom, Recorded } from '../../../test/contract/lung-kit.ts';
-import { HandClock } from '../hand-clock.fixture.ts';
+import { HandClock } from '../../hand-clock.fixture.ts';
 import { MemoryLung } from './memory-lung.ts';
 import { MemoryNetwork } from './memory-network.ts';
 

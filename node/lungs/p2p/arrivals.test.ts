@@ -1,4 +1,4 @@
-import { HandClock } from '../hand-clock.fixture.ts';
+import { HandClock } from '../../hand-clock.fixture.ts';
 import { Arrivals } from './arrivals.ts';
 
 describe('arrivals', () => {

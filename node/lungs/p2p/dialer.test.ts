@@ -1,6 +1,6 @@
 /** How many dials are under way at once, by what strains the node. */
 import { identityFrom } from '../../../test/contract/lung-kit.ts';
-import { HandClock } from '../hand-clock.fixture.ts';
+import { HandClock } from '../../hand-clock.fixture.ts';
 import { CALM } from '../pace.ts';
 import { AddressBook } from './addresses.ts';
 import type { DialOutcome } from './dialer.ts';

@@ -1,5 +1,5 @@
 /** A clock that a test moves on; timers run as they fall due. */
-import type { Clock } from '../ports.ts';
+import type { Clock } from './ports.ts';
 
 export class HandClock implements Clock {
   #now = 0;
